@@ -1,0 +1,76 @@
+"""EMR's configuration classifications: ``spark-defaults``, ``yarn-site`` and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_emrkit.frozen import FrozenMapping
+from airflow_provider_emrkit.validation import (
+    InvalidValueError,
+    check_mapping,
+    check_sendable,
+    check_sequence,
+    check_text,
+)
+
+Configurations = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+
+KEYS = ("Classification", "Properties", "Configurations")
+
+
+def checked_configurations(owner: str, field: str, value: Any) -> tuple[FrozenMapping[Any], ...]:
+    """Check configurations and give them in EMR's shape.
+
+    :param value: EMR's list of ``{"Classification", "Properties", "Configurations"}``, or a plain mapping of
+        property mappings by classification. Numbers and switches become strings, as EMR takes nothing else.
+    :raises InvalidValueError: naming the place, when they are neither.
+    """
+    if isinstance(value, Mapping):
+        plain = check_mapping(owner, field, value)
+        value = [{"Classification": name, "Properties": properties} for name, properties in plain.items()]
+    items = check_sequence(owner, field, value)
+    return tuple(_configuration(owner, f"{field}[{index}]", item) for index, item in enumerate(items))
+
+
+def _configuration(owner: str, field: str, value: Any) -> FrozenMapping[Any]:
+    given = check_mapping(owner, field, value)
+    for key in given:
+        if key not in KEYS:
+            raise InvalidValueError(owner, field, key, "is not known", allowed=KEYS)
+    name = check_text(owner, f"{field}.Classification", given.get("Classification"))
+    checked: dict[str, Any] = {"Classification": name}
+    checked["Properties"] = _properties(owner, f"{field} ({name})", given.get("Properties", {}))
+    if given.get("Configurations"):
+        nested = f"{field}.Configurations"
+        checked["Configurations"] = checked_configurations(owner, nested, given["Configurations"])
+    return FrozenMapping(checked)
+
+
+def _properties(owner: str, field: str, value: Any) -> dict[str, str]:
+    checked = {}
+    for key, item in check_mapping(owner, field, value).items():
+        text = str(item).lower() if isinstance(item, bool) else item
+        text = str(text) if isinstance(text, (int, float)) else text
+        checked[key] = check_sendable(owner, f"{field}[{key!r}]", text, secret=True)
+    return checked
+
+
+def with_properties(
+    configurations: Sequence[Mapping[str, Any]], classification: str, properties: Mapping[str, str]
+) -> list[Mapping[str, Any]]:
+    """Give configurations with properties added to a classification, unless one of them is set already."""
+    position = None
+    for index, configuration in enumerate(configurations):
+        if configuration["Classification"] == classification:
+            if properties.keys() & configuration["Properties"].keys():
+                return list(configurations)
+            position = index
+    merged = list(configurations)
+    if position is None:
+        return [*merged, {"Classification": classification, "Properties": dict(properties)}]
+    merged[position] = {
+        **merged[position],
+        "Properties": {**merged[position]["Properties"], **properties},
+    }
+    return merged

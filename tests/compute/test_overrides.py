@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from airflow_provider_emrkit.compute.overrides import RUN_JOB_FLOW_MEMBERS, checked_overrides, merged
+from airflow_provider_emrkit.frozen import freeze
+from airflow_provider_emrkit.validation import InvalidValueError
+
+
+def test_the_known_members_are_those_of_the_service_model():
+    from botocore.session import Session
+
+    shape = Session().get_service_model("emr").operation_model("RunJobFlow").input_shape
+    assert set(shape.members) == RUN_JOB_FLOW_MEMBERS
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"Instance": {}},
+            "ClusterSpec.overrides: 'Instance' is not known; use a member of RunJobFlow's request",
+        ),
+        (
+            {"Name": "x"},
+            "ClusterSpec.overrides: 'Name' belongs to emrkit; emrkit finds its clusters by their names",
+        ),
+        ({"Steps": []}, "'Steps' belongs to emrkit"),
+        ({"Tags": []}, "'Tags' belongs to emrkit; use ClusterSpec.tags"),
+        ({"ReleaseLabel": "x"}, "'ReleaseLabel' belongs to emrkit; use ClusterSpec.release_label"),
+        (
+            {"Instances": {"KeepJobFlowAliveWhenNoSteps": True}},
+            "'Instances.KeepJobFlowAliveWhenNoSteps' belongs to emrkit; leave it out",
+        ),
+        ([], "ClusterSpec.overrides: [] is of type list; pass a dict"),
+    ],
+)
+def test_overrides_that_are_refused(overrides, message):
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
+        checked_overrides("ClusterSpec", "overrides", overrides)
+
+
+def test_mappings_are_merged_and_lists_replaced():
+    request = {"Instances": {"Ec2KeyName": "a", "Ec2SubnetIds": ["s1", "s2"]}, "LogUri": "s3://a/"}
+    overrides = freeze(
+        {"Instances": {"Ec2SubnetIds": ["s3"], "Placement": {"AvailabilityZone": "z"}}, "New": {"a": 1}}
+    )
+    assert merged(request, overrides) == {
+        "Instances": {"Ec2KeyName": "a", "Ec2SubnetIds": ["s3"], "Placement": {"AvailabilityZone": "z"}},
+        "LogUri": "s3://a/",
+        "New": {"a": 1},
+    }
+
+
+def test_none_removes_a_member():
+    assert merged({"a": 1, "b": {"c": 2, "d": 3}}, {"a": None, "b": {"c": None}, "x": None}) == {
+        "b": {"d": 3}
+    }
+
+
+def test_the_request_itself_is_not_changed():
+    request = {"a": {"b": 1}}
+    merged(request, {"a": {"b": 2}})
+    assert request == {"a": {"b": 1}}
