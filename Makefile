@@ -1,0 +1,40 @@
+# Everything is done by the Python files in dev/; they need python3 (3.10 to 3.13) and nothing else.
+#   make demo PYTHON=python3.12     with another Python
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stop test lint unit e2e lock jar clean
+
+help: ## Show this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## Run the example DAG on real Spark; KEEP=1 leaves all running, AIRFLOW_PORT= and LOCALEMR_PORT= move it
+	@$(PYTHON) dev/bootstrap.py airflow-3.3 localemr demo-data > /dev/null
+	@.venv/localemr/bin/python dev/demo.py --airflow-env .venv/airflow-3.3 $(if $(filter-out 0,$(KEEP)),--keep) \
+		$(if $(AIRFLOW_PORT),--airflow-port $(AIRFLOW_PORT)) $(if $(LOCALEMR_PORT),--localemr-port $(LOCALEMR_PORT))
+
+demo-stop: ## Stop what a demo with KEEP=1 has left running
+	@$(PYTHON) dev/bootstrap.py localemr > /dev/null
+	@.venv/localemr/bin/python dev/demo.py --stop
+
+test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 and 2.11
+	@$(PYTHON) dev/checks.py
+
+lint: ## Run ruff and mypy
+	@$(PYTHON) dev/checks.py lint
+
+unit: ## Run the unit tests on Airflow 3.3
+	@$(PYTHON) dev/checks.py unit
+
+e2e: ## Run the end-to-end tests on Airflow 3.3: real Spark, minutes
+	@$(PYTHON) dev/checks.py e2e
+
+lock: ## Renew the lock files in requirements/; UPGRADE=1 takes the newest versions
+	@$(PYTHON) dev/relock.py $(if $(filter-out 0,$(UPGRADE)),--upgrade)
+
+jar: ## Build the s3:// file system jar from its Java source (needs a JDK)
+	@$(PYTHON) dev/build_jar.py
+
+clean: ## Remove the environments, caches and build output
+	@$(PYTHON) dev/bootstrap.py --clean
+	@rm -rf .cache build dist airflow_provider_emrkit.egg-info .mypy_cache .pytest_cache .ruff_cache

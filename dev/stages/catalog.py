@@ -1,0 +1,59 @@
+"""What is checked, in which environment, with which commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Command = tuple[str, ...]
+
+# Warnings of 2.11 about itself fill the screen; pytest's own summary still counts them.
+_PYTEST: Command = ("python", "-m", "pytest", "--color=auto")
+_NOT_ON_2_11 = ("tests/localemr", "tests/dev", "tests/packaging", "tests/e2e")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the closing table.
+
+    Example: ``Stage("lint", "ruff", "test", (("ruff", "check"),))``.
+
+    :param title: What the user sees.
+    :param environment: The environment its commands run in.
+    :param commands: Each is run even when one before it failed; the stage is good when all end with 0.
+    :param needs: Further environments that its tests start processes of.
+    """
+
+    name: str
+    title: str
+    environment: str
+    commands: tuple[Command, ...]
+    needs: tuple[str, ...] = ()
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("lint", "ruff, mypy", "test", (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))),
+        Stage("unit", "unit tests, Airflow 3.3", "test", ((*_PYTEST, "-m", "not e2e", "tests"),)),
+        Stage(
+            "unit-2.11",
+            "unit tests, Airflow 2.11",
+            "airflow-2.11",
+            ((*_PYTEST, "-m", "not e2e", *(f"--ignore={path}" for path in _NOT_ON_2_11), "tests"),),
+        ),
+        Stage(
+            "e2e-2.11",
+            "one DAG through dag.test(), Airflow 2.11",
+            "airflow-2.11",
+            ((*_PYTEST, "-m", "e2e", "tests/e2e/test_dag_test.py"),),
+            needs=("localemr", "demo-data"),
+        ),
+        Stage(
+            "e2e",
+            "real Spark through localemr, Airflow 3.3",
+            "test",
+            ((*_PYTEST, "-m", "e2e", "tests/e2e"),),
+            needs=("localemr", "airflow-3.3", "awscli", "demo-data"),
+        ),
+    )
+}
