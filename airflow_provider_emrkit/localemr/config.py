@@ -1,0 +1,132 @@
+"""Where a local EMR listens and keeps its files, and the environment its processes get."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 5005
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+HEALTH_PATH = "/_emrkit/health"
+ACCESS_KEY = "localemr"
+STAGING_BUCKET = "emrkit-local"
+"""A bucket that is always there."""
+
+# Prefixes of variables that could point a process at a real AWS account, or change what moto or botocore do.
+_SCRUBBED = ("AWS_", "AMAZON_", "BOTO", "MOTO_", "AIRFLOW_CONN_", "AIRFLOW__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerConfig:
+    """One local EMR.
+
+    :param host: Address to listen on.
+    :param port: Port to listen on; 0 lets the system choose one.
+    :param data_dir: Directory of this instance: its status file, log and clusters' files.
+    :param cache_dir: Directory of the installed Sparks and Javas, shared by all instances.
+    :param allowed_hosts: Names, besides loopback and addresses, that requests may use in their ``Host``
+        header.
+
+    >>> ServerConfig(data_dir=Path("/tmp/x")).url
+    'http://127.0.0.1:5005'
+    """
+
+    data_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
+    allowed_hosts: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Address for clients on this machine."""
+        return f"http://{client_host(self.host)}:{self.port}"
+
+
+def client_host(host: str) -> str:
+    """Give the address under which this machine reaches a server bound to ``host``."""
+    if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def default_data_dir(port: int, environ: Mapping[str, str]) -> Path:
+    """Give the directory of the instance on a port: below ``XDG_DATA_HOME``, else ``~/.local/share``."""
+    base = environ.get("XDG_DATA_HOME") or str(_home(environ) / ".local" / "share")
+    return Path(base).absolute() / "emrkit" / "localemr" / str(port)
+
+
+def default_cache_dir(environ: Mapping[str, str]) -> Path:
+    """Give the directory of the installed Sparks.
+
+    ``EMRKIT_CACHE_DIR``, else below ``XDG_CACHE_HOME``, else below ``~/.cache``.
+    """
+    chosen = environ.get("EMRKIT_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    base = environ.get("XDG_CACHE_HOME") or str(_home(environ) / ".cache")
+    return Path(base).absolute() / "emrkit"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """Give the variables that point the AWS CLI, boto3 and Airflow at a local EMR.
+
+    :param url: Its address.
+    """
+    region = {"region_name": REGION, "endpoint_url": url}
+    aws = {"conn_type": "aws", "login": ACCESS_KEY, "password": ACCESS_KEY, "extra": region}
+    places = {"staging_uri": f"s3://{STAGING_BUCKET}/staging", "log_uri": f"s3://{STAGING_BUCKET}/logs"}
+    emrkit = {"conn_type": "emrkit", "extra": {"aws_conn_id": "aws_default", **region, **places}}
+    return {
+        **_credentials(),
+        "AWS_ENDPOINT_URL": url,
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
+        "AIRFLOW_CONN_EMRKIT_DEFAULT": json.dumps(emrkit),
+    }
+
+
+def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of the server and of all it starts: nothing in it leads to the user's AWS.
+
+    :param environ: The environment to take the rest from (``PATH``, proxies, locale, …).
+    """
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith(_SCRUBBED)}
+    return {
+        **kept,
+        **_credentials(),
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        # Requests to the own endpoint must not take the way of the user's proxy.
+        "NO_PROXY": _with_loopback(environ.get("NO_PROXY") or environ.get("no_proxy") or ""),
+        "no_proxy": _with_loopback(environ.get("no_proxy") or environ.get("NO_PROXY") or ""),
+    }
+
+
+def _credentials() -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _with_loopback(no_proxy: str) -> str:
+    entries = [entry for entry in no_proxy.split(",") if entry.strip()]
+    return ",".join([*entries, "127.0.0.1", "localhost", "::1"])

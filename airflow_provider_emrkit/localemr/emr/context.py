@@ -1,0 +1,129 @@
+"""What EMR's operations act on: the store, the live clusters, the runner and the clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
+from airflow_provider_emrkit.localemr.emr.store import Store
+from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
+    from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request.
+
+    :param operation: E.g. ``DescribeCluster``.
+    :param params: Its parameters, checked against the service's model.
+    :param region: Region the request was signed for.
+    :param is_waiter: Whether one of botocore's waiters asks, which would sleep long before it asked again.
+    """
+
+    operation: str
+    params: Mapping[str, Any]
+    region: str
+    is_waiter: bool = False
+
+
+class Emr:
+    """The clusters of one local EMR. Operations run with ``store.lock`` held.
+
+    :param runner: What really starts clusters and steps.
+    :param hold_seconds: How long a waiter's request is held back for news.
+    :param now: Clock.
+
+    >>> emr = Emr(runner)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, runner: ClusterRunner, *, hold_seconds: float = 20.0, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.runner = runner
+        self.store = Store()
+        self.now = now
+        self._hold_seconds = hold_seconds
+        self._supervisors: dict[str, Supervisor] = {}
+
+    def cluster(self, call: Call, cluster_id: str) -> ClusterRecord:
+        """Find a cluster for one of the newer operations.
+
+        :raises ApiError: ``InvalidRequestException`` when it is not there.
+        """
+        found = self.store.cluster(call.region, cluster_id)
+        if found is None:
+            raise unknown_cluster(cluster_id)
+        return found
+
+    def job_flow(self, call: Call, cluster_id: str) -> ClusterRecord:
+        """Find a cluster for one of the operations that call it a job flow.
+
+        :raises ApiError: ``ValidationException`` when it is not there.
+        """
+        found = self.store.cluster(call.region, cluster_id)
+        if found is None:
+            raise unknown_job_flow()
+        return found
+
+    def launch(self, cluster: ClusterRecord) -> None:
+        """Keep a new cluster and start it."""
+        self.store.add_cluster(cluster)
+        alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
+        supervisor = Supervisor(cluster, self.runner, self.store.lock, self.now)
+        self._supervisors = {**alive, cluster.id: supervisor}
+        supervisor.start()
+
+    def supervisor(self, cluster: ClusterRecord) -> Supervisor | None:
+        """Give what runs a cluster; None when it ended some time ago."""
+        return self._supervisors.get(cluster.id)
+
+    def changed(self, cluster: ClusterRecord) -> None:
+        """Tell whoever waits for a cluster that its record was changed."""
+        supervisor = self.supervisor(cluster)
+        if supervisor is not None:
+            supervisor.news()
+
+    def hold(self, call: Call, cluster: ClusterRecord, is_over: Callable[[], bool]) -> None:
+        """Hold a waiter's request back until ``is_over``: it would sleep long and ask again."""
+        supervisor = self.supervisor(cluster)
+        if call.is_waiter and supervisor is not None:
+            supervisor.changed.wait_for(is_over, self._hold_seconds)
+
+    def stop(self, seconds: float = 15.0) -> bool:
+        """End all clusters and wait for it.
+
+        :param seconds: How long to wait for them to end in good order, and again after killing them.
+        :return: False when one did not end.
+        """
+        with self.store.lock:
+            supervisors = list(self._supervisors.values())
+        for supervisor in supervisors:
+            supervisor.terminate("USER_REQUEST", "localemr stops")
+        if _joined(supervisors, seconds):
+            return True
+        for supervisor in supervisors:
+            supervisor.kill()
+        return _joined(supervisors, seconds)
+
+    def reset(self) -> None:
+        """End all clusters and forget them."""
+        if not self.stop():
+            log.warning("not every cluster ended before the reset")
+        self.store.clear()
+
+
+def _joined(supervisors: list[Supervisor], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    ended = [supervisor.join(deadline - time.monotonic()) for supervisor in supervisors]
+    return all(ended)

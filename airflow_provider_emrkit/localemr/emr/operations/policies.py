@@ -1,0 +1,77 @@
+"""Auto-termination and managed scaling policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.emr.cluster_rules import (
+    checked_idle_timeout,
+    checked_managed_scaling,
+    release_of,
+)
+from airflow_provider_emrkit.localemr.emr.errors import invalid_request
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.emr.context import Call, Emr
+    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
+
+
+def put_auto_termination_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """PutAutoTerminationPolicy; the idle time counts from here."""
+    cluster = _open_cluster(emr, call)
+    policy = call.params.get("AutoTerminationPolicy", {})
+    cluster.auto_termination = checked_idle_timeout(policy, release_of(cluster.release_label))
+    if cluster.idle_since is not None:
+        cluster.idle_since = emr.now()
+    emr.changed(cluster)
+    return {}
+
+
+def get_auto_termination_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """GetAutoTerminationPolicy."""
+    seconds = emr.cluster(call, call.params["ClusterId"]).auto_termination
+    return {"AutoTerminationPolicy": None if seconds is None else {"IdleTimeout": int(seconds)}}
+
+
+def remove_auto_termination_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """RemoveAutoTerminationPolicy."""
+    cluster = emr.cluster(call, call.params["ClusterId"])
+    cluster.auto_termination = None
+    emr.changed(cluster)
+    return {}
+
+
+def put_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """PutManagedScalingPolicy: kept and shown; a cluster of one machine has nothing to scale."""
+    cluster = _open_cluster(emr, call)
+    policy = call.params["ManagedScalingPolicy"]
+    cluster.managed_scaling = checked_managed_scaling(policy, release_of(cluster.release_label))
+    return {}
+
+
+def get_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """GetManagedScalingPolicy."""
+    return {"ManagedScalingPolicy": emr.cluster(call, call.params["ClusterId"]).managed_scaling}
+
+
+def remove_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
+    """RemoveManagedScalingPolicy."""
+    emr.cluster(call, call.params["ClusterId"]).managed_scaling = None
+    return {}
+
+
+def _open_cluster(emr: Emr, call: Call) -> ClusterRecord:
+    cluster = emr.cluster(call, call.params["ClusterId"])
+    if not cluster.is_open:
+        raise invalid_request(f"Cluster {cluster.id} can't be modified in state {cluster.state}.")
+    return cluster
+
+
+OPERATIONS = {
+    "GetAutoTerminationPolicy": get_auto_termination_policy,
+    "GetManagedScalingPolicy": get_managed_scaling_policy,
+    "PutAutoTerminationPolicy": put_auto_termination_policy,
+    "PutManagedScalingPolicy": put_managed_scaling_policy,
+    "RemoveAutoTerminationPolicy": remove_auto_termination_policy,
+    "RemoveManagedScalingPolicy": remove_managed_scaling_policy,
+}

@@ -1,0 +1,67 @@
+"""Security configurations: kept and shown; nothing here encrypts or authenticates by them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.emr.errors import invalid_request
+from airflow_provider_emrkit.localemr.emr.model import SecurityConfigurationRecord
+from airflow_provider_emrkit.localemr.emr.paging import page
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.emr.context import Call, Emr
+
+
+def create_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
+    """CreateSecurityConfiguration."""
+    name, document = call.params["Name"], call.params["SecurityConfiguration"]
+    if emr.store.security_configuration(call.region, name) is not None:
+        raise invalid_request(f"Security configuration with name '{name}' already exists.")
+    try:
+        json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise invalid_request(f"Security configuration '{name}' is not valid JSON.") from error
+    record = SecurityConfigurationRecord(name, call.region, document, emr.now())
+    emr.store.put_security_configuration(record)
+    return {"Name": name, "CreationDateTime": record.created}
+
+
+def describe_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
+    """DescribeSecurityConfiguration."""
+    record = _found(emr, call)
+    return {
+        "Name": record.name,
+        "SecurityConfiguration": record.document,
+        "CreationDateTime": record.created,
+    }
+
+
+def delete_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
+    """DeleteSecurityConfiguration."""
+    emr.store.remove_security_configuration(call.region, _found(emr, call).name)
+    return {}
+
+
+def list_security_configurations(emr: Emr, call: Call) -> dict[str, Any]:
+    """ListSecurityConfigurations."""
+    records = emr.store.security_configurations(call.region)
+    found, marker = page(records, call.params.get("Marker"), lambda record: record.name)
+    summaries = [{"Name": record.name, "CreationDateTime": record.created} for record in found]
+    return {"SecurityConfigurations": summaries, "Marker": marker}
+
+
+def _found(emr: Emr, call: Call) -> SecurityConfigurationRecord:
+    name = call.params["Name"]
+    record = emr.store.security_configuration(call.region, name)
+    if record is None:
+        raise invalid_request(f"Security configuration with name '{name}' does not exist.")
+    return record
+
+
+OPERATIONS = {
+    "CreateSecurityConfiguration": create_security_configuration,
+    "DeleteSecurityConfiguration": delete_security_configuration,
+    "DescribeSecurityConfiguration": describe_security_configuration,
+    "ListSecurityConfigurations": list_security_configurations,
+}

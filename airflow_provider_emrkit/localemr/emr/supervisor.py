@@ -1,0 +1,229 @@
+"""One live cluster: its thread starts it, starts its steps, and ends it.
+
+The thread sleeps on the cluster's condition and wakes only for news: a step added or ended, a setting
+changed, a termination asked for, the idle limit reached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.localemr.emr import transitions
+from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
+from airflow_provider_emrkit.localemr.run.contract import (
+    ClusterRequest,
+    ClusterRunner,
+    ClusterStartError,
+    RunningCluster,
+    RunningStep,
+    StepRequest,
+    StepResult,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+# The runner's progress lines carry no phase; the ones about bootstrap actions begin with this word.
+_BOOTSTRAP_WORD = "bootstrap"
+
+_INTERNAL_ERROR = "localemr failed; its log holds the traceback"
+
+
+def utc_now() -> datetime:
+    """Give the time as EMR writes it: UTC, to the millisecond."""
+    now = datetime.now(timezone.utc)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Supervisor:
+    """Runs one cluster.
+
+    :param cluster: Its record; changed only with ``lock`` held.
+    :param runner: What really starts clusters and steps.
+    :param lock: The store's lock.
+    :param now: Clock.
+
+    >>> Supervisor(record, runner, store.lock).start()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterRecord,
+        runner: ClusterRunner,
+        lock: threading.RLock,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.cluster = cluster
+        self.changed = threading.Condition(lock)
+        self._runner = runner
+        self._now = now
+        self._running: RunningCluster | None = None
+        self._steps: dict[str, RunningStep] = {}
+        self._step_threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._run, name=f"localemr-{cluster.id}", daemon=True)
+
+    def start(self) -> None:
+        """Start the cluster's thread."""
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the cluster's thread has not ended."""
+        return self._thread.is_alive()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the cluster's end; False when it did not come in time."""
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def news(self) -> None:
+        """Wake everybody who waits for this cluster; the lock must be held."""
+        self.changed.notify_all()
+
+    def terminate(self, code: str, message: str) -> None:
+        """Begin to end the cluster; returns at once."""
+        with self.changed:
+            transitions.begin_termination(self.cluster, code, message, self._now())
+            self.news()
+
+    def cancel_step(self, step: StepRecord, *, force: bool) -> bool:
+        """Cancel a step; False when it has ended already."""
+        with self.changed:
+            accepted = transitions.request_cancel(step, self._now())
+            process = self._steps.get(step.id)
+            self.news()
+        if accepted and process is not None:
+            # Signalling looks at every process of the machine; the caller holds the store's lock.
+            threading.Thread(target=process.cancel, kwargs={"force": force}, daemon=True).start()
+        return accepted
+
+    def kill(self) -> None:
+        """Kill what runs, without waiting for anything to end in good order."""
+        running = self._running
+        if running is not None:
+            running.stop()
+
+    def _run(self) -> None:
+        try:
+            if self._start_cluster():
+                self._run_steps()
+        except Exception:
+            log.exception("cluster %s ends because of an internal error", self.cluster.id)
+            self.terminate("INTERNAL_ERROR", _INTERNAL_ERROR)
+        finally:
+            self._end_cluster()
+
+    def _start_cluster(self) -> bool:
+        try:
+            running = self._runner.start(cluster_request(self.cluster), self._progress)
+        except ClusterStartError as error:
+            self.terminate(error.code, str(error))
+            return False
+        with self.changed:
+            self._running = running
+            if self.cluster.is_open:
+                self.cluster.ready = self._now()
+                transitions.settle(self.cluster, self._now())
+            self.news()
+            return self.cluster.is_open
+
+    def _progress(self, line: str) -> None:
+        """Show the runner's progress, and make it give up, by raising, when the cluster is not wanted.
+
+        :raises ClusterStartError: when the cluster is being terminated.
+        """
+        with self.changed:
+            if self.cluster.state not in STARTING_STATES:
+                raise ClusterStartError("the cluster was terminated while it started", "USER_REQUEST")
+            self.cluster.reason_message = line
+            if line.lower().startswith(_BOOTSTRAP_WORD):
+                self.cluster.state = "BOOTSTRAPPING"
+            self.news()
+
+    def _run_steps(self) -> None:
+        with self.changed:
+            while self.cluster.is_open:
+                now = self._now()
+                move = transitions.next_move(self.cluster, now)
+                if isinstance(move, transitions.StartStep):
+                    self._start_step(move.step)
+                elif isinstance(move, transitions.Terminate):
+                    transitions.begin_termination(self.cluster, move.code, move.message, now)
+                    self.news()
+                else:
+                    seconds = None if move.until is None else max(0.0, (move.until - now).total_seconds())
+                    self.changed.wait(seconds)
+
+    def _start_step(self, step: StepRecord) -> None:
+        transitions.start_step(step, self._now())
+        transitions.settle(self.cluster, self._now())
+        thread = threading.Thread(
+            target=self._run_step, args=(step,), name=f"localemr-{step.id}", daemon=True
+        )
+        self._step_threads = [*filter(threading.Thread.is_alive, self._step_threads), thread]
+        thread.start()
+        self.news()
+
+    def _run_step(self, step: StepRecord) -> None:
+        try:
+            result = self._result(step)
+        except Exception:
+            log.exception("step %s ends because of an internal error", step.id)
+            result = StepResult(False, reason="Internal error", message=_INTERNAL_ERROR)
+        with self.changed:
+            self._steps.pop(step.id, None)
+            transitions.finish_step(self.cluster, step, result, self._now())
+            if self.cluster.is_open:
+                transitions.settle(self.cluster, self._now())
+            self.news()
+
+    def _result(self, step: StepRecord) -> StepResult:
+        if self._running is None:
+            raise RuntimeError(f"cluster {self.cluster.id} runs a step before it is up")
+        process = self._running.start_step(step_request(step))
+        with self.changed:
+            self._steps[step.id] = process
+            unwanted = step.state == "CANCEL_PENDING" or not self.cluster.is_open
+        if unwanted:
+            process.cancel()
+        return process.wait()
+
+    def _end_cluster(self) -> None:
+        with self.changed:
+            processes = list(self._steps.values())
+        for process in processes:
+            process.cancel()
+        for thread in self._step_threads:
+            thread.join()
+        if self._running is not None:
+            try:
+                self._running.stop()
+            except Exception:
+                log.exception("cluster %s could not be cleaned up", self.cluster.id)
+        with self.changed:
+            transitions.finish_termination(self.cluster, self._now())
+            self.news()
+
+
+def cluster_request(cluster: ClusterRecord) -> ClusterRequest:
+    """Give the runner's view of a cluster."""
+    request = cluster.request
+    return ClusterRequest(
+        cluster_id=cluster.id,
+        release_label=cluster.release_label,
+        log_uri=request.get("LogUri"),
+        configurations=request.get("Configurations", ()),
+        bootstrap_actions=request.get("BootstrapActions", ()),
+        monitoring=request.get("MonitoringConfiguration", {}),
+        region=cluster.region,
+    )
+
+
+def step_request(step: StepRecord) -> StepRequest:
+    """Give the runner's view of a step."""
+    return StepRequest(step.id, step.name, step.jar, tuple(step.args), step.main_class, dict(step.properties))

@@ -1,0 +1,130 @@
+"""One instance of a local EMR, as its data directory shows it: a lock, a status file, logs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.config import HEALTH_PATH
+from airflow_provider_emrkit.localemr.processes import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+LOG_FILE = "localemr.log"
+ACCESS_LOG_FILE = "access.log"
+_STATUS_FILE = "instance.json"
+_LOCK_FILE = "instance.lock"
+
+_HEALTH_TIMEOUT = 2.0
+_HEALTH_LIMIT = 1024 * 1024
+
+
+class InstanceError(Exception):
+    """An instance can't be started, found or stopped; the message says why and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a running instance says of itself in its status file.
+
+    :param pid: The server's process.
+    :param process_started: Its start time, to tell it from a later process of the same id.
+    :param started: When the server came up, ISO 8601.
+    """
+
+    pid: int
+    process_started: str
+    host: str
+    port: int
+    url: str
+    data_dir: str
+    version: str
+    started: str
+
+    @property
+    def process(self) -> Process:
+        """The server's process."""
+        return Process(self.pid, self.process_started)
+
+
+def running_instance(data_dir: Path) -> Status | None:
+    """Find the instance that runs on a data directory; None when there is none."""
+    try:
+        status = Status(**json.loads((data_dir / _STATUS_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return status if status.process.is_alive else None
+
+
+def write_status(data_dir: Path, status: Status) -> None:
+    """Write the status file; a reader sees all of it or none."""
+    partial = data_dir / f".{_STATUS_FILE}.{os.getpid()}"
+    partial.write_text(json.dumps(asdict(status), indent=1), encoding="utf-8")
+    partial.replace(data_dir / _STATUS_FILE)
+
+
+def remove_status(data_dir: Path) -> None:
+    """Remove the status file."""
+    (data_dir / _STATUS_FILE).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold a data directory's lock, which goes away with the process that holds it.
+
+    :raises InstanceError: when another instance holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / _LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InstanceError(data_dir_taken(data_dir)) from error
+        yield
+
+
+def data_dir_taken(data_dir: Path) -> str:
+    """Say who uses a data directory."""
+    holder = running_instance(data_dir)
+    who = f"the local EMR at {holder.url} (pid {holder.pid})" if holder else "another local EMR"
+    return f"the data directory {data_dir} is used by {who}; choose another one with --data-dir"
+
+
+def port_taken(url: str, port: int) -> str:
+    """Say who listens on a port."""
+    health = fetch_health(url)
+    if health is None:
+        return f"port {port} is taken by another program; choose another one with --port"
+    return (
+        f"port {port} is taken by the local EMR with pid {health.get('pid')} and the data directory "
+        f"{health.get('data_dir')}; choose another port with --port"
+    )
+
+
+def fetch_health(url: str) -> Mapping[str, Any] | None:
+    """Ask a local EMR how it is; None when nobody answers there, or somebody else does."""
+    # Not through a proxy, whatever the environment says: the address is this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url + HEALTH_PATH, timeout=_HEALTH_TIMEOUT) as response:
+            health = json.loads(response.read(_HEALTH_LIMIT))
+    except (OSError, ValueError):
+        return None
+    return health if isinstance(health, dict) and health.get("status") == "ok" and "pid" in health else None
+
+
+def log_tail(data_dir: Path, lines: int = 20) -> list[str]:
+    """Give the last lines of an instance's log."""
+    try:
+        text = (data_dir / LOG_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.splitlines()[-lines:]

@@ -1,0 +1,143 @@
+"""Starting and stopping an instance from outside its process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from airflow_provider_emrkit.localemr.config import ServerConfig, server_environment
+from airflow_provider_emrkit.localemr.instance import (
+    LOG_FILE,
+    InstanceError,
+    Status,
+    data_dir_taken,
+    fetch_health,
+    log_tail,
+    port_taken,
+    running_instance,
+)
+from airflow_provider_emrkit.localemr.serve import arguments
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 45.0
+_REPORT_EVERY = 5.0
+_POLL = 0.1
+
+Progress = Callable[[str], None]
+
+
+def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TIMEOUT) -> Status:
+    """Start an instance in the background, and wait until it answers.
+
+    An instance that runs already on this data directory and port is left as it is.
+
+    :param progress: Called with a line of text when there is something to say.
+    :param timeout: Seconds it may take.
+    :raises InstanceError: when it does not come up.
+    """
+    there = running_instance(config.data_dir)
+    if there is not None:
+        if config.port not in (0, there.port):
+            raise InstanceError(data_dir_taken(config.data_dir))
+        progress(f"already running at {there.url} (pid {there.pid})")
+        return there
+    if not _is_free(config):
+        raise InstanceError(port_taken(config.url, config.port))
+    return _wait_up(config, _spawn(config), progress, timeout)
+
+
+def _is_free(config: ServerConfig) -> bool:
+    """Tell whether the port can be bound; what else is wrong with the address, the server itself will say."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
+
+
+def _spawn(config: ServerConfig) -> subprocess.Popen[bytes]:
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = (config.data_dir / LOG_FILE).open("wb")
+    except OSError as error:
+        raise InstanceError(
+            f"the data directory {config.data_dir} can't be used ({error.strerror}); "
+            "choose another one with --data-dir"
+        ) from error
+    with log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "airflow_provider_emrkit.localemr.serve", *arguments(config)],
+            env=_child_environment(os.environ),
+            # A module of the same name in the user's directory must not be imported instead of ours.
+            cwd=config.data_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    environment = server_environment(environ)
+    if environment.get("PYTHONPATH"):
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries if entry)
+    return environment
+
+
+def _wait_up(
+    config: ServerConfig, child: subprocess.Popen[bytes], progress: Progress, timeout: float
+) -> Status:
+    begun = time.monotonic()
+    reported = begun
+    while (now := time.monotonic()) < begun + timeout:
+        status = running_instance(config.data_dir)
+        if status is not None and status.pid == child.pid and fetch_health(status.url) is not None:
+            return status
+        if now - reported >= _REPORT_EVERY:
+            reported = now
+            progress(f"starting … {now - begun:.0f} s")
+        try:
+            child.wait(_POLL)
+        except subprocess.TimeoutExpired:
+            continue
+        raise InstanceError(_with_log(config.data_dir, "localemr could not start"))
+    child.kill()
+    child.wait()
+    raise InstanceError(_with_log(config.data_dir, f"localemr did not answer within {timeout:.0f} s"))
+
+
+def _with_log(data_dir: Path, text: str) -> str:
+    lines = log_tail(data_dir)
+    if not lines:
+        return f"{text}; its log {data_dir / LOG_FILE} is empty"
+    return "\n".join([f"{text}; the end of its log {data_dir / LOG_FILE}:", *lines])
+
+
+def stop(status: Status, progress: Progress, *, timeout: float = STOP_TIMEOUT) -> None:
+    """End an instance and everything it started.
+
+    :param timeout: Seconds it may take to end in good order; then it is killed.
+    :raises InstanceError: when it can't be ended.
+    """
+    process = status.process
+    descendants = process.descendants()
+    process.send(signal.SIGTERM)
+    if not process.wait_gone(timeout):
+        progress(f"pid {status.pid} did not end within {timeout:.0f} s; killing it")
+        descendants += process.descendants()
+        process.send(signal.SIGKILL)
+    for left in descendants:
+        left.send(signal.SIGKILL)
+    if not process.wait_gone(_REPORT_EVERY):
+        raise InstanceError(f"the local EMR with pid {status.pid} can't be killed")

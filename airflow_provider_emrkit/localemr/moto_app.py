@@ -1,0 +1,82 @@
+"""moto's server application, for every service that is not ours."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.test import Client
+
+from airflow_provider_emrkit.localemr.config import ACCESS_KEY, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SCOPE = f"{ACCESS_KEY}/20260101/{REGION}/s3/aws4_request"
+_S3_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
+
+
+class MotoApp:
+    """moto as a WSGI application that is made when it is first needed; ``warm_up`` makes it before.
+
+    moto keeps one state per process: two of these in one process share their buckets.
+
+    :param bucket: A bucket that is there from the start, and again after a reset.
+
+    >>> MotoApp().warm_up()  # doctest: +SKIP
+    """
+
+    def __init__(self, bucket: str | None = None) -> None:
+        self._bucket = bucket
+        self._lock = threading.Lock()
+        self._app: WSGIApplication | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        app = self._made()
+        response = app(environ, start_response)
+        if environ.get("PATH_INFO", "").startswith("/moto-api/"):
+            self._prepare(app)
+        return response
+
+    def warm_up(self) -> None:
+        """Import what the first requests will need."""
+        self._made()
+
+    def _made(self) -> WSGIApplication:
+        with self._lock:
+            if self._app is None:
+                self._app = _make()
+                self._prepare(self._app)
+            return self._app
+
+    def _prepare(self, app: WSGIApplication) -> None:
+        _forget_keys()
+        if self._bucket is not None:
+            Client(app).put(f"/{self._bucket}", headers={"Authorization": _S3_AUTHORIZATION})
+
+
+def _make() -> WSGIApplication:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    app: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+    return app
+
+
+def _forget_keys() -> None:
+    """Stop moto from listing every S3 key ever written, which keeps deleted ones and their files alive.
+
+    moto uses the list to delete the keys' temporary files at a reset; they are deleted with the key anyway.
+    """
+    from moto.s3.models import FakeKey
+
+    FakeKey.instances_tracked = _Forgetful()  # type: ignore[attr-defined]
+
+
+class _Forgetful(list[Any]):
+    """A list that keeps nothing."""
+
+    def append(self, item: Any) -> None:
+        """Forget the item."""

@@ -1,0 +1,118 @@
+"""What the EMR service asks of whoever really runs its clusters and steps.
+
+The service (``localemr.emr``) knows states, quotas and API shapes; a runner knows Spark, processes and logs.
+Each side can be replaced without the other: tests hand the service a scripted runner, a container engine is
+one more runner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class ClusterStartError(Exception):
+    """A cluster cannot be started; the message is shown to the user as its StateChangeReason.
+
+    :param message: What was wrong and how to mend it.
+    :param code: StateChangeReason code of the EMR API, e.g. ``VALIDATION_ERROR`` or ``BOOTSTRAP_FAILURE``.
+    """
+
+    def __init__(self, message: str, code: str = "VALIDATION_ERROR") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class ClusterRequest:
+    """The part of a RunJobFlow request that decides how steps run.
+
+    :param cluster_id: ``j-…``
+    :param release_label: EMR release label, already checked for its grammar.
+    :param log_uri: ``LogUri`` of the cluster (``s3://`` or ``s3n://``), or None when it keeps no logs on S3.
+    :param configurations: EMR's ``Configurations`` list, as sent.
+    :param bootstrap_actions: EMR's ``BootstrapActions`` list, as sent.
+    :param monitoring: ``MonitoringConfiguration``, as sent; empty when absent.
+    :param region: AWS region the request was signed for.
+    """
+
+    cluster_id: str
+    release_label: str
+    log_uri: str | None = None
+    configurations: Sequence[Mapping[str, Any]] = ()
+    bootstrap_actions: Sequence[Mapping[str, Any]] = ()
+    monitoring: Mapping[str, Any] = field(default_factory=dict)
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True)
+class StepRequest:
+    """One step as it was added: EMR's ``HadoopJarStep`` and its ids.
+
+    :param step_id: ``s-…``
+    :param properties: ``HadoopJarStep.Properties`` as a plain mapping.
+    """
+
+    step_id: str
+    name: str
+    jar: str
+    args: Sequence[str] = ()
+    main_class: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How a step ended.
+
+    :param succeeded: True only for exit code 0 of the step's own command.
+    :param reason: EMR's ``FailureDetails.Reason``, e.g. ``Unknown Error.``
+    :param message: EMR's ``FailureDetails.Message``: the line that shows the failure.
+    :param log_file: ``FailureDetails.LogFile``: the S3 URI of the log that holds it.
+    """
+
+    succeeded: bool
+    cancelled: bool = False
+    reason: str | None = None
+    message: str | None = None
+    log_file: str | None = None
+
+
+class RunningStep(Protocol):
+    """A step that has a process. ``wait`` and ``cancel`` are called from different threads."""
+
+    def wait(self) -> StepResult:
+        """Block until the step and all its processes are gone and its logs are written."""
+
+    def cancel(self, *, force: bool = False) -> None:
+        """End the step: SIGTERM and after a grace SIGKILL, or SIGKILL at once with ``force``. Idempotent."""
+
+
+class RunningCluster(Protocol):
+    """A cluster whose software is in place."""
+
+    def start_step(self, step: StepRequest) -> RunningStep:
+        """Start a step's process; several may run at once."""
+
+    def stop(self) -> None:
+        """Kill whatever still runs and remove the cluster's files. Idempotent."""
+
+
+class ClusterRunner(Protocol):
+    """Starts clusters."""
+
+    def check(self, release_label: str) -> None:
+        """Refuse a release label that can't be run here, before the cluster gets an id.
+
+        :raises ClusterStartError: with the mend in its message.
+        """
+
+    def start(self, request: ClusterRequest, progress: Callable[[str], None]) -> RunningCluster:
+        """Install what the cluster needs, which may take minutes, and bootstrap it.
+
+        :param progress: Gets one short line of text now and then.
+        :raises ClusterStartError: when the software can't be had or a bootstrap action fails.
+        """

@@ -1,0 +1,262 @@
+"""The environment of a cluster's commands, built from nothing: localemr's own never reaches a job."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import airflow_provider_emrkit
+from airflow_provider_emrkit.localemr.spark.install import uv_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOCAL = "127.0.0.1,localhost"
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+# C1 and the serial collector start a JVM in a third of the CPU time; a long job that wants better says so in
+# its options.
+FAST_JVM = ("-XX:TieredStopAtLevel=1",)
+FAST_COLLECTOR = "-XX:+UseSerialGC"
+# Options that a Java 8 took and later ones refuse: jobs of EMR 6 may still name them.
+FORGIVING_JVM = "-XX:+IgnoreUnrecognizedVMOptions"
+
+_PYTHON_SHIM = """#!/bin/sh
+if [ "$1" = -m ] && { [ "$2" = pip ] || [ "$2" = pip3 ]; }; then
+  shift 2
+  exec @shims@/pip "$@"
+fi
+exec @python@ "$@"
+"""
+
+_PIP_SHIM = """#!/bin/sh
+[ $# -gt 0 ] || exec @uv@ pip
+command=$1
+shift
+[ "$command" = uninstall ] || exec @uv@ pip "$command" --python @python@ "$@"
+for arg do
+  shift
+  [ "$arg" = -y ] || [ "$arg" = --yes ] || set -- "$@" "$arg"
+done
+exec @uv@ pip uninstall --python @python@ "$@"
+"""
+
+_SUDO_SHIM = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in
+    -u|-g|--user|--group) shift 2 ;;
+    --) shift; break ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+exec env "$@"
+"""
+
+_HADOOP_SHIM = """#!/bin/sh
+command=$1
+shift
+case $command in
+  fs|dfs) main=org.apache.hadoop.fs.FsShell ;;
+  jar) main=org.apache.hadoop.util.RunJar ;;
+  *) echo "hadoop: '$command' is not known here; use fs or jar" >&2; exit 1 ;;
+esac
+exec @java@ -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp @classpath@ "$main" "$@"
+"""
+
+_SPARK_SHIM = """#!/bin/sh
+exec @python@ -I -c @code@ @settings@ @tool@ "$@"
+"""
+
+_SPARK_TOOLS = ("spark-submit", "spark-sql", "spark-shell", "pyspark")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The directories and programs of one cluster.
+
+    :param directory: The cluster's own directory; everything below it is removed with the cluster.
+    :param spark_home: Spark's directory.
+    :param java_home: Java's directory.
+    :param endpoint_url: Address that answers AWS's APIs.
+    :param region: Default region of the cluster's commands.
+    :param class_path: Our entries of Java's class path.
+    :param exported: Variables that the cluster's configuration exports (``spark-env``).
+    :param jvm: Options of every JVM that spark-submit starts.
+
+    >>> place = Place(Path("/c/j-1"), Path("/spark"), Path("/java"), "http://127.0.0.1:5005", "us-east-1")
+    >>> str(place.python)
+    '/c/j-1/venv/bin/python'
+    """
+
+    directory: Path
+    spark_home: Path
+    java_home: Path
+    endpoint_url: str
+    region: str
+    class_path: tuple[str, ...] = ()
+    exported: Mapping[str, str] = field(default_factory=dict)
+    jvm: tuple[str, ...] = FAST_JVM
+
+    @property
+    def conf(self) -> Path:
+        """Configuration directory of Spark and Hadoop."""
+        return self.directory / "conf"
+
+    @property
+    def shims(self) -> Path:
+        """Programs that come first in PATH."""
+        return self.directory / "bin"
+
+    @property
+    def home(self) -> Path:
+        """Home directory of the cluster's user."""
+        return self.directory / "home"
+
+    @property
+    def venv(self) -> Path:
+        """The cluster's Python environment."""
+        return self.directory / "venv"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.venv / "bin" / "python"
+
+    @property
+    def steps(self) -> Path:
+        """Where each step has a directory."""
+        return self.directory / "steps"
+
+    @property
+    def settings(self) -> Path:
+        """What the spark-submit found in PATH needs to know."""
+        return self.directory / "submit.json"
+
+    @property
+    def hadoop_class_path(self) -> str:
+        """Class path of Hadoop's own commands."""
+        return ":".join([os.fspath(self.conf), *self.class_path, f"{self.spark_home}/jars/*"])
+
+
+def command_environment(place: Place, work: Path, *, own_collector: bool = False) -> dict[str, str]:
+    """Build the environment of one command.
+
+    :param work: The command's own directory; temporary files go into ``tmp`` in it.
+    :param own_collector: The command names a garbage collector for its JVM; ours is left out.
+    """
+    temporary = work / "tmp"
+    java_options = [
+        *place.jvm,
+        *([] if own_collector else [FAST_COLLECTOR]),
+        f'"-Djava.io.tmpdir={temporary}"',
+    ]
+    path = [place.shims, place.venv / "bin", place.java_home / "bin", place.spark_home / "bin"]
+    return {
+        **aws_environment(place.endpoint_url, place.region),
+        **proxies(os.environ),
+        **certificates(os.environ),
+        "HADOOP_CONF_DIR": os.fspath(place.conf),
+        "HADOOP_USER_NAME": "hadoop",
+        "HOME": os.fspath(place.home),
+        "JAVA_HOME": os.fspath(place.java_home),
+        "LANG": "C.UTF-8" if sys.platform != "darwin" else "en_US.UTF-8",
+        "LOGNAME": "hadoop",
+        "PATH": ":".join([*map(os.fspath, path), _SYSTEM_PATH]),
+        "PYSPARK_PYTHON": os.fspath(place.python),
+        "PYTHONUNBUFFERED": "1",
+        "SHELL": "/bin/bash",
+        "SPARK_CONF_DIR": os.fspath(place.conf),
+        "SPARK_HOME": os.fspath(place.spark_home),
+        "SPARK_LAUNCHER_OPTS": " ".join([*FAST_JVM, FAST_COLLECTOR]),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": os.fspath(temporary),
+        "SPARK_SUBMIT_OPTS": " ".join(java_options),
+        "TMPDIR": os.fspath(temporary),
+        "TZ": "UTC",
+        "USER": "hadoop",
+        "VIRTUAL_ENV": os.fspath(place.venv),
+        **place.exported,
+    }
+
+
+def aws_environment(endpoint_url: str, region: str) -> dict[str, str]:
+    """Give every AWS client the local endpoint and credentials that are worth nothing anywhere else."""
+    return {
+        "AWS_ACCESS_KEY_ID": "localemr",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": region,
+        "AWS_SECRET_ACCESS_KEY": "localemr",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep the machine's proxies, which a download may need, and never send localhost through them."""
+    kept = {name: environ[name] for name in _PROXIES if environ.get(name)}
+    if not kept:
+        return {}
+    direct = ",".join(part for part in (environ.get("no_proxy") or environ.get("NO_PROXY"), _LOCAL) if part)
+    return {**kept, "no_proxy": direct, "NO_PROXY": direct}
+
+
+def package_index_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep what says where Python packages come from; bootstrap actions get it, steps don't."""
+    return {key: value for key, value in uv_environment(environ).items() if key.startswith(("PIP_", "UV_"))}
+
+
+def certificates(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep where the machine's certificates are, without which nothing can be downloaded."""
+    env = uv_environment(environ)
+    return {
+        name: env[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE") if env.get(name)
+    }
+
+
+def write_shims(place: Place, uv: str) -> None:
+    """Write the programs that come first in PATH: what an EMR node has and this machine may not."""
+    place.shims.mkdir(parents=True, exist_ok=True)
+    words = {
+        "shims": os.fspath(place.shims),
+        "python": os.fspath(place.python),
+        "uv": uv,
+        "java": os.fspath(place.java_home / "bin" / "java"),
+        "classpath": place.hadoop_class_path,
+    }
+    texts = {"sudo": _SUDO_SHIM, "python": _PYTHON_SHIM, "pip": _PIP_SHIM, "hadoop": _HADOOP_SHIM}
+    aliases = {"python3": "python", "pip3": "pip", "hdfs": "hadoop"}
+    for name, text in texts.items():
+        _write_program(place.shims / name, _filled(text, words))
+    for name, target in aliases.items():
+        _write_program(place.shims / name, _filled(texts[target], words))
+    for tool in _SPARK_TOOLS:
+        _write_program(place.shims / tool, _spark_shim(place, tool))
+
+
+def _spark_shim(place: Place, tool: str) -> str:
+    root = Path(airflow_provider_emrkit.__file__).parent.parent
+    module = "airflow_provider_emrkit.localemr.run.submit_program"
+    code = (
+        f"import sys; sys.path.insert(0, {os.fspath(root)!r}); from {module} import main; main(sys.argv[1:])"
+    )
+    words = {"python": sys.executable, "code": code, "settings": os.fspath(place.settings), "tool": tool}
+    return _filled(_SPARK_SHIM, words)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """Put words, quoted for the shell, in the places of a program's text that are marked ``@word@``."""
+    return re.sub(r"@(\w+)@", lambda found: shlex.quote(words[found[1]]), text)
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)

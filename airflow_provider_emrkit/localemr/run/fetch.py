@@ -1,0 +1,59 @@
+"""Scripts, jars and files of a step, brought to this machine from S3 or the local disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_emrkit.localemr.run.commands import CommandError
+
+_S3 = frozenset({"s3", "s3a", "s3n"})
+
+
+class S3Fetch:
+    """Fetches with one S3 client.
+
+    :param client: A boto3 client of S3.
+
+    >>> S3Fetch(boto3.client("s3"))("s3://bucket/jobs/etl.py", Path("/tmp"))  # doctest: +SKIP
+    PosixPath('/tmp/etl.py')
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __call__(self, uri: str, directory: Path) -> Path:
+        """Copy an object or a local file into a directory, under its own name.
+
+        :raises CommandError: when it is not there.
+        """
+        name = uri.rpartition("/")[2]
+        if name in {"", ".", ".."}:
+            raise CommandError(f"{uri!r} names no file; give its full path or S3 URI.")
+        target = directory / name
+        scheme, found, rest = uri.partition("://")
+        if found and scheme in _S3:
+            bucket, _, key = rest.partition("/")
+            self._download(uri, bucket, key, target)
+        elif not found or scheme in {"file", "local"}:
+            source = unquote(urlsplit(uri).path) if found else uri
+            self._copy(uri, Path(source), target)
+        else:
+            raise CommandError(f"{uri!r} can't be fetched; use an s3:// URI or a path on this machine.")
+        return target
+
+    def _download(self, uri: str, bucket: str, key: str, target: Path) -> None:
+        try:
+            with target.open("wb") as file:
+                self._client.download_fileobj(bucket, key, file)
+        except Exception as error:
+            raise CommandError(f"{uri} can't be read: {error}") from error
+
+    def _copy(self, uri: str, source: Path, target: Path) -> None:
+        try:
+            shutil.copy(os.fspath(source), target)
+        except OSError as error:
+            raise CommandError(f"{uri} can't be read: {error.strerror}") from error

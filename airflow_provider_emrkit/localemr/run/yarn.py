@@ -1,0 +1,92 @@
+"""What EMR's YARN would have said: ids, and the client's report in the stderr of a cluster-mode step.
+
+Readers of EMR logs (ours too) find a driver's log by the application id in that report, so the report is part
+of how a local cluster behaves.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+REPORT_EVERY = 30.0
+"""Seconds between two state reports (``spark.yarn.report.loggingFrequency``)."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """A YARN application that was never there.
+
+    :param cluster_started: Start of the cluster (ms since the epoch).
+    :param number: Its number inside the cluster, from 1.
+
+    >>> Application(1700000000000, 7).application_id
+    'application_1700000000000_0007'
+    """
+
+    cluster_started: int
+    number: int
+
+    @property
+    def application_id(self) -> str:
+        """Its id, unique inside the cluster."""
+        return f"application_{self.cluster_started}_{self.number:04d}"
+
+    @property
+    def driver_container(self) -> str:
+        """The id of the container that the driver runs in."""
+        return f"container_{self.cluster_started}_{self.number:04d}_01_000001"
+
+    @property
+    def failure(self) -> str:
+        """The line by which a failed application shows in the step's stderr."""
+        return f'Exception in thread "main" {self._exception}'
+
+    @property
+    def _exception(self) -> str:
+        return (
+            f"org.apache.spark.SparkException: Application {self.application_id} finished with failed status"
+        )
+
+    def submitted(self, now: float) -> list[str]:
+        """Lines for the start."""
+        return [
+            _line(now, f"INFO Client: Submitting application {self.application_id} to ResourceManager"),
+            _line(now, f"INFO YarnClientImpl: Submitted application {self.application_id}"),
+            self._state(now, "ACCEPTED"),
+            self._state(now, "RUNNING"),
+        ]
+
+    def running(self, now: float) -> list[str]:
+        """Lines for now and then."""
+        return [self._state(now, "RUNNING")]
+
+    def finished(self, now: float, exit_code: int) -> list[str]:
+        """Lines for the end.
+
+        :param exit_code: Exit code of the driver.
+        """
+        status = "SUCCEEDED" if exit_code == 0 else "FAILED"
+        diagnostics = "N/A" if exit_code == 0 else f"User application exited with status {exit_code}"
+        lines = [
+            self._state(now, "FINISHED"),
+            _line(now, "INFO Client: "),
+            "\t client token: N/A",
+            f"\t diagnostics: {diagnostics}",
+            f"\t final status: {status}",
+            "\t user: hadoop",
+        ]
+        if exit_code:
+            lines += [
+                _line(now, f"ERROR Client: Application diagnostics message: {diagnostics}"),
+                self.failure,
+                "\tat org.apache.spark.deploy.yarn.Client.run(Client.scala)",
+            ]
+        return lines
+
+    def _state(self, now: float, state: str) -> str:
+        return _line(now, f"INFO Client: Application report for {self.application_id} (state: {state})")
+
+
+def _line(now: float, text: str) -> str:
+    return f"{time.strftime('%y/%m/%d %H:%M:%S', time.gmtime(now))} {text}"

@@ -1,0 +1,157 @@
+"""The server's process: ``python -m airflow_provider_emrkit.localemr.serve --port 5005 --data-dir DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.localemr.config import STAGING_BUCKET, ServerConfig, server_environment
+from airflow_provider_emrkit.localemr.emr.supervisor import utc_now
+from airflow_provider_emrkit.localemr.instance import (
+    ACCESS_LOG_FILE,
+    InstanceError,
+    Status,
+    locked,
+    port_taken,
+    remove_status,
+    write_status,
+)
+from airflow_provider_emrkit.localemr.processes import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+_ACCESS_LOG_BYTES = 5_000_000
+
+
+def arguments(config: ServerConfig) -> list[str]:
+    """Give the command line that serves a configuration."""
+    return [
+        *("--host", config.host),
+        *("--port", str(config.port)),
+        *("--data-dir", str(config.data_dir)),
+        *("--cache-dir", str(config.cache_dir)),
+        *(word for host in config.allowed_hosts for word in ("--allow-host", host)),
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    :return: 0 after a clean end, 1 when the server could not start or a cluster did not end.
+    """
+    parser = argparse.ArgumentParser(prog="localemr", description="Serve a local EMR in the foreground.")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--cache-dir", type=Path, required=True)
+    parser.add_argument("--allow-host", action="append", default=[])
+    given = parser.parse_args(argv)
+    config = ServerConfig(
+        host=given.host,
+        port=given.port,
+        data_dir=given.data_dir,
+        cache_dir=given.cache_dir,
+        allowed_hosts=tuple(given.allow_host),
+    )
+    return serve(config)
+
+
+def serve(config: ServerConfig) -> int:
+    """Serve a configuration in this process, whose environment is scrubbed first.
+
+    :return: See :func:`main`.
+    """
+    environment = server_environment(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        with locked(config.data_dir):
+            _log_to(config.data_dir)
+            return _serve(config)
+    except InstanceError as error:
+        print(f"localemr: {error}", file=sys.stderr)
+        return 1
+
+
+def _serve(config: ServerConfig) -> int:
+    # Imported with the scrubbed environment: botocore and moto read it when they are imported.
+    from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
+    from airflow_provider_emrkit.localemr.server import (
+        Identity,
+        LocalEmr,
+        PortTakenError,
+        raise_open_files_limit,
+    )
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    raise_open_files_limit()
+    identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())
+    try:
+        server = LocalEmr(config, SparkClusterRunner, identity, bucket=STAGING_BUCKET)
+    except PortTakenError as error:
+        raise InstanceError(port_taken(config.url, config.port)) from error
+    os.environ["AWS_ENDPOINT_URL"] = server.config.url
+    server.start()
+    write_status(config.data_dir, _status(server.config, identity.started))
+    log.info("local EMR %s listens at %s", __version__, server.config.url)
+    stop.wait()
+    log.info("stopping")
+    clean = server.stop()
+    remove_status(config.data_dir)
+    _kill_descendants()
+    return 0 if clean else 1
+
+
+def _status(config: ServerConfig, started: str) -> Status:
+    process = Process.of(os.getpid())
+    return Status(
+        pid=os.getpid(),
+        process_started=process.started if process else "",
+        host=config.host,
+        port=config.port,
+        url=config.url,
+        data_dir=str(config.data_dir),
+        version=__version__,
+        started=started,
+    )
+
+
+def _kill_descendants() -> None:
+    """Kill what is still there: an installation or a bootstrap action of a cluster that was starting."""
+    this = Process.of(os.getpid())
+    for process in this.descendants() if this else []:
+        process.send(signal.SIGKILL)
+
+
+def _log_to(data_dir: Path) -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    # moto and werkzeug write a line per request.
+    for name in ("werkzeug", "moto", "botocore", "boto3", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    access = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
+    handler = logging.handlers.RotatingFileHandler(
+        data_dir / ACCESS_LOG_FILE, maxBytes=_ACCESS_LOG_BYTES, backupCount=1, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    access.addHandler(handler)
+    access.propagate = False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The HTTP server: one process, one port, every AWS API."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.localemr.emr.context import Emr
+from airflow_provider_emrkit.localemr.emr.service import EmrApi
+from airflow_provider_emrkit.localemr.moto_app import MotoApp
+from airflow_provider_emrkit.localemr.router import Router
+from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.config import ServerConfig
+
+access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
+
+MAX_OPEN_FILES = 65_536
+
+RunnerFactory = Callable[[str, Path, Path], ClusterRunner]
+
+
+class PortTakenError(Exception):
+    """Another process listens on the port."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this server is, for its health page.
+
+    :param instance: Random id of this start of the server.
+    :param pid: Its process id.
+    :param started: Its start time, ISO 8601.
+    """
+
+    instance: str
+    pid: int
+    started: str
+
+
+class LocalEmr:
+    """A running local EMR.
+
+    :param config: Where to listen; a port 0 is replaced by the one the system chose.
+    :param make_runner: Makes what runs clusters, from the endpoint's URL, the data and the cache directory.
+    :param identity: What the health page says of this server.
+    :param hold_seconds: How long a waiter's request is held back for news.
+    :param bucket: A bucket that is always there, for staging and logs.
+    :raises PortTakenError: when another process listens on the port.
+
+    >>> with LocalEmr(config, SparkClusterRunner, identity) as server:  # doctest: +SKIP
+    ...     print(server.config.url)
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        make_runner: RunnerFactory,
+        identity: Identity,
+        *,
+        hold_seconds: float = 20.0,
+        bucket: str | None = None,
+    ) -> None:
+        listener = _listen(config)
+        self.config = replace(config, port=listener.getsockname()[1])
+        self._identity = identity
+        self.runner = make_runner(self.config.url, config.data_dir, config.cache_dir)
+        self.emr = Emr(self.runner, hold_seconds=hold_seconds)
+        self._others = MotoApp(bucket)
+        router = Router(EmrApi(self.emr), self._others, self.health, config.allowed_hosts)
+        self._server = _http_server(self.config, router, listener)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="localemr-http", daemon=True)
+
+    def __enter__(self) -> LocalEmr:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Answer requests, in threads of their own."""
+        self._thread.start()
+        threading.Thread(target=self._others.warm_up, name="localemr-warm-up", daemon=True).start()
+
+    def stop(self) -> bool:
+        """End all clusters, then the server; False when a cluster did not end."""
+        # In this order: steps write their last logs through this very server.
+        clean = self.emr.stop()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        return clean
+
+    def health(self) -> Mapping[str, Any]:
+        """Give what ``/_emrkit/health`` shows."""
+        clusters, steps = self.emr.store.count()
+        return {
+            "status": "ok",
+            "version": __version__,
+            "pid": self._identity.pid,
+            "instance": self._identity.instance,
+            "started": self._identity.started,
+            "url": self.config.url,
+            "data_dir": str(self.config.data_dir),
+            "clusters": clusters,
+            "steps": steps,
+        }
+
+
+class _RequestHandler(MotoRequestHandler):
+    """HTTP/1.1, and an access log that goes to a logger instead of the terminal."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_expect_100(self) -> bool:
+        """Leave ``100 Continue`` to werkzeug, which sends it; twice would be once too often."""
+        return True
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
+        """Write one line of the access log."""
+        level = logging.ERROR if type == "error" else logging.INFO
+        access_log.log(level, "%s " + message.rstrip(), self.address_string(), *args)
+
+
+def _listen(config: ServerConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(f"{config.host}:{config.port}: {error.strerror or error}") from error
+    return listener
+
+
+def _http_server(config: ServerConfig, router: Router, listener: socket.socket) -> BaseWSGIServer:
+    with listener:
+        return make_server(
+            config.host,
+            config.port,
+            router,
+            threaded=True,
+            request_handler=_RequestHandler,
+            fd=listener.fileno(),
+        )
+
+
+def raise_open_files_limit() -> None:
+    """Let this process open as many files as it may: moto keeps one open for each larger S3 object."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

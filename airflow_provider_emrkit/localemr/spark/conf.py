@@ -1,0 +1,189 @@
+"""The configuration directory of one cluster, read by spark-submit, plain Python and ``hadoop jar`` alike.
+
+``core-site.xml`` makes ``s3://``, ``s3a://`` and ``s3n://`` known, ``spark-defaults.conf`` keeps Spark on
+this machine and inside the cluster's directory, the log4j files write to stderr in EMR's pattern.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from airflow_provider_emrkit.localemr.spark.submit import Machine, heap_mib, local_conf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_FILE_SYSTEM = "org.emrkit.s3.LocalS3FileSystem"
+_ABSTRACT_FILE_SYSTEM = "org.emrkit.s3.LocalS3"
+_METASTORE_FACTORY = "hive.metastore.client.factory.class"
+
+_LOG4J2 = """\
+status = error
+rootLogger.level = info
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
+"""
+
+_LOG4J1 = """\
+log4j.rootCategory=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.target=System.err
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
+"""
+
+
+@dataclass(frozen=True)
+class ClusterConf:
+    """What the files are made from.
+
+    :param directory: The configuration directory itself.
+    :param data_dir: Where the cluster keeps its warehouse, metastore and event logs.
+    :param ivy_dir: Where ``--packages`` downloads go, shared by all clusters.
+    :param endpoint_url: Address that answers S3's API.
+    :param region: AWS region that requests are signed for.
+    :param machine: Size of the machine, and our entries of the class path.
+    :param configurations: EMR's ``Configurations`` of the cluster.
+
+    >>> conf = ClusterConf(Path("c/conf"), Path("c"), Path("ivy"), "http://127.0.0.1:5005", "us-east-1",
+    Machine(2, 2048))
+    >>> conf.core_site["fs.emrkit.s3.endpoint"]
+    'http://127.0.0.1:5005'
+    """
+
+    directory: Path
+    data_dir: Path
+    ivy_dir: Path
+    endpoint_url: str
+    region: str
+    machine: Machine
+    configurations: Sequence[Mapping[str, Any]] = ()
+
+    def write(self) -> None:
+        """Write the files."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name in ("events", "warehouse"):
+            (self.data_dir / name).mkdir(parents=True, exist_ok=True)
+        files = {
+            "core-site.xml": site_xml(self.core_site),
+            "hive-site.xml": site_xml(self.hive_site),
+            "spark-defaults.conf": properties(self.spark_defaults),
+            "log4j2.properties": _LOG4J2 + properties(self.classification("spark-log4j2"), separator=" = "),
+            "log4j.properties": _LOG4J1 + properties(self.classification("spark-log4j"), separator="="),
+        }
+        for name, text in files.items():
+            (self.directory / name).write_text(text, encoding="utf-8")
+
+    def classification(self, name: str) -> dict[str, str]:
+        """Give the properties of one of EMR's configuration classifications; empty when it is not there."""
+        return classification(self.configurations, name)
+
+    @property
+    def requested(self) -> dict[str, str]:
+        """What the cluster's own ``spark-defaults`` ask for, before it is fitted to one machine."""
+        return self.classification("spark-defaults")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What ``spark-env`` exports."""
+        return {**exports(self.configurations, "spark-env"), **exports(self.configurations, "hadoop-env")}
+
+    @property
+    def core_site(self) -> dict[str, str]:
+        """Hadoop's properties: the cluster's own, then ours, which win."""
+        return {
+            **self.classification("core-site"),
+            "fs.s3.impl": _FILE_SYSTEM,
+            "fs.s3a.impl": _FILE_SYSTEM,
+            "fs.s3n.impl": _FILE_SYSTEM,
+            "fs.AbstractFileSystem.s3.impl": _ABSTRACT_FILE_SYSTEM,
+            "fs.emrkit.s3.endpoint": self.endpoint_url,
+            "fs.emrkit.s3.region": self.region,
+            # Without this, s3a:// would ask for a committer that only hadoop-aws has.
+            "mapreduce.outputcommitter.factory.scheme.s3a": (
+                "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
+            ),
+        }
+
+    @property
+    def hive_site(self) -> dict[str, str]:
+        """Hive's properties: a metastore inside the cluster's directory, not AWS Glue or a remote one."""
+        asked = {**self.classification("hive-site"), **self.classification("spark-hive-site")}
+        remote = (_METASTORE_FACTORY, "hive.metastore.uris")
+        kept = {key: value for key, value in asked.items() if key not in remote}
+        database = f"jdbc:derby:;databaseName={self.data_dir / 'metastore_db'};create=true"
+        return {**kept, "javax.jdo.option.ConnectionURL": database}
+
+    @property
+    def spark_defaults(self) -> dict[str, str]:
+        """Spark's properties: our defaults, then the cluster's own, then what must hold here."""
+        asked = self.requested
+        memory = heap_mib(
+            self.machine.memory_mib, asked.get("spark.driver.memory"), asked.get("spark.executor.memory")
+        )
+        ours = ":".join(self.machine.class_path)
+        return {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": (self.data_dir / "events").as_uri(),
+            "spark.jars.ivy": os.fspath(self.ivy_dir),
+            "spark.sql.warehouse.dir": (self.data_dir / "warehouse").as_uri(),
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            **({"spark.driver.extraClassPath": ours, "spark.executor.extraClassPath": ours} if ours else {}),
+            **local_conf(asked, self.machine.class_path),
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.memory": f"{memory}m",
+            "spark.master": self.machine.master,
+        }
+
+
+def classification(configurations: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Give the properties of one classification of EMR's ``Configurations``, later entries winning."""
+    found: dict[str, str] = {}
+    for entry in configurations:
+        if entry.get("Classification") == name:
+            found.update({str(key): str(value) for key, value in (entry.get("Properties") or {}).items()})
+    return found
+
+
+def exports(configurations: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Give the variables that a ``…-env`` classification exports (its nested classification ``export``)."""
+    found: dict[str, str] = {}
+    for entry in configurations:
+        if entry.get("Classification") == name:
+            found.update(classification(entry.get("Configurations") or (), "export"))
+    return found
+
+
+def site_xml(entries: Mapping[str, str]) -> str:
+    """Render Hadoop's XML configuration."""
+    body = "".join(
+        f"  <property><name>{escape(key)}</name><value>{escape(value)}</value></property>\n"
+        for key, value in entries.items()
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<configuration>\n{body}</configuration>\n'
+
+
+def properties(entries: Mapping[str, str], separator: str = "=") -> str:
+    """Render a Java properties file; every value comes back from ``Properties.load`` as it went in."""
+    return "".join(
+        f"{_escaped(key, key=True)}{separator}{_escaped(value)}\n" for key, value in entries.items()
+    )
+
+
+def _escaped(text: str, *, key: bool = False) -> str:
+    special = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    if key:
+        special |= {" ": "\\ ", "=": "\\=", ":": "\\:"}
+    out = "".join(special.get(char, char) for char in text)
+    leading = out[:1]
+    return "\\" + out if leading in {" ", "#", "!"} else out

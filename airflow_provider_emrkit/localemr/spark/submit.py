@@ -1,0 +1,250 @@
+"""What ``spark-submit`` arguments written for EMR mean on one machine. Pure: texts in, texts out.
+
+On EMR, YARN decides where the driver runs and how many executors there are; here driver and executors share
+one JVM. What names the cluster manager is dropped, what sizes executors sizes that JVM, and the application's
+own arguments are left alone byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SWITCHES = frozenset(
+    {"--help", "-h", "--silent", "-S", "--supervise", "--usage-error", "--verbose", "-v", "--version"}
+)
+
+# Options that choose or size what a cluster manager would start.
+_DROPPED_OPTIONS = frozenset(
+    {
+        "--deploy-mode",
+        "--driver-cores",
+        "--driver-memory",
+        "--executor-cores",
+        "--executor-memory",
+        "--keytab",
+        "--kill",
+        "--master",
+        "--num-executors",
+        "--principal",
+        "--queue",
+        "--status",
+        "--supervise",
+        "--total-executor-cores",
+    }
+)
+
+_DROPPED_CONF = frozenset(
+    {
+        "spark.driver.memory",
+        "spark.dynamicAllocation.enabled",
+        "spark.kerberos.keytab",
+        "spark.kerberos.principal",
+        "spark.master",
+        "spark.shuffle.service.enabled",
+        "spark.submit.deployMode",
+        "spark.yarn.archive",
+        "spark.yarn.jars",
+    }
+)
+
+# Classes that only an EMR node has.
+_EMR_CLASSES = ("com.amazon.emr.", "com.amazon.ws.emr.", "com.amazonaws.glue.catalog.")
+_FILE_SYSTEM_KEY = re.compile(r"spark\.hadoop\.fs\.(AbstractFileSystem\.)?s3[an]?\.impl")
+_MASTER_ENV = "spark.yarn.appMasterEnv."
+_CLASS_PATH = "spark.driver.extraClassPath"
+_JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
+_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+_MEMORY = re.compile(r"(\d+)([kmgt]?)b?", re.IGNORECASE)
+_TO_MIB = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
+
+DEFAULT_MEMORY_MIB = 2048
+_LEAST_MEMORY_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine gives to one step.
+
+    :param cores: Threads that run tasks at the same time.
+    :param memory_mib: The largest heap (MiB) a step may have.
+    :param class_path: Entries that come first on the driver's class path.
+    :param spark_home: Stands for ``/usr/lib/spark``, where EMR keeps Spark.
+
+    >>> Machine(cores=2, memory_mib=4096).master
+    'local[2]'
+    """
+
+    cores: int
+    memory_mib: int
+    class_path: tuple[str, ...] = ()
+    spark_home: str = ""
+
+    @property
+    def master(self) -> str:
+        """The ``--master`` that keeps everything in one process."""
+        return f"local[{self.cores}]"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A ``spark-submit`` as it runs here.
+
+    :param args: Arguments after ``spark-submit``.
+    :param deploy_mode: What the caller asked for, ``client`` or ``cluster``; it decides where EMR keeps the
+        driver's log.
+    :param env: Environment of the driver (``spark.yarn.appMasterEnv.*`` in cluster mode).
+    :param files: ``--files`` and ``--archives``, which YARN puts into the driver's working directory in
+        cluster mode.
+    :param archives: See ``files``; unpacked there.
+    :param own_collector: The job chooses its JVM's garbage collector itself.
+    """
+
+    args: tuple[str, ...]
+    deploy_mode: str = "client"
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
+    own_collector: bool = False
+
+
+@dataclass
+class _Parsed:
+    """The command line, taken apart: options in their order; the primary resource and what follows."""
+
+    options: list[tuple[str, str | None]]
+    rest: list[str]
+
+    def last(self, option: str) -> str | None:
+        return next((value for name, value in reversed(self.options) if name == option), None)
+
+    def conf(self) -> dict[str, str]:
+        pairs = (value.partition("=") for name, value in self.options if name == "--conf" and value)
+        return {key: value for key, found, value in pairs if found}
+
+
+def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str] | None = None) -> Submission:
+    """Translate the arguments of ``spark-submit``.
+
+    :param args: Everything after ``spark-submit``, as EMR would get it.
+    :param defaults: What ``spark-defaults`` says: the cluster's, or the job's own ``--properties-file``.
+    """
+    parsed = _parse(args)
+    conf = {**(defaults or {}), **parsed.conf()}
+    mode = parsed.last("--deploy-mode") or conf.get("spark.submit.deployMode") or "client"
+    memory = heap_mib(
+        machine.memory_mib,
+        parsed.last("--driver-memory") or conf.get("spark.driver.memory"),
+        parsed.last("--executor-memory") or conf.get("spark.executor.memory"),
+    )
+    out = ["--master", machine.master, "--driver-memory", f"{memory}m"]
+    for name, value in parsed.options:
+        out += _option(name, value, machine)
+    out += [_on_this_machine(text, machine) if place == 0 else text for place, text in enumerate(parsed.rest)]
+    files, archives = parsed.last("--files"), parsed.last("--archives")
+    return Submission(
+        args=tuple(out),
+        deploy_mode=mode,
+        env=driver_env(conf) if mode == "cluster" else {},
+        files=_comma_list(files or conf.get("spark.yarn.dist.files") or conf.get("spark.files")),
+        archives=_comma_list(archives or conf.get("spark.yarn.dist.archives") or conf.get("spark.archives")),
+        own_collector=own_collector(conf),
+    )
+
+
+def local_conf(conf: Mapping[str, str], class_path: Iterable[str] = ()) -> dict[str, str]:
+    """Leave out what only makes sense on EMR, and put our entries first on the class path."""
+    kept = {key: value for key, value in conf.items() if not _is_dropped(key, value)}
+    ours = list(class_path)
+    if ours and _CLASS_PATH in kept:
+        kept[_CLASS_PATH] = ":".join([*ours, kept[_CLASS_PATH]])
+    return kept
+
+
+def driver_env(conf: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment that ``spark.yarn.appMasterEnv.*`` asks for."""
+    return {key[len(_MASTER_ENV) :]: value for key, value in conf.items() if key.startswith(_MASTER_ENV)}
+
+
+def own_collector(conf: Mapping[str, str]) -> bool:
+    """Tell whether a configuration chooses a garbage collector: two of them stop a JVM from starting."""
+    return any(_COLLECTOR.search(conf.get(key, "")) for key in _JAVA_OPTIONS)
+
+
+def heap_mib(limit: int, *wanted: str | None) -> int:
+    """Give the heap (MiB) of the one JVM: the largest size asked for, between 1 GiB and the limit.
+
+    :param limit: The most this machine gives to a step (MiB).
+    :param wanted: Spark sizes such as ``4g``; None or a text that is no size counts as not asked.
+
+    >>> heap_mib(8192, "4g", None)
+    4096
+    """
+    sizes = [size for size in map(memory_mib, wanted) if size]
+    return max(_LEAST_MEMORY_MIB, min(limit, max(sizes, default=DEFAULT_MEMORY_MIB)))
+
+
+def memory_mib(text: str | None) -> int | None:
+    """Read a Spark memory size (``4g``, ``512m``, or a bare number of MiB) as MiB."""
+    found = _MEMORY.fullmatch(text.strip()) if text else None
+    if not found:
+        return None
+    return int(int(found[1]) * _TO_MIB[found[2].lower() or "m"])
+
+
+def _parse(args: Sequence[str]) -> _Parsed:
+    options: list[tuple[str, str | None]] = []
+    place = 0
+    while place < len(args):
+        text = args[place]
+        if not text.startswith("-"):
+            break
+        name, equals, value = text.partition("=")
+        name = "--conf" if name == "-c" else name
+        if equals and text.startswith("--"):
+            options.append((name, value))
+        elif name in _SWITCHES:
+            options.append((name, None))
+        else:
+            place += 1
+            options.append((name, args[place] if place < len(args) else None))
+        place += 1
+    return _Parsed(options, list(args[place:]))
+
+
+def _option(name: str, value: str | None, machine: Machine) -> list[str]:
+    if name in _DROPPED_OPTIONS:
+        return []
+    if name == "--conf" and value is not None:
+        return _conf_option(value, machine)
+    if name == "--driver-class-path" and value is not None:
+        return [name, ":".join([*machine.class_path, value])]
+    return [name] if value is None else [name, value]
+
+
+def _conf_option(pair: str, machine: Machine) -> list[str]:
+    key, _, value = pair.partition("=")
+    if _is_dropped(key, value):
+        return []
+    if key == _CLASS_PATH:
+        return ["--conf", f"{key}={':'.join([*machine.class_path, value])}"]
+    return ["--conf", pair]
+
+
+def _is_dropped(key: str, value: str) -> bool:
+    return key in _DROPPED_CONF or value.startswith(_EMR_CLASSES) or bool(_FILE_SYSTEM_KEY.fullmatch(key))
+
+
+def _comma_list(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else ()
+
+
+def _on_this_machine(resource: str, machine: Machine) -> str:
+    for prefix in ("file:///usr/lib/spark/", "local:///usr/lib/spark/", "/usr/lib/spark/"):
+        if machine.spark_home and resource.startswith(prefix):
+            return f"{machine.spark_home}/{resource[len(prefix) :]}"
+    return resource

@@ -1,0 +1,113 @@
+"""Policies, and the other settings that can be changed while a cluster lives."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+SCALING = {"ComputeLimits": {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 5}}
+
+
+def test_an_auto_termination_policy_is_kept_replaced_and_removed(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster(AutoTerminationPolicy={"IdleTimeout": 600})
+
+    def policy():
+        return emr.get_auto_termination_policy(ClusterId=cluster_id).get("AutoTerminationPolicy")
+
+    assert policy() == {"IdleTimeout": 600}
+    emr.put_auto_termination_policy(ClusterId=cluster_id, AutoTerminationPolicy={"IdleTimeout": 60})
+    assert policy() == {"IdleTimeout": 60}
+    emr.put_auto_termination_policy(ClusterId=cluster_id, AutoTerminationPolicy={})
+    assert policy() == {"IdleTimeout": 3600}
+    emr.remove_auto_termination_policy(ClusterId=cluster_id)
+    assert policy() is None
+    with pytest.raises(ClientError, match="IdleTimeout 59"):
+        emr.put_auto_termination_policy(ClusterId=cluster_id, AutoTerminationPolicy={"IdleTimeout": 59})
+
+
+def shorten_idle_time(localemr_server, cluster_id, seconds=0.05):
+    """Make a policy shorter than the API allows, so that a test need not wait a minute."""
+    emr = localemr_server.server.emr
+    with emr.store.lock:
+        record = emr.store.cluster("us-east-1", cluster_id)
+        record.auto_termination = seconds
+        emr.changed(record)
+
+
+def test_an_idle_cluster_ends_by_itself(localemr_server):
+    cluster_id = localemr_server.run_cluster(AutoTerminationPolicy={"IdleTimeout": 60})
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+    shorten_idle_time(localemr_server, cluster_id)
+    record = localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    assert "auto-termination" in record.reason_message
+
+
+def test_a_cluster_with_a_running_step_is_not_idle(localemr_server):
+    localemr_server.runner.script("long", hold=True)
+    cluster_id = localemr_server.run_cluster(AutoTerminationPolicy={"IdleTimeout": 60})
+    localemr_server.add_step(cluster_id, "long")
+    localemr_server.runner.wait_started("long")
+    shorten_idle_time(localemr_server, cluster_id, 0.0)
+    assert (
+        localemr_server.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"]
+        == "RUNNING"
+    )
+    localemr_server.runner.finish("long")
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+
+
+def test_a_managed_scaling_policy_is_kept_and_removed(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster()
+    assert "ManagedScalingPolicy" not in emr.get_managed_scaling_policy(ClusterId=cluster_id)
+    emr.put_managed_scaling_policy(ClusterId=cluster_id, ManagedScalingPolicy=SCALING)
+    assert emr.get_managed_scaling_policy(ClusterId=cluster_id)["ManagedScalingPolicy"] == SCALING
+    emr.remove_managed_scaling_policy(ClusterId=cluster_id)
+    assert "ManagedScalingPolicy" not in emr.get_managed_scaling_policy(ClusterId=cluster_id)
+
+
+def test_managed_scaling_limits_must_make_sense(localemr_server):
+    limits = {**SCALING["ComputeLimits"], "MinimumCapacityUnits": 9}
+    with pytest.raises(ClientError, match="MinimumCapacityUnits 9"):
+        localemr_server.run_cluster(ManagedScalingPolicy={"ComputeLimits": limits})
+
+
+def test_a_cluster_that_need_not_be_kept_alive_any_more_ends(localemr_server):
+    cluster_id = localemr_server.run_cluster()
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+    localemr_server.client("emr").set_keep_job_flow_alive_when_no_steps(
+        JobFlowIds=[cluster_id], KeepJobFlowAliveWhenNoSteps=False
+    )
+    record = localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    assert record.reason_code == "ALL_STEPS_COMPLETED"
+
+
+def test_settings_are_shown(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster()
+    emr.set_visible_to_all_users(JobFlowIds=[cluster_id], VisibleToAllUsers=False)
+    emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=True)
+    emr.set_unhealthy_node_replacement(JobFlowIds=[cluster_id], UnhealthyNodeReplacement=True)
+    cluster = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    assert cluster["VisibleToAllUsers"] is False
+    assert cluster["TerminationProtected"] is True
+    assert cluster["UnhealthyNodeReplacement"] is True
+
+
+@pytest.mark.parametrize("level", [0, 257])
+def test_modify_cluster_refuses_a_concurrency_that_is_none(localemr_server, level):
+    cluster_id = localemr_server.run_cluster()
+    with pytest.raises(ClientError, match="1 to 256"):
+        localemr_server.client("emr").modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=level)
+
+
+def test_a_cluster_that_has_ended_cannot_be_modified(localemr_server):
+    cluster_id = localemr_server.run_cluster()
+    emr = localemr_server.client("emr")
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    with pytest.raises(emr.exceptions.InvalidRequestException, match="TERMINATED"):
+        emr.modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=2)
+    with pytest.raises(ClientError, match="may not be modified"):
+        emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=True)

@@ -1,0 +1,265 @@
+"""Clusters and steps from start to end, with a Spark that only prints its arguments."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_emrkit.localemr.run import runner as module
+from airflow_provider_emrkit.localemr.run.bootstrap import master_instance_id
+from airflow_provider_emrkit.localemr.run.clients import aws_client
+from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError, StepRequest
+from airflow_provider_emrkit.localemr.run.process import Session, StepProcess
+from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
+from airflow_provider_emrkit.localemr.spark.install import InstallError
+from airflow_provider_emrkit.localemr.spark.java import Java
+from airflow_provider_emrkit.localemr.spark.software import Software
+from airflow_provider_emrkit.localemr.spark.versions import candidates
+
+FAKE_SPARK = """#!/bin/sh
+for arg do
+  [ "$arg" = job-that-fails ] || continue
+  printf '%s\\n' 'Traceback (most recent call last):' 'ValueError: boom'
+  exit 1
+done
+printf '%s\\n' "$@"
+"""
+LIVE = {"CloudWatchLogConfiguration": {"Enabled": True}}
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    aws_client("s3", url, "us-east-1").create_bucket(Bucket="emr-logs")
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def runner(endpoint, tmp_path, monkeypatch):
+    spark, java = tmp_path / "spark", tmp_path / "java"
+    for program, text in ((spark / "bin/spark-submit", FAKE_SPARK), (java / "bin/java", "#!/bin/sh\n")):
+        program.parent.mkdir(parents=True)
+        program.write_text(text)
+        program.chmod(0o755)
+    (tmp_path / "s3.jar").write_bytes(b"jar")
+    monkeypatch.setattr(module, "s3_jar", lambda cache_dir: tmp_path / "s3.jar")
+    software = Software(candidates("emr-7.11.0")[0], spark, Java(java, 17, "17"), Path(sys.executable))
+    monkeypatch.setattr(module, "install_software", lambda label, cache_dir, progress: software)
+    return SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
+
+
+@pytest.fixture
+def start(runner, request):
+    clusters = []
+
+    def call(cluster_id: str = "", **fields):
+        cluster_id = cluster_id or f"j-{abs(hash(request.node.name)):X}"
+        clusters.append(runner.start(ClusterRequest(cluster_id, "emr-7.11.0", **fields), lambda _: None))
+        return clusters[-1]
+
+    yield call
+    for cluster in clusters:
+        cluster.stop()
+
+
+def step(*args: str, step_id: str = "s-1", jar: str = "command-runner.jar") -> StepRequest:
+    return StepRequest(step_id, "a step", jar, args)
+
+
+def on_s3(endpoint: str, key: str) -> str:
+    body = aws_client("s3", endpoint, "us-east-1").get_object(Bucket="emr-logs", Key=key)["Body"]
+    return gzip.decompress(body.read()).decode()
+
+
+def in_cloudwatch(endpoint: str, group: str) -> dict[str, list[str]]:
+    logs = aws_client("logs", endpoint, "us-east-1")
+    streams = [
+        stream["logStreamName"] for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+    ]
+    return {
+        stream: [
+            event["message"]
+            for event in logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)[
+                "events"
+            ]
+        ]
+        for stream in streams
+    }
+
+
+def test_in_client_mode_everything_is_the_steps_own_log(start, endpoint):
+    cluster = start("j-CLIENT", log_uri="s3n://emr-logs/a", monitoring=LIVE)
+    result = cluster.start_step(step("spark-submit", "job.py", "a b", "x\ny")).wait()
+    assert result.succeeded
+    assert on_s3(endpoint, "a/j-CLIENT/steps/s-1/stdout.gz").endswith("job.py\na b\nx\ny\n")
+    assert "exit code 0" in on_s3(endpoint, "a/j-CLIENT/steps/s-1/controller.gz")
+    assert in_cloudwatch(endpoint, "/aws/emr/j-CLIENT")["steps/s-1/stdout"][-4:] == [
+        "job.py",
+        "a b",
+        "x",
+        "y",
+    ]
+
+
+def test_in_cluster_mode_the_driver_has_a_container(start, endpoint):
+    cluster = start("j-CLUSTER", log_uri="s3://emr-logs/", monitoring=LIVE)
+    assert cluster.start_step(step("spark-submit", "--deploy-mode", "cluster", "job.py")).wait().succeeded
+    streams = in_cloudwatch(endpoint, "/aws/emr/j-CLUSTER")
+    report = streams["steps/s-1/stderr"]
+    application = next(line.split()[-1] for line in report if "Submitted application" in line)
+    container = application.replace("application", "container") + "_01_000001"
+    assert streams[f"applications/{application}/{container}/stdout"][-1] == "job.py"
+    assert "steps/s-1/stdout" not in streams
+    assert on_s3(endpoint, f"j-CLUSTER/containers/{application}/{container}/stdout.gz").endswith("job.py\n")
+    assert any("final status: SUCCEEDED" in line for line in report)
+
+
+def test_applications_of_one_cluster_have_different_ids(start, tmp_path):
+    cluster = start()
+    for number in (1, 2):
+        cluster.start_step(
+            step("spark-submit", "--deploy-mode", "cluster", "job.py", step_id=f"s-{number}")
+        ).wait()
+    logs = (tmp_path / "instance").glob("clusters/*/steps/s-*/stderr")
+    ids = {line.split()[-1] for log in logs for line in log.read_text().splitlines() if "Submitted" in line}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        pytest.param(["spark-submit", "job-that-fails"], "ValueError: boom", id="client"),
+        pytest.param(
+            ["spark-submit", "--deploy-mode", "cluster", "job-that-fails"],
+            r'Exception in thread "main" .* Application application_\d+_0001 finished with failed status',
+            id="cluster",
+        ),
+        pytest.param(["bash", "-c", "echo no such table >&2; exit 3"], "no such table", id="script"),
+        pytest.param(["false"], "exit code 1", id="silent"),
+        pytest.param(["no-such-program"], "Cannot run program 'no-such-program'", id="unknown-program"),
+        pytest.param([], "Args is empty", id="nothing"),
+    ],
+)
+def test_a_failure_says_why_and_where(start, args, message):
+    cluster = start(log_uri="s3://emr-logs/f")
+    result = cluster.start_step(step(*args)).wait()
+    assert not result.succeeded
+    assert not result.cancelled
+    assert result.reason == "Unknown Error."
+    assert re.search(message, result.message)
+    assert result.log_file.startswith("s3://emr-logs/f/j-")
+    assert result.log_file.endswith("/steps/s-1/stderr.gz")
+
+
+def test_a_log_bucket_that_is_not_there_fails_no_step(start, caplog):
+    cluster = start(log_uri="s3://absent-bucket/")
+    assert cluster.start_step(step("true")).wait().succeeded
+    assert "absent-bucket" in caplog.text
+
+
+def test_cancel_ends_a_step(start):
+    cluster = start()
+    running = cluster.start_step(step("sleep", "600"))
+    threading.Timer(0.1, running.cancel).start()
+    result = running.wait()
+    assert result.cancelled
+    assert not result.succeeded
+    running.cancel()
+    assert running.wait() is result
+
+
+def test_steps_run_side_by_side(start, tmp_path):
+    # Each waits for a file that the other one makes.
+    script = 'touch "$1"; for _ in $(seq 200); do [ -e "$2" ] && exit 0; sleep 0.05; done; exit 1'
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    cluster = start()
+    first = cluster.start_step(step("bash", "-c", script, "x", a, b, step_id="s-1"))
+    second = cluster.start_step(step("bash", "-c", script, "x", b, a, step_id="s-2"))
+    assert first.wait().succeeded
+    assert second.wait().succeeded
+
+
+def test_stop_kills_and_removes(start, tmp_path):
+    cluster = start()
+    running = cluster.start_step(step("sleep", "600"))
+    cluster.stop()
+    cluster.stop()
+    assert not running.wait().succeeded
+    assert list((tmp_path / "instance" / "clusters").iterdir()) == []
+    with pytest.raises(RuntimeError, match="was stopped"):
+        cluster.start_step(step("true", step_id="s-2"))
+
+
+def test_a_new_runner_ends_what_an_earlier_one_left(runner, endpoint, tmp_path):
+    left = tmp_path / "instance" / "clusters" / "j-OLD" / "steps" / "s-1"
+    left.mkdir(parents=True)
+    process = StepProcess(["sleep", "600"], env={"PATH": os.defpath}, cwd=tmp_path, mark="left-behind")
+    process.session.save(left / "process.json")
+    assert Session.load(left / "process.json") == process.session
+    waiter = threading.Thread(target=process.wait)
+    waiter.start()
+    SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
+    waiter.join(10)
+    assert not waiter.is_alive()
+    assert not left.exists()
+    process.close()
+
+
+@pytest.mark.parametrize("label", ["emr-5.36.0", "emr-seven"])
+def test_a_label_that_cannot_run_is_refused_before_a_cluster_is_made(runner, label):
+    with pytest.raises(ClusterStartError, match="emr-"):
+        runner.check(label)
+
+
+def test_software_that_cannot_be_had_is_the_clusters_reason(runner, monkeypatch, tmp_path):
+    def refuse(*_):
+        raise InstallError("Spark 3.5.6: the package index can't be reached")
+
+    monkeypatch.setattr(module, "install_software", refuse)
+    with pytest.raises(ClusterStartError, match="can't be reached"):
+        runner.start(ClusterRequest("j-1", "emr-7.11.0"), print)
+
+
+def bootstrap(path: Path, *args: str) -> list[dict]:
+    return [{"Name": "one", "ScriptBootstrapAction": {"Path": str(path), "Args": list(args)}}]
+
+
+def test_a_bootstrap_action_really_runs_in_the_clusters_environment(start, tmp_path, endpoint):
+    script = tmp_path / "boot.sh"
+    script.write_text('#!/bin/bash\necho "$1" > ~/made; which python3; echo $AWS_ACCESS_KEY_ID')
+    cluster = start("j-BOOT", log_uri="s3://emr-logs/", bootstrap_actions=bootstrap(script, "a b"))
+    assert cluster.start_step(step("bash", "-c", 'grep "a b" ~/made')).wait().succeeded
+    log = on_s3(endpoint, f"j-BOOT/node/{master_instance_id('j-BOOT')}/bootstrap-actions/1/stdout.gz")
+    assert "/j-BOOT/bin/python3" in log
+    assert log.endswith("localemr\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            "echo no disk >&2; exit 7", r"bootstrap action 1 .* code 7 \(no disk\); see s3://", id="fails"
+        ),
+        pytest.param(None, "bootstrap action 1 could not be started: .*can't be read", id="absent"),
+    ],
+)
+def test_a_bootstrap_action_that_fails_stops_the_cluster(start, tmp_path, text, message):
+    script = tmp_path / "boot.sh"
+    if text:
+        script.write_text(text)
+    with pytest.raises(ClusterStartError, match=message) as caught:
+        start("j-BAD", log_uri="s3://emr-logs/", bootstrap_actions=bootstrap(script))
+    assert caught.value.code == "BOOTSTRAP_FAILURE"
+    assert list((tmp_path / "instance" / "clusters").iterdir()) == []

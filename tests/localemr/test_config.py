@@ -1,0 +1,76 @@
+"""Directories, and environments that lead nowhere near a real AWS account."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from airflow_provider_emrkit.localemr.config import (
+    ServerConfig,
+    client_environment,
+    default_cache_dir,
+    default_data_dir,
+    server_environment,
+)
+
+USERS = {
+    "PATH": "/bin",
+    "LANG": "C.UTF-8",
+    "AWS_PROFILE": "production",
+    "AWS_ACCESS_KEY_ID": "AKIAREAL",
+    "AWS_SECRET_ACCESS_KEY": "real-secret",
+    "AWS_SESSION_TOKEN": "real-token",
+    "AWS_ENDPOINT_URL_S3": "https://s3.real.example",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/creds",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/token",
+    "AWS_CONFIG_FILE": "/home/user/.aws/config",
+    "BOTO_CONFIG": "/home/user/.boto",
+    "MOTO_ACCOUNT_ID": "999999999999",
+    "AIRFLOW_CONN_AWS_DEFAULT": "aws://AKIAREAL:real-secret@",
+    "HTTPS_PROXY": "http://proxy.example:3128",
+    "NO_PROXY": "corp.example",
+}
+
+
+def test_the_servers_environment_has_nothing_of_the_users_aws():
+    scrubbed = server_environment(USERS)
+    assert not any("real" in value.lower() for value in scrubbed.values())
+    assert "AWS_PROFILE" not in scrubbed
+    assert "MOTO_ACCOUNT_ID" not in scrubbed
+    assert (scrubbed["AWS_CONFIG_FILE"], scrubbed["AWS_SHARED_CREDENTIALS_FILE"]) == (os.devnull, os.devnull)
+    assert scrubbed["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert (scrubbed["PATH"], scrubbed["LANG"]) == ("/bin", "C.UTF-8")
+
+
+def test_downloads_keep_the_users_proxy_but_this_machine_is_reached_directly():
+    scrubbed = server_environment(USERS)
+    assert scrubbed["HTTPS_PROXY"] == "http://proxy.example:3128"
+    assert scrubbed["NO_PROXY"] == "corp.example,127.0.0.1,localhost,::1"
+    assert scrubbed["no_proxy"] == scrubbed["NO_PROXY"]
+
+
+def test_clients_are_pointed_at_the_local_address():
+    environment = client_environment("http://127.0.0.1:5005")
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5005"
+    aws = json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"])
+    emrkit = json.loads(environment["AIRFLOW_CONN_EMRKIT_DEFAULT"])
+    assert aws["extra"]["endpoint_url"] == emrkit["extra"]["endpoint_url"] == "http://127.0.0.1:5005"
+    assert (aws["conn_type"], emrkit["conn_type"]) == ("aws", "emrkit")
+
+
+def test_directories_follow_the_users_wishes():
+    assert default_data_dir(5005, {"HOME": "/h"}) == Path("/h/.local/share/emrkit/localemr/5005")
+    assert default_data_dir(5006, {"HOME": "/h", "XDG_DATA_HOME": "/d"}) == Path("/d/emrkit/localemr/5006")
+    assert default_cache_dir({"HOME": "/h"}) == Path("/h/.cache/emrkit")
+    assert default_cache_dir({"HOME": "/h", "XDG_CACHE_HOME": "/c"}) == Path("/c/emrkit")
+    assert default_cache_dir({"HOME": "/h", "EMRKIT_CACHE_DIR": "/x"}) == Path("/x")
+
+
+def test_the_address_is_one_that_clients_on_this_machine_can_use():
+    def url(host):
+        return ServerConfig(data_dir=Path("/d"), host=host, port=1).url
+
+    assert url("0.0.0.0") == "http://127.0.0.1:1"
+    assert url("::1") == "http://[::1]:1"
+    assert url("192.168.1.7") == "http://192.168.1.7:1"
