@@ -1,0 +1,69 @@
+"""Run Spark on Amazon EMR from Airflow: write one job, say where it runs.
+
+The public names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Not imported from typing, which would be the slowest part of importing this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.compute.bootstrap import BootstrapAction as BootstrapAction
+    from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec as ClusterSpec
+    from airflow_provider_emrkit.compute.instances import EbsVolumes as EbsVolumes
+    from airflow_provider_emrkit.compute.instances import InstanceRole as InstanceRole
+    from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling as ManagedScaling
+    from airflow_provider_emrkit.compute.sizes import ClusterSize as ClusterSize
+    from airflow_provider_emrkit.compute.sizes import load_sizes as load_sizes
+    from airflow_provider_emrkit.compute.targets import DynamicCluster as DynamicCluster
+    from airflow_provider_emrkit.compute.targets import ExistingCluster as ExistingCluster
+    from airflow_provider_emrkit.jobs.spark_job import SparkJob as SparkJob
+    from airflow_provider_emrkit.operators.spark import EmrSparkOperator as EmrSparkOperator
+    from airflow_provider_emrkit.validation import InvalidValueError as InvalidValueError
+
+_LAZY_IMPORTS = {
+    "BootstrapAction": "airflow_provider_emrkit.compute.bootstrap",
+    "ClusterSize": "airflow_provider_emrkit.compute.sizes",
+    "ClusterSpec": "airflow_provider_emrkit.compute.cluster_spec",
+    "DynamicCluster": "airflow_provider_emrkit.compute.targets",
+    "EbsVolumes": "airflow_provider_emrkit.compute.instances",
+    "EmrSparkOperator": "airflow_provider_emrkit.operators.spark",
+    "ExistingCluster": "airflow_provider_emrkit.compute.targets",
+    "InstanceRole": "airflow_provider_emrkit.compute.instances",
+    "InvalidValueError": "airflow_provider_emrkit.validation",
+    "ManagedScaling": "airflow_provider_emrkit.compute.managed_scaling",
+    "SparkJob": "airflow_provider_emrkit.jobs.spark_job",
+    "load_sizes": "airflow_provider_emrkit.compute.sizes",
+}
+
+__all__ = [
+    "BootstrapAction",
+    "ClusterSize",
+    "ClusterSpec",
+    "DynamicCluster",
+    "EbsVolumes",
+    "EmrSparkOperator",
+    "ExistingCluster",
+    "InstanceRole",
+    "InvalidValueError",
+    "ManagedScaling",
+    "SparkJob",
+    "load_sizes",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _LAZY_IMPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

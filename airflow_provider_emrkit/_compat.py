@@ -1,0 +1,132 @@
+"""The one seam between Airflow 2.10 and 3.3: nothing else of this package imports from ``airflow``.
+
+Each branch says why it is there; it can go when the older side is no longer supported. Types come from the
+3.x side.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow import __version__ as _airflow_version
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from packaging.version import Version
+
+# A release candidate counts as its release.
+AIRFLOW_VERSION = Version(Version(_airflow_version).base_version)
+AIRFLOW_V_3_0_PLUS = Version("3.0.0") <= AIRFLOW_VERSION
+AIRFLOW_V_3_1_PLUS = Version("3.1.0") <= AIRFLOW_VERSION
+AIRFLOW_V_3_2_PLUS = Version("3.2.0") <= AIRFLOW_VERSION
+
+# 3.0 moved what DAG authors and tasks use into the task SDK; the old places warn.
+if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+    from airflow.sdk.execution_time.xcom import XCom
+else:
+    from airflow.models.baseoperator import BaseOperator
+    from airflow.models.baseoperatorlink import BaseOperatorLink
+    from airflow.models.xcom import XCom
+    from airflow.utils.context import Context
+
+# 3.0 has no hook of its own in the SDK yet.
+if TYPE_CHECKING or AIRFLOW_V_3_1_PLUS:
+    from airflow.sdk import BaseHook
+else:
+    from airflow.hooks.base import BaseHook
+
+# 3.0 and 3.1 keep these in core.
+if TYPE_CHECKING or AIRFLOW_V_3_2_PLUS:
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+else:
+    from airflow.configuration import conf
+    from airflow.exceptions import AirflowException, AirflowNotFoundException
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "AIRFLOW_VERSION",
+    "AIRFLOW_V_3_0_PLUS",
+    "AIRFLOW_V_3_1_PLUS",
+    "AIRFLOW_V_3_2_PLUS",
+    "AirflowException",
+    "AirflowNotFoundException",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseTrigger",
+    "Context",
+    "TriggerEvent",
+    "XCom",
+    "conf",
+    "log_at",
+    "read_task_state",
+]
+
+
+def read_task_state(task_instance: Any) -> str | None:
+    """Ask Airflow for the present state of a task instance. Blocks; call it in a thread.
+
+    :param task_instance: What the triggerer gave the trigger.
+    :return: For example ``deferred``; None when it has no state or is gone.
+    """
+    state = (_state_from_sdk if AIRFLOW_V_3_0_PLUS else _state_from_database)(task_instance)
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def _state_from_sdk(task_instance: Any) -> Any:
+    """On 3.x triggers have no database, they ask the execution API."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+        map_index=task_instance.map_index,
+    )
+    # The API names the instances of a mapped task <task id>_<map index>.
+    mapped = task_instance.map_index is not None and task_instance.map_index >= 0
+    key = f"{task_instance.task_id}_{task_instance.map_index}" if mapped else task_instance.task_id
+    return states.get(task_instance.run_id, {}).get(key)
+
+
+def _state_from_database(task_instance: Any) -> Any:
+    """On 2.x there is no execution API, and triggers may use the database."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return (
+            session.query(TaskInstance.state)
+            .filter_by(
+                dag_id=task_instance.dag_id,
+                task_id=task_instance.task_id,
+                run_id=task_instance.run_id,
+                map_index=task_instance.map_index,
+            )
+            .scalar()
+        )
+
+
+def log_at(log: Any, level: int, message: str, when: datetime) -> None:
+    """Write a line to a task's log that carries another time than now.
+
+    :param log: ``self.log`` of an operator or a trigger.
+    :param level: A level of :mod:`logging`.
+    :param message: The line; not a format string.
+    :param when: The line's time, with a time zone.
+    """
+    if not isinstance(log, logging.Logger):
+        log.log(level, "%s", message, timestamp=when.isoformat())
+    elif AIRFLOW_V_3_0_PLUS:
+        # 3.0's self.log is a standard logger whose lines are stamped with the present time by structlog.
+        import structlog
+
+        structlog.get_logger(log.name).log(level, "%s", message, timestamp=when.isoformat())
+    elif log.isEnabledFor(level):
+        record = log.makeRecord(log.name, level, __file__, 0, "%s", (message,), None)
+        record.created = when.timestamp()
+        record.msecs = when.microsecond / 1000
+        log.handle(record)

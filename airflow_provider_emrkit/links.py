@@ -1,0 +1,102 @@
+"""Links from a task to the AWS console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_emrkit._compat import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_emrkit._compat import BaseOperator
+    from airflow_provider_emrkit.runs.job_run import JobRun
+
+XCOM_KEY = "emrkit_links"
+
+_CONSOLES = (("cn-", "amazonaws.cn"), ("us-gov-", "amazonaws-us-gov.com"), ("", "aws.amazon.com"))
+
+
+def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
+    """Give the console's pages for a run.
+
+    :param on_aws: False when EMR is reached at another address, where the console shows nothing.
+
+    >>> from airflow_provider_emrkit.runs.job_run import JobRun
+    >>> console_links(JobRun("step", "j-1", "s-1", "t-1", "sales", "eu-west-1"), on_aws=True)
+    {'cluster': 'https://eu-west-1.console.aws.amazon.com/emr/home?region=eu-west-1#/clusterDetails/j-1'}
+    """
+    if not on_aws:
+        return {}
+    domain = next(domain for prefix, domain in _CONSOLES if run.region.startswith(prefix))
+    region, cluster = quote(run.region, safe=""), quote(run.cluster_id, safe="")
+    host = f"https://{region}.console.{domain}"
+    links = {"cluster": f"{host}/emr/home?region={region}#/clusterDetails/{cluster}"}
+    if run.log_uri:
+        _, _, path = run.log_uri.partition("://")
+        bucket, _, prefix = path.partition("/")
+        folder = "/".join(filter(None, (prefix.strip("/"), run.cluster_id, "steps", run.step_id))) + "/"
+        links["logs"] = f"{host}/s3/buckets/{quote(bucket, safe='')}?region={region}&prefix={quote(folder)}"
+    return links
+
+
+def persist_links(links: Mapping[str, str], ti: Any) -> None:
+    """Store the links of a run, so that they can be seen while it runs.
+
+    :param ti: The task instance, ``context["ti"]``.
+    """
+    ti.xcom_push(key=XCOM_KEY, value=dict(links))
+    for link in OPERATOR_LINKS:
+        if link.which in links and hasattr(link, "xcom_key"):
+            # Airflow 3's UI reads each link from an XCom of its own, which the worker fills at the end only.
+            ti.xcom_push(key=link.xcom_key, value=links[link.which])
+
+
+class _EmrKitLink(BaseOperatorLink):
+    """A link that is one of those stored by :func:`persist_links`."""
+
+    which = ""
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        raise NotImplementedError
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
+        """Give the URL, or an empty string where there is nothing to show."""
+        stored: Any = XCom.get_value(key=XCOM_KEY, ti_key=ti_key)
+        return str(stored.get(self.which, "")) if isinstance(stored, dict) else ""
+
+
+class EmrClusterLink(_EmrKitLink):
+    """The cluster in the EMR console.
+
+    >>> EmrClusterLink().name
+    'EMR cluster'
+    """
+
+    which = "cluster"
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return "EMR cluster"
+
+
+class EmrLogsLink(_EmrKitLink):
+    """The step's archived logs in the S3 console.
+
+    >>> EmrLogsLink().name
+    'EMR step logs'
+    """
+
+    which = "logs"
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return "EMR step logs"
+
+
+OPERATOR_LINKS = (EmrClusterLink(), EmrLogsLink())

@@ -1,0 +1,3 @@
+"""The life of one submitted job: its identity, handle, states and the protocol every compute speaks."""
+
+from __future__ import annotations

@@ -1,0 +1,127 @@
+"""What tests of operators and triggers share: a task instance, a user's connections to the local EMR, a log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass
+class FakeTaskInstance:
+    dag_id: str = "sales"
+    run_id: str = "manual__1"
+    task_id: str = "load"
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0
+    start_date: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        json.dumps(value)
+        self.xcoms[key] = value
+
+
+@pytest.fixture
+def ti() -> FakeTaskInstance:
+    return FakeTaskInstance()
+
+
+@pytest.fixture
+def emrkit_connection(localemr_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The connections of somebody who works with the local EMR; gives the extra of the emrkit one."""
+    from airflow_provider_emrkit.hooks.clients import forget_clients
+
+    aws = {"conn_type": "aws", "login": "localemr", "password": "localemr"}
+    extra = {
+        "region_name": "us-east-1",
+        "endpoint_url": localemr_server.endpoint_url,
+        "staging_uri": "s3://staging/emrkit",
+        "log_uri": "s3://staging/logs/",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws))
+    monkeypatch.setenv("AIRFLOW_CONN_EMRKIT_DEFAULT", json.dumps({"conn_type": "emrkit", "extra": extra}))
+    forget_clients()
+    localemr_server.client("s3").create_bucket(Bucket="staging")
+    yield extra
+    forget_clients()
+
+
+@pytest.fixture
+def emr(localemr_server: Any) -> Any:
+    return localemr_server.client("emr")
+
+
+@pytest.fixture
+def waiting_cluster(emr: Any) -> str:
+    """A cluster of somebody else's, which waits for steps."""
+    cluster_id: str = emr.run_job_flow(
+        Name="team",
+        ReleaseLabel="emr-7.11.0",
+        LogUri="s3://staging/logs/",
+        Instances={
+            "InstanceCount": 1,
+            "MasterInstanceType": "m5.xlarge",
+            "KeepJobFlowAliveWhenNoSteps": True,
+        },
+        JobFlowRole="EMR_EC2_DefaultRole",
+        ServiceRole="EMR_DefaultRole",
+    )["JobFlowId"]
+    wait_for(lambda: cluster_state(emr, cluster_id) == "WAITING")
+    return cluster_id
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.02)
+
+
+def cluster_state(emr: Any, cluster_id: str) -> str:
+    return str(emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"])
+
+
+def step_state(emr: Any, cluster_id: str) -> str:
+    return str(emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Status"]["State"])
+
+
+class Collected(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.getMessage() for record in self.records]
+
+
+@pytest.fixture
+def task_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collected]:
+    """The task's log, by standard logging whichever the installed Airflow uses."""
+    from airflow_provider_emrkit.operators.spark import EmrSparkOperator
+    from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
+
+    log, collected = logging.getLogger("tests.task"), Collected()
+    log.setLevel(logging.INFO)
+    log.addHandler(collected)
+    for owner in (EmrSparkOperator, EmrJobRunTrigger):
+        monkeypatch.setattr(owner, "log", log, raising=False)
+    monkeypatch.setattr("airflow_provider_emrkit._compat.AIRFLOW_V_3_0_PLUS", False)
+    yield collected
+    log.removeHandler(collected)

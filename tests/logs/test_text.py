@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_emrkit.logs.text import MAX_CHARACTERS, clean_line, clean_lines, one_line
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [
+        pytest.param("plain", ["plain"], id="plain"),
+        pytest.param("a\tb é 日本", ["a\tb é 日本"], id="tab and letters stay"),
+        pytest.param("one\r\ntwo\nthree\r\n", ["one", "two", "three"], id="line ends"),
+        pytest.param("10%\r20%\r", ["10%", "20%"], id="progress bar"),
+        pytest.param("", [""], id="empty"),
+        pytest.param("\x1b[1;31mred\x1b[0m", ["red"], id="colours"),
+        pytest.param("\x1b]0;title\x07text\x1b]8;;http://x\x1b\\link", ["textlink"], id="terminal commands"),
+        pytest.param("a\x00b\x08\x9b31m", ["a\\x00b\\x08\\x9b31m"], id="controls"),
+        pytest.param(
+            "\u202ereversed\u2028next", ["\\u202ereversed\\u2028next"], id="direction and separators"
+        ),
+        pytest.param("\ud800", ["\\ud800"], id="half a character"),
+    ],
+)
+def test_lines_are_safe_to_show(message, lines):
+    assert clean_lines(message) == lines
+
+
+def test_a_huge_line_is_cut_and_says_so():
+    line = clean_line("x" * 262_144)
+    assert len(line) < MAX_CHARACTERS + 50
+    assert line.endswith("… (258,048 more characters)")
+
+
+def test_text_in_a_sentence_is_short_and_on_one_line():
+    assert one_line(" a\n\n  b\x1b[0m ") == "a b"
+    assert len(one_line("x" * 10_000)) < 350

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+from airflow_provider_emrkit.runs.job_run import JobRun
+
+RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1", True, 12.5, "s3://logs/", False)
+
+
+def test_it_survives_json():
+    assert JobRun.from_dict(json.loads(json.dumps(RUN.to_dict()))) == RUN
+
+
+def test_it_ignores_what_another_version_wrote_and_fills_in_what_it_did_not():
+    old = {
+        "kind": "step",
+        "cluster_id": "j-1",
+        "step_id": "s-1",
+        "token": "t-1",
+        "name": "n",
+        "region": "r",
+        "x": 1,
+    }
+    assert JobRun.from_dict(old) == JobRun("step", "j-1", "s-1", "t-1", "n", "r")
+
+
+def test_it_can_be_a_key():
+    assert {RUN: 1}[JobRun.from_dict(RUN.to_dict())] == 1

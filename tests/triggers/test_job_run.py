@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow_fixtures import FakeTaskInstance, cluster_state, wait_for
+
+from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
+from airflow_provider_emrkit.compute.targets import DynamicCluster
+from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
+from airflow_provider_emrkit.jobs.spark_job import SparkJob
+from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.opening import open_runs
+from airflow_provider_emrkit.runs.token import RunToken
+from airflow_provider_emrkit.triggers import job_run
+from airflow_provider_emrkit.triggers.job_run import USER_ACTION, EmrJobRunTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+RUN = JobRun("step", "j-1", "s-1", "0123456789abcdef-1", "sales.load", "us-east-1", submitted_at=1.0)
+
+
+def submitted() -> JobRun:
+    token = RunToken("sales", "manual__1", "load", -1, 0, 1)
+    job = SparkJob("s3://code/job.py", deploy_mode="client")
+    return open_runs(EmrKitHook()).submit(job, DynamicCluster(ClusterSpec("emr-7.11.0", size="tiny")), token)
+
+
+def make(run: JobRun, **kwargs: Any) -> EmrJobRunTrigger:
+    quick = {"poll_interval": 0.05, "log_poll_interval": 0.02, "log_drain": 0.1}
+    trigger = EmrJobRunTrigger(run.to_dict(), **{**quick, **kwargs})
+    trigger.task_instance = FakeTaskInstance()
+    return trigger
+
+
+def payload_of(trigger: EmrJobRunTrigger) -> dict[str, Any]:
+    async def first_event() -> dict[str, Any]:
+        return (await anext(trigger.run())).payload
+
+    return asyncio.run(first_event())
+
+
+def cancel_while_it_runs(
+    trigger: EmrJobRunTrigger, after: Callable[[], Awaitable[None]], *message: str
+) -> None:
+    """Do what a triggerer does: cancel the trigger's coroutine, and call on_kill where Airflow 3.3 would."""
+
+    async def run() -> None:
+        task = asyncio.create_task(anext(trigger.run()))
+        await after()
+        task.cancel(*message)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if message:
+            await trigger.on_kill()
+
+    asyncio.run(run())
+
+
+def say_task_is(state: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_run, "read_task_state", lambda task_instance: state)
+
+
+@pytest.fixture
+def held_run(localemr_server, emrkit_connection):
+    """A run on a cluster of its own, and a function that waits until it runs."""
+    localemr_server.runner.script("sales.load", hold=True)
+    run = submitted()
+
+    async def is_running() -> None:
+        await asyncio.to_thread(localemr_server.runner.wait_started, "sales.load")
+
+    return run, is_running
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        pytest.param(EmrJobRunTrigger(RUN.to_dict()), id="defaults"),
+        pytest.param(EmrJobRunTrigger(RUN.to_dict(), "mine", 1.0, 2.0, 3.0, 4, 5.0, 6.0), id="all arguments"),
+    ],
+)
+def test_it_can_be_made_again_from_what_it_serializes(trigger):
+    path, kwargs = trigger.serialize()
+    assert path == f"{EmrJobRunTrigger.__module__}.{EmrJobRunTrigger.__name__}"
+    assert json.loads(json.dumps(kwargs)) == kwargs
+    assert EmrJobRunTrigger(**kwargs).serialize() == (path, kwargs)
+
+
+def test_it_takes_what_a_newer_version_wrote_into_the_run():
+    assert EmrJobRunTrigger({**RUN.to_dict(), "invented_later": 1}).job_run == RUN
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        pytest.param({"stdout": ["24 rows"]}, "succeeded", id="success"),
+        pytest.param({"stdout": ["24 rows"], "fails": "exit 1"}, "failed", id="failure"),
+    ],
+)
+def test_it_streams_the_log_and_tells_how_the_job_ended(
+    localemr_server, emrkit_connection, task_log, script, state
+):
+    localemr_server.runner.script("sales.load", **script)
+    run = submitted()
+    payload = payload_of(make(run))
+    assert payload["state"] == "ended"
+    assert payload["status"]["state"] == state
+    assert payload["run"] == run.to_dict()
+    assert json.loads(json.dumps(payload)) == payload
+    assert task_log.lines.count("[stdout] 24 rows") == 1
+
+
+def test_a_line_carries_the_time_it_was_written(localemr_server, emrkit_connection, task_log):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    before = time.time()
+    run = submitted()
+    wait_for(lambda: cluster_state(localemr_server.client("emr"), run.cluster_id) == "TERMINATED")
+    written_before = time.time()
+    payload_of(make(run))
+    [line] = [record for record in task_log.records if "24 rows" in record.getMessage()]
+    assert before - 1 < line.created < written_before
+
+
+def test_a_triggerer_that_stops_does_not_end_the_job(held_run, monkeypatch, emr):
+    run, is_running = held_run
+    say_task_is("deferred", monkeypatch)
+    cancel_while_it_runs(make(run), is_running)
+    assert cluster_state(emr, run.cluster_id) == "RUNNING"
+
+
+def test_a_user_ends_the_job_before_airflow_3_3(held_run, monkeypatch, emr):
+    run, is_running = held_run
+    say_task_is("failed", monkeypatch)
+    cancel_while_it_runs(make(run), is_running)
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
+def test_a_user_ends_the_job_from_airflow_3_3_on(held_run, monkeypatch, emr):
+    run, is_running = held_run
+    say_task_is(None, monkeypatch)
+    cancel_while_it_runs(make(run), is_running, USER_ACTION)
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
+def test_a_handed_over_trigger_does_not_end_the_job_though_airflow_calls_it_a_user_s_action(
+    held_run, monkeypatch, emr
+):
+    run, is_running = held_run
+    say_task_is("deferred", monkeypatch)
+    cancel_while_it_runs(make(run), is_running, USER_ACTION)
+    assert cluster_state(emr, run.cluster_id) == "RUNNING"
+
+
+def test_a_job_is_not_ended_while_its_task_s_state_is_unknown(held_run, monkeypatch, emr):
+    def unreachable(task_instance: Any) -> str:
+        raise ConnectionError("no supervisor")
+
+    run, is_running = held_run
+    monkeypatch.setattr(job_run, "read_task_state", unreachable)
+    cancel_while_it_runs(make(run), is_running)
+    assert cluster_state(emr, run.cluster_id) == "RUNNING"
+
+
+def test_time_is_up_ends_the_job_and_tells_so(held_run, emr):
+    run, _ = held_run
+    payload = payload_of(make(run, deadline=time.time() + 0.5))
+    assert payload["state"] == "timeout"
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
+def test_trouble_wakes_the_task_up_instead_of_leaving_the_cluster_alone(emrkit_connection):
+    payload = payload_of(make(replace(RUN, cluster_id="j-NOTTHERE")))
+    assert payload["state"] == "error"
+    assert "j-NOTTHERE" in payload["message"]
+
+
+def test_a_restart_is_told_in_the_log(localemr_server, emrkit_connection, task_log):
+    payload_of(make(submitted(), deferred_at=time.time() - 600))
+    assert any("read from its start once more" in line for line in task_log.lines)
