@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# Names that public DNS can't point at this machine: AWS's own, for clients that map an endpoint's name to it, and
-# reserved ones; names of one label are never asked of public DNS.
+# Names that public DNS can't point at this machine: AWS's own, for clients that map an endpoint's name to it,
+# and reserved ones; names of one label are never asked of public DNS.
 _HOST_SUFFIXES = (".localhost", ".internal", ".amazonaws.com", ".amazonaws.com.cn")
 
 
@@ -48,7 +47,7 @@ def _is_our_host(name: str, allowed: Collection[str]) -> bool:
 
 def _is_our_page(origin: str, host: str | None, allowed: Collection[str]) -> bool:
     """Tell pages of this machine from others; anybody can have a page at an address or in an S3 bucket."""
-    netloc = urlsplit(origin).netloc
+    netloc = origin.partition("://")[2]
     name = _name(netloc)
     address = _address(name)
     if address is not None and address.is_loopback:

@@ -32,7 +32,7 @@ class RunToken:
     :param try_number: Number of the try, from 1.
 
     >>> str(RunToken("sales", "manual__1", "load", -1, 0, 1))
-    'd5a8c4fc1c1e8b8b-1'
+    '947c01caf50f7b29-1'
     """
 
     dag_id: str

@@ -42,8 +42,24 @@ def test_local_pages_are_let_in(origin):
     assert refusal("127.0.0.1:5005", origin) is None
 
 
+def test_pages_of_the_server_itself_are_let_in():
+    assert refusal("192.168.1.7:5005", "http://192.168.1.7:5005") is None
+
+
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "http://evil.example:5005", "null", "", "file://"]
+    "origin",
+    [
+        "https://evil.example",
+        "http://evil.example:5005",
+        "http://localhost.evil.example",
+        # Anybody can have a page at an address or in a bucket.
+        "http://203.0.113.5",
+        "https://evil.s3.amazonaws.com",
+        "null",
+        "",
+        "file://",
+        "http://[",
+    ],
 )
 def test_other_pages_are_refused(origin):
     assert "may not use" in refusal("127.0.0.1:5005", origin)

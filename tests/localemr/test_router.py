@@ -41,10 +41,8 @@ def emr_headers(operation="ListClusters", region="us-east-1", **headers):
             id="header",
         ),
         pytest.param(
-            {
-                "QUERY_STRING": "X-Amz-Credential=A%2F20260102%2Fap-south-1%2Felasticmapreduce%2Faws4_request&a=b"
-            },
-            Scope("ap-south-1", "elasticmapreduce"),
+            {"QUERY_STRING": "X-Amz-Credential=A%2F20260102%2Feu-west-1%2Felasticmapreduce%2Faws4_request"},
+            Scope("eu-west-1", "elasticmapreduce"),
             id="presigned",
         ),
         pytest.param({"HTTP_AUTHORIZATION": "Basic abc"}, Scope("us-east-1", ""), id="other-scheme"),
