@@ -10,12 +10,12 @@ help: ## Show this list
 
 demo: ## Run the example DAG on real Spark; KEEP=1 leaves all running, AIRFLOW_PORT= and LOCALEMR_PORT= move it
 	@$(PYTHON) dev/bootstrap.py airflow-3.3 localemr demo-data > /dev/null
-	@.venv/localemr/bin/python dev/demo.py --airflow-env .venv/airflow-3.3 $(if $(filter-out 0,$(KEEP)),--keep) \
+	@.venv/localemr/bin/python dev/run_demo.py --airflow-env .venv/airflow-3.3 $(if $(filter-out 0,$(KEEP)),--keep) \
 		$(if $(AIRFLOW_PORT),--airflow-port $(AIRFLOW_PORT)) $(if $(LOCALEMR_PORT),--localemr-port $(LOCALEMR_PORT))
 
 demo-stop: ## Stop what a demo with KEEP=1 has left running
 	@$(PYTHON) dev/bootstrap.py localemr > /dev/null
-	@.venv/localemr/bin/python dev/demo.py --stop
+	@.venv/localemr/bin/python dev/run_demo.py --stop
 
 test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 and 2.11
 	@$(PYTHON) dev/checks.py
@@ -35,6 +35,7 @@ lock: ## Renew the lock files in requirements/; UPGRADE=1 takes the newest versi
 jar: ## Build the s3:// file system jar from its Java source (needs a JDK)
 	@$(PYTHON) dev/build_jar.py
 
-clean: ## Remove the environments, caches and build output
+clean: ## Stop a demo left running; remove the environments, caches and build output
+	@test ! -x .venv/localemr/bin/python || .venv/localemr/bin/python dev/run_demo.py --stop
 	@$(PYTHON) dev/bootstrap.py --clean
-	@rm -rf .cache build dist airflow_provider_emrkit.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .cache .local build dist airflow_provider_emrkit.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The parts of the demo: what it starts, runs, shows and stops."""

