@@ -222,12 +222,14 @@ def _down(given: argparse.Namespace) -> int:
 
 def _env(given: argparse.Namespace) -> int:
     status = _running(given)
-    if status is None:
-        say_error(f"the local EMR of {_data_dir(given)} does not run; start it with: emrkit local up")
     config = ServerConfig(data_dir=_data_dir(given), port=given.port)
+    # Printed even when nothing runs: a shell that evaluates nothing stays pointed at the user's own account.
     for line in _env_lines(status.url if status else config.url, os.environ):
         say(line)
-    return OK
+    if status is not None:
+        return OK
+    say_error(f"the local EMR of {_data_dir(given)} does not run; start it with: emrkit local up")
+    return NOT_RUNNING
 
 
 def _env_lines(url: str, environ: Mapping[str, str]) -> list[str]:

@@ -17,6 +17,8 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 HEALTH_PATH = "/_emrkit/health"
 ACCESS_KEY = "localemr"
+# Airflow masks a connection's password wherever it turns up in a log: it must be no word of a path.
+SECRET_KEY = "worth-nothing-outside-of-localemr"  # noqa: S105 - it opens nothing
 STAGING_BUCKET = "emrkit-local"
 """A bucket that is always there."""
 
@@ -88,12 +90,11 @@ def client_environment(url: str) -> dict[str, str]:
     :param url: Its address.
     """
     region = {"region_name": REGION, "endpoint_url": url}
-    aws = {"conn_type": "aws", "login": ACCESS_KEY, "password": ACCESS_KEY, "extra": region}
+    aws = {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": region}
     places = {"staging_uri": f"s3://{STAGING_BUCKET}/staging", "log_uri": f"s3://{STAGING_BUCKET}/logs"}
     emrkit = {"conn_type": "emrkit", "extra": {"aws_conn_id": "aws_default", **region, **places}}
     return {
-        **_credentials(),
-        "AWS_ENDPOINT_URL": url,
+        **aws_environment(url, REGION),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
         "AIRFLOW_CONN_EMRKIT_DEFAULT": json.dumps(emrkit),
     }
@@ -107,7 +108,7 @@ def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.upper().startswith(_SCRUBBED)}
     return {
         **kept,
-        **_credentials(),
+        **_credentials(REGION),
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
         # Requests to the own endpoint must not take the way of the user's proxy.
         "NO_PROXY": _with_loopback(environ.get("NO_PROXY") or environ.get("no_proxy") or ""),
@@ -115,12 +116,17 @@ def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _credentials() -> dict[str, str]:
+def aws_environment(endpoint_url: str, region: str) -> dict[str, str]:
+    """Give every AWS client the local endpoint and credentials that are worth nothing anywhere else."""
+    return {**_credentials(region), "AWS_ENDPOINT_URL": endpoint_url}
+
+
+def _credentials(region: str) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

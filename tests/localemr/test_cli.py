@@ -135,6 +135,13 @@ def test_env_takes_the_users_own_settings_out_of_the_shell(instance):
     assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in after
 
 
+def test_env_of_an_instance_that_does_not_run_keeps_the_shell_away_from_aws_all_the_same(emrkit):
+    result = emrkit("env", "--port", 5999, **USERS_AWS)
+    assert result.returncode == 3
+    assert "does not run" in result.stderr
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:5999" in result.stdout
+
+
 def test_a_port_that_another_local_emr_has_is_named_with_its_directory(instance, tmp_path):
     run, port, up = instance
     result = run("up", "--port", port, "--data-dir", tmp_path / "other")
@@ -252,3 +259,27 @@ def test_terminal_commands_in_text_are_escaped():
 def test_uptime(seconds, text):
     started = datetime(2026, 1, 1, tzinfo=timezone.utc)
     assert uptime(started.isoformat(), started + timedelta(seconds=seconds)) == text
+
+
+def imported_by(code):
+    script = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_the_server_imports_neither_airflow_nor_the_provider():
+    loaded = imported_by(
+        "import airflow_provider_emrkit.localemr.serve, airflow_provider_emrkit.localemr.server\n"
+        "import airflow_provider_emrkit.localemr.run.runner"
+    )
+    ours = {name.split(".")[1] for name in loaded if name.startswith("airflow_provider_emrkit.")}
+    assert "airflow" not in loaded
+    assert ours <= {"localemr", "releases", "validation", "frozen", "templating"}
+
+
+def test_the_command_line_starts_fast_because_it_imports_little():
+    loaded = imported_by("import airflow_provider_emrkit.cli")
+    assert not {"boto3", "botocore", "moto", "airflow", "werkzeug", "rich"} & loaded

@@ -10,7 +10,6 @@ from airflow_provider_emrkit.localemr.emr.instance_rules import instance_records
 from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
 from airflow_provider_emrkit.localemr.emr.step_rules import check_steps, step_record
 from airflow_provider_emrkit.releases import Feature, Release, release
-from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +69,7 @@ def release_of(label: str) -> Release:
     """
     try:
         return release(label)
-    except InvalidValueError as error:
+    except ValueError as error:
         raise validation_error(f"The supplied release label is invalid: {label}.") from error
 
 

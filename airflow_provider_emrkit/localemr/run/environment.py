@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import airflow_provider_emrkit
+from airflow_provider_emrkit.localemr.config import aws_environment
 from airflow_provider_emrkit.localemr.spark.install import uv_environment
 
 if TYPE_CHECKING:
@@ -183,20 +184,6 @@ def command_environment(place: Place, work: Path, *, own_collector: bool = False
         "USER": "hadoop",
         "VIRTUAL_ENV": os.fspath(place.venv),
         **place.exported,
-    }
-
-
-def aws_environment(endpoint_url: str, region: str) -> dict[str, str]:
-    """Give every AWS client the local endpoint and credentials that are worth nothing anywhere else."""
-    return {
-        "AWS_ACCESS_KEY_ID": "localemr",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_REGION": region,
-        "AWS_SECRET_ACCESS_KEY": "localemr",
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
 

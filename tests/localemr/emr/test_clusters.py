@@ -300,7 +300,9 @@ def test_an_unknown_job_flow_is_a_validation_error(localemr_server, operation, p
 
 def test_a_cluster_is_seen_from_its_own_region_only(localemr_server):
     cluster_id = localemr_server.run_cluster(region="eu-west-1")
-    assert localemr_server.client("emr").list_clusters()["Clusters"] == []
+    emr = localemr_server.client("emr")
+    assert emr.list_clusters()["Clusters"] == []
+    assert error(emr.describe_cluster, ClusterId=cluster_id)["Code"] == "InvalidRequestException"
     (found,) = localemr_server.client("emr", "eu-west-1").list_clusters()["Clusters"]
     assert found["Id"] == cluster_id
     assert found["ClusterArn"] == f"arn:aws:elasticmapreduce:eu-west-1:123456789012:cluster/{cluster_id}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_emrkit.localemr.config import ACCESS_KEY, SECRET_KEY
 from airflow_provider_emrkit.localemr.run.environment import (
     FAST_COLLECTOR,
     Place,
@@ -63,7 +64,7 @@ def test_aws_clients_get_the_local_endpoint_and_worthless_credentials(place, mon
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://real")
     env = command_environment(place, place.directory)
-    assert env["AWS_ACCESS_KEY_ID"] == env["AWS_SECRET_ACCESS_KEY"] == "localemr"
+    assert (env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]) == (ACCESS_KEY, SECRET_KEY)
     assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5005"
     assert env["AWS_REGION"] == env["AWS_DEFAULT_REGION"] == "eu-west-1"
     assert env["AWS_CONFIG_FILE"] == env["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
