@@ -126,7 +126,7 @@ def log_at(log: Any, level: int, message: str, when: datetime) -> None:
 
         structlog.get_logger(log.name).log(level, "%s", message, timestamp=when.isoformat())
     elif log.isEnabledFor(level):
-        record = log.makeRecord(log.name, level, __file__, 0, "%s", (message,), None)
+        record = log.makeRecord(log.name, level, "job", 0, "%s", (message,), None)
         record.created = when.timestamp()
         record.msecs = when.microsecond / 1000
         log.handle(record)

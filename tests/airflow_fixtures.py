@@ -1,4 +1,4 @@
-"""What tests of operators and triggers share: a task instance, a user's connections to the local EMR, a log."""
+"""What tests of operators and triggers share: a task instance, connections to the local EMR, a log."""
 
 from __future__ import annotations
 

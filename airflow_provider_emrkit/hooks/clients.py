@@ -97,6 +97,9 @@ class _Registry:
         # Outside the lock: making them asks Airflow for a connection, which may wait for another thread.
         clients = make()
         with self.lock:
+            current = self.entries.get(key)
+            if current is not None and current is not found:
+                return current[1]  # another thread was quicker
             self.entries[key] = (now, clients)
         return clients
 

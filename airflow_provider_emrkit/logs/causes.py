@@ -56,9 +56,7 @@ _TRACEBACK = "Traceback (most recent call last):"
 _PYTHON_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _PYTHON_ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?::|$)")
 _SYNTAX_ERROR = re.compile(r"^(SyntaxError|IndentationError|TabError): ")
-_JAVA_ERROR = re.compile(
-    r'^(?:Caused by: |Exception in thread "[^"]*" )(?P<error>[\w$.]+\.[\w$]+(?::.*)?)$'
-)
+_JAVA_ERROR = re.compile(r'^(?:Caused by: |Exception in thread "[^"]*" )(?P<error>[\w$.]+\.[\w$]+(?::.*)?)$')
 _JAVA_CLASS = re.compile(r"^[\w$.]+\.([A-Z][\w$]*)(: |$)")
 _SUBMIT_ERRORS = re.compile(
     r"^(Error: .*|.*can't open file .*|Exception: (?:Python in worker|Java gateway) .*"

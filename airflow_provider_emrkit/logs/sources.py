@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 # Calls that one read of a source makes at most; the rest is read next time.
 MAX_PAGES = 10
 # Bytes of an unpacked log that are kept; the end of it is what tells.
-MAX_UNPACKED = 16 * 1024 * 1024
+MAX_KEPT = 16 * 1024 * 1024
+# Bytes that are unpacked at all, however much an archive claims to hold.
+MAX_UNPACKED = 1024 * 1024 * 1024
+BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,11 @@ def _unpacked(body: Any) -> str:
     kept = b""
     try:
         with gzip.GzipFile(fileobj=body) as archive:
-            while block := archive.read(1 << 20):
-                kept = (kept + block)[-MAX_UNPACKED:]
+            for _ in range(MAX_UNPACKED // BLOCK):
+                block = archive.read(BLOCK)
+                if not block:
+                    break
+                kept = (kept + block)[-MAX_KEPT:]
     except (OSError, EOFError, zlib.error):
         # Archived while it was written, or no archive at all: the lines so far are still worth having.
         return kept.decode("utf-8", "replace")

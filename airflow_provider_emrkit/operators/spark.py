@@ -175,7 +175,7 @@ class EmrSparkOperator(BaseOperator):
         links = console_links(run, on_aws=not self._hook.clients.has_own_endpoint)
         persist_links(links, ti)
         if run.owns_cluster:
-            self.log.info("Started cluster %s (%s) with %s", run.cluster_id, run.region, run.step_id)
+            self.log.info("Started cluster %s (%s) with step %s", run.cluster_id, run.region, run.step_id)
         else:
             self.log.info("Added step %s to cluster %s (%s)", run.step_id, run.cluster_id, run.region)
         if "cluster" in links:

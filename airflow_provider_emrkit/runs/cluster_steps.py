@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.request import run_job_flow_request, step_request
-from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
-from airflow_provider_emrkit.exceptions import SubmitRefusedError
-from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
-from airflow_provider_emrkit.jobs.spark_submit import spark_submit
 from airflow_provider_emrkit.logs.causes import LogText
 from airflow_provider_emrkit.logs.cluster_sources import (
     ArchivedSources,
@@ -22,17 +13,10 @@ from airflow_provider_emrkit.logs.cluster_sources import (
     StepCloudWatchSources,
 )
 from airflow_provider_emrkit.logs.sources import LogLine
-from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.cluster_end import end_cluster
 from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
-from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GOING, CLUSTER_UP
-from airflow_provider_emrkit.runs.step_calls import (
-    cluster_state,
-    failure_message,
-    list_steps,
-    needs_cluster,
-    run_status,
-    steps_of,
-)
+from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps, needs_cluster, run_status
+from airflow_provider_emrkit.runs.step_submission import StepSubmission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,28 +25,17 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.sources import LogSources
+    from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
 
-KIND = "step"
-
-# Seconds between the attempts to submit, while AWS throttles or can't be reached.
-SUBMIT_PAUSES = (2.0, 5.0, 10.0, 20.0)
-# Seconds between the attempts to end a cluster and to see it end.
-RELEASE_PAUSES = (1.0, 2.0, 4.0)
 # Lines at the end of each log that a failure's cause is looked for in.
 TAIL_LINES = 1_000
-# How far back another try's cluster can have been made, and the pages of clusters or steps looked through.
-FIND_WITHIN = timedelta(hours=1)
-FIND_PAGES = 4
 
 
 class ClusterSteps:
     """Runs Spark jobs as steps of EMR clusters.
-
-    A dynamic cluster is one RunJobFlow call with the step in it: if Airflow goes away, the cluster ends with
-    its step all the same.
 
     :param clients: AWS clients.
     :param defaults: What the connection says about clusters.
@@ -80,48 +53,20 @@ class ClusterSteps:
         settle: Callable[[float], object] | None = None,
     ) -> None:
         self._clients = clients
-        self._defaults = defaults
-        self._pause = pause
         self._settle = settle or threading.Event().wait
+        self._submission = StepSubmission(clients, defaults, pause, self._settle)
 
     @property
     def _emr(self) -> Any:
         return self._clients.client("emr")
 
     def submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
-        """Start a job, once (AddJobFlowSteps, or RunJobFlow and ListSteps); see :class:`Runs`.
-
-        Neither call has an idempotency token. They are therefore never repeated blindly: after a failure
-        that leaves the outcome open, the run is looked for by its token first.
-        """
-        argv = spark_submit(job, name=f"{token.dag_id}.{token.task_id}")
-        step = step_request(token.marked(), argv, compute.action_on_failure)
-        driver_apart = job.deploy_mode == "cluster"
-        if isinstance(compute, ExistingCluster):
-            send = partial(self._add_step, compute.cluster_id, step, token, driver_apart=driver_apart)
-        else:
-            request = self._cluster_request(compute, step, token)
-            send = partial(self._run_job_flow, request, token, driver_apart=driver_apart)
-        return self._send_once(send, compute, token)
+        """Start a job, once; see :class:`~airflow_provider_emrkit.runs.step_submission.StepSubmission`."""
+        return self._submission.submit(job, compute, token)
 
     def find(self, compute: Compute, token: RunToken) -> JobRun | None:
-        """Find the run that carries a token (ListSteps, and ListClusters for a dynamic cluster)."""
-        if isinstance(compute, ExistingCluster):
-            return self._find_step(compute.cluster_id, token, owns_cluster=False)
-        name = token.marked(compute.name)
-        request: dict[str, Any] = {
-            "CreatedAfter": datetime.now(timezone.utc) - FIND_WITHIN,
-            "ClusterStates": sorted(CLUSTER_UP | CLUSTER_COMING_UP),
-        }
-        for _ in range(FIND_PAGES):
-            answer = self._emr.list_clusters(**request)
-            for cluster in answer.get("Clusters", []):
-                if cluster.get("Name") == name:
-                    return self._find_step(cluster["Id"], token, owns_cluster=True)
-            if not answer.get("Marker"):
-                break
-            request["Marker"] = answer["Marker"]
-        return None
+        """Find the run that carries a token."""
+        return self._submission.find(compute, token)
 
     def states(self, runs: Sequence[JobRun]) -> Mapping[JobRun, RunStatus]:
         """Ask how steps are doing (ListSteps, DescribeCluster where the step alone does not tell)."""
@@ -175,176 +120,14 @@ class ClusterSteps:
         )
 
     def release(self, run: JobRun) -> Released:
-        """Terminate the cluster that was made for a run, and see that it ends.
-
-        (DescribeCluster, TerminateJobFlows.)
-        """
+        """Terminate the cluster that was made for a run, and see that it ends."""
         if not run.owns_cluster:
             return Released(True, f"cluster {run.cluster_id} goes on")
-        problem = ""
-        for wait in (*RELEASE_PAUSES, 0.0):
-            try:
-                state, _, _ = cluster_state(self._describe(run.cluster_id))
-                if state in CLUSTER_GOING:
-                    return Released(True, f"cluster {run.cluster_id} is {state}")
-                self._emr.terminate_job_flows(JobFlowIds=[run.cluster_id])
-                state, _, _ = cluster_state(self._describe(run.cluster_id))
-                if state in CLUSTER_GOING:
-                    return Released(True, f"cluster {run.cluster_id} is {state}")
-                problem = f"it is still {state}"
-            except Exception as error:
-                if not is_aws_error(error):
-                    raise
-                problem = explain(error, run.region)
-            self._settle(wait)
-        return Released(False, problem)
+        return end_cluster(self._emr, run, self._settle)
 
     def _describe(self, cluster_id: str) -> Mapping[str, Any]:
         cluster: Mapping[str, Any] = self._emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
         return cluster
-
-    def _usable_cluster(self, cluster_id: str) -> Mapping[str, Any]:
-        """Describe a cluster that is to run a step, and see that it can."""
-        try:
-            cluster = self._describe(cluster_id)
-        except Exception as error:
-            if not is_aws_error(error) or is_transient(error):
-                raise
-            message = self._refusal(f"cluster {cluster_id} can't be used", error)
-            raise SubmitRefusedError(f"{message}; check its id and the connection's region") from error
-        state, _, message = cluster_state(cluster)
-        if state not in CLUSTER_UP | CLUSTER_COMING_UP:
-            raise SubmitRefusedError(
-                f"cluster {cluster_id} is {state}{f' ({message})' if message else ''}; "
-                "name one that runs, or use a DynamicCluster"
-            )
-        return cluster
-
-    def _cluster_request(
-        self, compute: DynamicCluster, step: Mapping[str, Any], token: RunToken
-    ) -> dict[str, Any]:
-        request = run_job_flow_request(
-            compute.spec,
-            name=token.marked(compute.name),
-            defaults=self._defaults,
-            steps=[step],
-            tags=token.tags(),
-        )
-        known = self._emr.meta.service_model.operation_model("RunJobFlow").input_shape.members
-        if "MonitoringConfiguration" not in known:
-            # The boto3 of older Airflow images has not heard of it; logs then come from S3.
-            request.pop("MonitoringConfiguration", None)
-        return request
-
-    def _add_step(
-        self, cluster_id: str, step: Mapping[str, Any], token: RunToken, *, driver_apart: bool
-    ) -> JobRun:
-        cluster = self._usable_cluster(cluster_id)
-        emr = self._clients.client("emr", retries=False)
-        answer = emr.add_job_flow_steps(JobFlowId=cluster["Id"], Steps=[step])
-        return JobRun(
-            kind=KIND,
-            cluster_id=cluster["Id"],
-            step_id=answer["StepIds"][0],
-            token=str(token),
-            name=token.marked(),
-            region=self._clients.region_name,
-            submitted_at=time.time(),
-            log_uri=cluster.get("LogUri"),
-            driver_apart=driver_apart,
-        )
-
-    def _run_job_flow(self, request: Mapping[str, Any], token: RunToken, *, driver_apart: bool) -> JobRun:
-        cluster_id = self._clients.client("emr", retries=False).run_job_flow(**request)["JobFlowId"]
-        run = JobRun(
-            kind=KIND,
-            cluster_id=cluster_id,
-            step_id="",
-            token=str(token),
-            name=token.marked(),
-            region=self._clients.region_name,
-            owns_cluster=True,
-            submitted_at=time.time(),
-            log_uri=request.get("LogUri"),
-            driver_apart=driver_apart,
-        )
-        try:
-            return replace(run, step_id=self._first_step_id(cluster_id, token))
-        except BaseException as error:  # nobody else knows of the cluster yet, whatever interrupted this
-            released = self.release(run)
-            if not released.done:
-                raise SubmitRefusedError(
-                    f"cluster {cluster_id} was started for the job, its step could not be found ({error}), "
-                    f"and it could not be terminated ({released.message}); terminate it by hand"
-                ) from error
-            raise
-
-    def _first_step_id(self, cluster_id: str, token: RunToken) -> str:
-        """Give the id of the step a new cluster was made with; RunJobFlow's answer does not have it."""
-        for wait in (*SUBMIT_PAUSES, 0.0):
-            step = self._named_step(cluster_id, token)
-            if step:
-                return str(step["Id"])
-            self._settle(wait)
-        raise SubmitRefusedError(f"cluster {cluster_id} does not list the step it was started with")
-
-    def _named_step(self, cluster_id: str, token: RunToken) -> Mapping[str, Any] | None:
-        """Find the step that carries a token; None also while EMR can't be asked."""
-        try:
-            steps = steps_of(self._emr, cluster_id, FIND_PAGES)
-            return next((step for step in steps if step.get("Name") == token.marked()), None)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            return None
-
-    def _find_step(self, cluster_id: str, token: RunToken, *, owns_cluster: bool) -> JobRun | None:
-        step = self._named_step(cluster_id, token)
-        if step is None:
-            return None
-        args = (step.get("Config") or {}).get("Args") or []
-        return JobRun(
-            kind=KIND,
-            cluster_id=cluster_id,
-            step_id=step["Id"],
-            token=str(token),
-            name=token.marked(),
-            region=self._clients.region_name,
-            owns_cluster=owns_cluster,
-            submitted_at=time.time(),
-            log_uri=self._describe(cluster_id).get("LogUri"),
-            driver_apart=["--deploy-mode", "client"] not in [list(args[i : i + 2]) for i in range(len(args))],
-        )
-
-    def _send_once(self, send: Callable[[], JobRun], compute: Compute, token: RunToken) -> JobRun:
-        for wait in SUBMIT_PAUSES:
-            outcome = self._attempt(send)
-            if isinstance(outcome, JobRun):
-                return outcome
-            found = self.find(compute, token)
-            if found:
-                return found
-            if self._pause(wait):
-                raise SubmitRefusedError("the task was stopped before its job was submitted") from outcome
-        outcome = self._attempt(send)
-        if isinstance(outcome, JobRun):
-            return outcome
-        raise SubmitRefusedError(self._refusal("the job was not submitted", outcome)) from outcome
-
-    def _attempt(self, send: Callable[[], JobRun]) -> JobRun | Exception:
-        """Send once; gives the error when its outcome is open or another attempt may succeed."""
-        try:
-            return send()
-        except Exception as error:
-            if is_transient(error):
-                return error
-            if not is_aws_error(error):
-                raise
-            raise SubmitRefusedError(self._refusal("the job was not submitted", error)) from error
-
-    def _refusal(self, what: str, error: Exception) -> str:
-        region = self._clients.region_name
-        return f"{what} (region {region}): {explain(error, region)}"
 
 
 def step_logs_uri(run: JobRun) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import BaseTrigger, TriggerEvent, read_task_state
 from airflow_provider_emrkit.runs.job_run import JobRun
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from airflow_provider_emrkit.runs.protocol import Runs
     from airflow_provider_emrkit.runs.states import RunStatus
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # What Airflow 3.3 and later say when they cancel a trigger because of a user, before they call on_kill.
 USER_ACTION = "__airflow_user_action__"
+
+# Seconds for ending a run because of a user; Airflow gives on_kill 30 by default.
+PATIENCE = 25.0
 
 # Seconds after which a trigger that starts can't be starting for the first time.
 RESTARTED_AFTER = 120.0
@@ -86,7 +90,7 @@ class EmrJobRunTrigger(BaseTrigger):
             payload = await self._watch_to_the_end()
         except asyncio.CancelledError as error:
             if not (error.args and error.args[0] == USER_ACTION):
-                await self._end_if_released()
+                await self._uninterrupted(self._end_if_released())
             raise
         except Exception as error:
             # The task has to wake up and clean up whatever happens here.
@@ -97,7 +101,7 @@ class EmrJobRunTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """End the run because of a user; called by Airflow 3.3 and later."""
-        await self._end_if_released()
+        await self._uninterrupted(self._end_if_released())
 
     async def _watch_to_the_end(self) -> dict[str, Any]:
         watch = await self._open_watch()
@@ -147,6 +151,18 @@ class EmrJobRunTrigger(BaseTrigger):
         """End the run here: by the time the worker wakes up, Airflow 2 may not let it do so any more."""
         message = await self._end()
         return self._payload("timeout", status, message)
+
+    async def _uninterrupted(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what must not stay half done, within :data:`PATIENCE` seconds.
+
+        A triggerer cancels a trigger that is to go about once a second until it is gone, so also while it is
+        asking Airflow and AWS.
+        """
+        task = asyncio.create_task(work)
+        until = time.monotonic() + PATIENCE
+        while not task.done() and time.monotonic() < until:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=until - time.monotonic())
 
     async def _end_if_released(self) -> None:
         """End the run, unless its task still waits for it: then somebody else watches, or will soon."""

@@ -201,14 +201,14 @@ def test_a_terminated_cluster_is_named_with_the_mend(emr, ti, waiting_cluster):
 
 
 def test_a_local_file_without_a_staging_bucket_is_refused_before_anything_runs(
-    emr, ti, monkeypatch, tmp_path
+    emr, ti, monkeypatch, tmp_path, emrkit_connection
 ):
-    extra = json.loads(__import__("os").environ["AIRFLOW_CONN_EMRKIT_DEFAULT"])["extra"]
-    del extra["staging_uri"]
-    monkeypatch.setenv("AIRFLOW_CONN_EMRKIT_DEFAULT", json.dumps({"conn_type": "emrkit", "extra": extra}))
+    del emrkit_connection["staging_uri"]
+    connection = {"conn_type": "emrkit", "extra": emrkit_connection}
+    monkeypatch.setenv("AIRFLOW_CONN_EMRKIT_DEFAULT", json.dumps(connection))
     (tmp_path / "job.py").write_text("")
     with pytest.raises(
-        SubmitRefusedError, match="job.py is a local file and the emrkit connection has no staging_uri"
+        SubmitRefusedError, match=r"job\.py is a local file and the emrkit connection has no staging_uri"
     ):
         make(SparkJob(str(tmp_path / "job.py"))).execute({"ti": ti})
     assert clusters(emr) == []

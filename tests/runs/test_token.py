@@ -11,7 +11,7 @@ FIRST = RunToken("sales", "manual__1", "load", -1, generation=2, try_number=1)
 
 
 def test_the_same_try_has_the_same_token_in_every_process():
-    assert str(FIRST) == "4ac3ad7ec9b7d1a4-1"
+    assert str(FIRST) == "34cafd3349e9e7cf-1"
 
 
 def test_an_automatic_retry_is_the_same_work_in_another_try():

@@ -148,6 +148,32 @@ def test_a_user_ends_the_job_from_airflow_3_3_on(held_run, monkeypatch, emr):
     wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
 
 
+@pytest.mark.parametrize(
+    "message", [pytest.param((), id="before 3.3"), pytest.param((USER_ACTION,), id="from 3.3 on")]
+)
+def test_a_user_ends_the_job_though_airflow_goes_on_cancelling_the_trigger(
+    held_run, monkeypatch, emr, message
+):
+    def slow_answer(task_instance: Any) -> str:
+        time.sleep(0.3)
+        return "failed"
+
+    run, is_running = held_run
+    monkeypatch.setattr(job_run, "read_task_state", slow_answer)
+
+    async def cancelled_every_moment() -> None:
+        trigger = make(run)
+        await is_running()
+        ending = asyncio.create_task(trigger.on_kill() if message else anext(trigger.run()))
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            ending.cancel(*message)
+        await asyncio.wait({ending})
+
+    asyncio.run(cancelled_every_moment())
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
 def test_a_handed_over_trigger_does_not_end_the_job_though_airflow_calls_it_a_user_s_action(
     held_run, monkeypatch, emr
 ):

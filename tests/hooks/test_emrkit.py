@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_emrkit._compat import AirflowNotFoundException
+from airflow_provider_emrkit.exceptions import ConnectionFieldError
+from airflow_provider_emrkit.hooks.clients import forget_clients
+from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
+from airflow_provider_emrkit.hooks.settings import EmrKitSettings
+
+
+@pytest.fixture(autouse=True)
+def _no_old_clients():
+    forget_clients()
+    yield
+    forget_clients()
+
+
+@pytest.fixture
+def no_connection(monkeypatch):
+    """An Airflow that knows no connection."""
+
+    def not_found(conn_id: str) -> None:
+        raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+    monkeypatch.setattr(EmrKitHook, "get_connection", staticmethod(not_found))
+
+
+def set_connection(monkeypatch, conn_id: str = "emrkit_default", **extra: object) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "emrkit", "extra": extra}))
+
+
+def test_the_default_connection_need_not_exist(no_connection):
+    assert EmrKitHook().settings == EmrKitSettings()
+
+
+def test_a_connection_that_was_named_must_exist(no_connection):
+    with pytest.raises(AirflowNotFoundException, match="mine"):
+        EmrKitHook("mine").settings  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        pytest.param("{no json", "is not JSON", id="no JSON"),
+        pytest.param("[1]", "is not a JSON object", id="a list"),
+    ],
+)
+def test_an_extra_that_can_t_be_read_is_named(monkeypatch, extra, message):
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps({"conn_type": "emrkit", "extra": extra}))
+    with pytest.raises(ConnectionFieldError, match=f"connection mine, field extra: {message}"):
+        EmrKitHook("mine").settings  # noqa: B018
+
+
+def test_all_threads_of_a_process_share_one_client(emrkit_connection):
+    with ThreadPoolExecutor(8) as pool:
+        clients = list(pool.map(lambda _: EmrKitHook().client("emr"), range(32)))
+    assert len({id(client) for client in clients}) == 1
+
+
+def test_regions_and_services_have_their_own_clients(emrkit_connection):
+    here, there = EmrKitHook(), EmrKitHook(region_name="eu-west-1")
+    assert here.client("emr") is EmrKitHook().client("emr")
+    assert here.client("emr") is not here.client("logs")
+    assert here.client("emr").meta.region_name == "us-east-1"
+    assert there.client("emr").meta.region_name == "eu-west-1"
+
+
+def test_the_endpoint_is_the_connection_s(emrkit_connection):
+    hook = EmrKitHook()
+    assert hook.client("emr").meta.endpoint_url == emrkit_connection["endpoint_url"]
+    assert hook.clients.has_own_endpoint is True
+
+
+def test_without_an_endpoint_it_is_aws(monkeypatch, no_connection):
+    set_connection(monkeypatch)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": {}}))
+    hook = EmrKitHook()
+    assert hook.client("emr").meta.endpoint_url == "https://elasticmapreduce.us-east-1.amazonaws.com"
+    assert hook.clients.has_own_endpoint is False
+
+
+def test_credentials_and_configuration_come_from_the_aws_connection(monkeypatch):
+    aws = {
+        "conn_type": "aws",
+        "login": "AKIAMINE",
+        "password": "x",
+        "extra": {"region_name": "eu-central-1", "config_kwargs": {"retries": {"total_max_attempts": 9}}},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MY_AWS", json.dumps(aws))
+    set_connection(monkeypatch, aws_conn_id="my_aws")
+    emr = EmrKitHook().client("emr")
+    assert emr.meta.region_name == "eu-central-1"
+    assert emr.meta.config.retries["total_max_attempts"] == 9
+    assert emr._request_signer._credentials.access_key == "AKIAMINE"
+
+
+def test_a_role_to_assume_is_assumed_when_it_is_needed(localemr_server, emrkit_connection, monkeypatch):
+    extra = {
+        "role_arn": "arn:aws:iam::123456789012:role/airflow",
+        "service_config": {"sts": {"endpoint_url": localemr_server.endpoint_url}},
+    }
+    aws = {"conn_type": "aws", "login": "localemr", "password": "localemr", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws))
+    credentials = EmrKitHook().clients.session.get_credentials()
+    assert credentials.get_frozen_credentials().token
+    assert credentials.method == "sts-assume-role"
+
+
+def test_aws_learns_who_calls(emrkit_connection):
+    assert "emrkit/" in EmrKitHook().client("emr").meta.config.user_agent_extra
+
+
+def test_what_must_not_be_sent_twice_is_not(emrkit_connection):
+    clients = EmrKitHook().clients
+    assert clients.client("emr", retries=False).meta.config.retries["total_max_attempts"] == 1
+    assert clients.client("emr").meta.config.retries["total_max_attempts"] > 1
+
+
+def test_no_region_is_said_before_anything_is_asked(monkeypatch):
+    set_connection(monkeypatch)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws"}))
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(ConnectionFieldError, match="field region_name: no AWS region is set"):
+        EmrKitHook().client("emr")
+
+
+def test_testing_the_connection_says_who_we_are(emrkit_connection):
+    ok, message = EmrKitHook().test_connection()
+    assert ok
+    assert message.startswith("arn:aws:sts::123456789012")
+    assert message.endswith("can use EMR in us-east-1")
+
+
+def test_testing_the_connection_says_what_is_wrong(monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "login": "a", "password": "b"})
+    )
+    set_connection(monkeypatch, region_name="us-east-1", staging_uri="nonsense")
+    assert EmrKitHook().test_connection() == (
+        False,
+        "connection emrkit_default, field staging_uri: 'nonsense' can't be right; write it like "
+        "s3://my-bucket/emrkit",
+    )

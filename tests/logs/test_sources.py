@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, S3LogFile
+
+
+def texts(lines: Any) -> list[str]:
+    return [line.text for line in lines]
+
+
+def test_a_stream_is_read_on_from_where_it_was_read_to(logs, write):
+    source = CloudWatchStream(logs, "/emr", "steps/s-1/stdout", "stdout")
+    write("/emr", "steps/s-1/stdout", (0, "one"), (1, "two"))
+    first = source.read(None)
+    write("/emr", "steps/s-1/stdout", (2, "three"))
+    second = source.read(first.cursor)
+    assert texts(first.lines) == ["one", "two"]
+    assert texts(second.lines) == ["three"]
+    assert source.read(second.cursor).lines == []
+
+
+def test_a_stream_that_is_not_there_yet_is_empty(logs, write):
+    source = CloudWatchStream(logs, "/emr", "late", "stdout")
+    assert source.read(None).lines == []
+    write("/emr", "late", (0, "here"))
+    assert texts(source.read(None).lines) == ["here"]
+    assert CloudWatchStream(logs, "/emr", "never", "stdout").last_lines(5) == []
+
+
+def test_the_end_of_a_stream(logs, write):
+    write("/emr", "s", *((number, f"line {number}") for number in range(20)))
+    assert CloudWatchStream(logs, "/emr", "s", "stdout").last_lines(3) == ["line 17", "line 18", "line 19"]
+
+
+def test_an_event_of_several_lines_gives_several(logs, write):
+    write("/emr", "s", (0, "a\nb"))
+    assert texts(CloudWatchStream(logs, "/emr", "s", "stdout").read(None).lines) == ["a", "b"]
+
+
+class Pages:
+    """CloudWatch Logs that answers with prepared pages: (messages, token)."""
+
+    class exceptions:  # noqa: N801 - as boto3 calls it
+        ClientError = Exception
+
+    def __init__(self, *pages: tuple[list[str], str]) -> None:
+        self.pages = list(pages)
+        self.asked: list[str | None] = []
+
+    def get_log_events(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request.get("nextToken"))
+        messages, token = self.pages.pop(0)
+        events = [{"timestamp": 1, "message": message} for message in messages]
+        return {"events": events, "nextForwardToken": token}
+
+
+def test_an_empty_page_is_not_the_end():
+    logs = Pages((["a"], "f/1"), ([], "f/2"), (["b"], "f/3"), ([], "f/3"))
+    read = CloudWatchStream(logs, "/emr", "s", "stdout").read(None)
+    assert texts(read.lines) == ["a", "b"]
+    assert (read.cursor, read.complete) == ("f/3", True)
+    assert logs.asked == [None, "f/1", "f/2", "f/3"]
+
+
+def test_a_stream_that_grows_faster_than_it_is_read_is_left_for_the_next_time():
+    logs = Pages(*((["x"], f"f/{number}") for number in range(50)))
+    read = CloudWatchStream(logs, "/emr", "s", "stdout").read(None)
+    assert (len(read.lines), read.complete, read.cursor) == (10, False, "f/9")
+
+
+@pytest.fixture
+def archived(s3):
+    s3.create_bucket(Bucket="logs")
+    source = S3LogFile(s3, "logs", "j-1/steps/s-1/stderr.gz", "stderr")
+
+    def put(content: bytes) -> S3LogFile:
+        s3.put_object(Bucket="logs", Key=source.key, Body=content)
+        return source
+
+    return put
+
+
+def test_an_archived_log_that_is_rewritten_gives_its_new_lines(archived):
+    source = archived(gzip.compress(b"one\ntwo\n"))
+    first = source.read(None)
+    archived(gzip.compress(b"one\ntwo\nthree\n"))
+    assert texts(first.lines) == ["one", "two"]
+    assert texts(source.read(first.cursor).lines) == ["three"]
+    assert source.last_lines(1) == ["three"]
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        pytest.param(b"", [], id="empty"),
+        pytest.param(b"no archive", [], id="no archive"),
+        pytest.param(gzip.compress(b"caf\xe9\n"), ["caf\ufffd"], id="another encoding"),
+        pytest.param(gzip.compress(b"\0" * 50_000_000)[:-10], None, id="a bomb, cut off"),
+    ],
+)
+def test_an_archived_log_may_hold_anything(archived, content, lines):
+    found = archived(content).last_lines(10)
+    assert lines is None or found == lines
+    assert sum(map(len, found)) < 20_000
+
+
+def test_a_log_that_is_not_archived_yet_is_empty(s3):
+    s3.create_bucket(Bucket="logs")
+    assert S3LogFile(s3, "logs", "j-1/steps/s-1/stderr.gz", "stderr").last_lines(10) == []
