@@ -12,7 +12,8 @@ final class KeyPaths {
     KeyPaths(URI uri) throws IOException {
         bucket = uri.getAuthority();
         if (bucket == null) {
-            throw new IOException("'" + uri + "' names no bucket; write " + uri.getScheme() + "://BUCKET/KEY");
+            String form = uri.getScheme() + "://BUCKET/KEY";
+            throw new IOException("'" + uri + "' names no bucket; write " + form);
         }
         root = URI.create(uri.getScheme() + "://" + uri.getRawAuthority());
     }
@@ -29,11 +30,12 @@ final class KeyPaths {
     }
 
     /**
-     * The path of a key or a common prefix, or null when there is none: a Path cannot hold an empty name, "." or
-     * "..", and a path that leads to another key would let a reader delete the wrong object.
+     * The path of a key or a common prefix, or null when there is none: a Path cannot hold an empty name, "."
+     * or "..", and a path that leads to another key would let a reader delete the wrong object.
      */
     Path path(String keyOrPrefix) {
-        String key = keyOrPrefix.endsWith("/") ? keyOrPrefix.substring(0, keyOrPrefix.length() - 1) : keyOrPrefix;
+        int end = keyOrPrefix.length() - (keyOrPrefix.endsWith("/") ? 1 : 0);
+        String key = keyOrPrefix.substring(0, end);
         if (key.isEmpty()) {
             return null;
         }

@@ -24,17 +24,17 @@ import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.util.Progressable;
 
 /**
- * {@code s3://}, {@code s3a://} and {@code s3n://} on one S3 endpoint of this machine, for every Hadoop from 3.2 on.
+ * {@code s3://}, {@code s3a://} and {@code s3n://} on one S3 endpoint of this machine, for Hadoop 3.2 to 3.5.
  *
- * <p>A path is a file when an object has its key, and a directory when some key lies below it or when an empty
- * object with a slash at its end marks it. Directories hold no more than that: no owner, no permission, no time.
- * Deleting or moving the last file of a directory leaves a marker, so that the directory stays, as Hadoop's
- * callers expect.
+ * <p>A path is a file when an object has its key, and a directory when some key lies below it or when an
+ * empty object with a slash at its end marks it. Directories hold no more than that: no owner, no permission,
+ * no time. Deleting or moving the last file of a directory leaves a marker, so that the directory stays, as
+ * Hadoop's callers expect.
  *
  * <p>Example configuration: {@code fs.s3.impl=org.emrkit.s3.LocalS3FileSystem} and
  * {@code fs.emrkit.s3.endpoint=http://127.0.0.1:5005}.
  */
-public final class LocalS3FileSystem extends FileSystem {
+public class LocalS3FileSystem extends FileSystem {
     private KeyPaths paths;
     private S3Settings settings;
     private S3Client client;
@@ -115,7 +115,7 @@ public final class LocalS3FileSystem extends FileSystem {
         return status;
     }
 
-    /** The status of an absolute path, or null when there is nothing. A missing bucket is an error all the same. */
+    /** The status of an absolute path, or null when there is nothing; a missing bucket is an error. */
     FileStatus statusOrNull(Path path) throws IOException {
         String key = KeyPaths.key(path);
         ObjectInfo object = key.isEmpty() ? null : client.head(key);
@@ -127,8 +127,8 @@ public final class LocalS3FileSystem extends FileSystem {
 
     /** Whether anything lies below the key; true for the root of an existing bucket. */
     private boolean isDirectory(String key) throws IOException {
-        boolean empty = client.list(KeyPaths.prefix(key), null, 1, null).isEmpty();
-        return !empty || key.isEmpty();
+        List<String> below = client.firstKeys(KeyPaths.prefix(key), 1);
+        return key.isEmpty() || !below.isEmpty();
     }
 
     FileStatus fileStatus(ObjectInfo object, Path path) {
@@ -207,8 +207,9 @@ public final class LocalS3FileSystem extends FileSystem {
     }
 
     @Override
-    public FSDataOutputStream createNonRecursive(Path file, FsPermission permission, EnumSet<CreateFlag> flags,
-            int bufferSize, short replication, long blockSize, Progressable progress) throws IOException {
+    public FSDataOutputStream createNonRecursive(Path file, FsPermission permission,
+            EnumSet<CreateFlag> flags, int bufferSize, short replication, long blockSize,
+            Progressable progress) throws IOException {
         Path parent = absolute(file).getParent();
         if (parent != null && !getFileStatus(parent).isDirectory()) {
             throw new ParentNotDirectoryException(parent + " is a file");
@@ -219,8 +220,8 @@ public final class LocalS3FileSystem extends FileSystem {
 
     @Override
     public FSDataOutputStream append(Path file, int bufferSize, Progressable progress) {
-        throw new UnsupportedOperationException(
-            absolute(file) + " cannot be appended to: S3 objects are written whole; write another file beside it");
+        throw new UnsupportedOperationException(absolute(file)
+            + " cannot be appended to: S3 objects are written whole; write another file beside it");
     }
 
     @Override
@@ -237,15 +238,11 @@ public final class LocalS3FileSystem extends FileSystem {
         return true;
     }
 
-    /** Walk up to the first directory there is; a file on the way would hide what is made below it. */
+    /** A file on the way would hide what is made below it. */
     private void checkAncestors(Path path) throws IOException {
         for (Path above = path.getParent(); above != null && !above.isRoot(); above = above.getParent()) {
-            FileStatus status = statusOrNull(above);
-            if (status != null && status.isFile()) {
+            if (client.head(KeyPaths.key(above)) != null) {
                 throw new ParentNotDirectoryException(path + " cannot be made: " + above + " is a file");
-            }
-            if (status != null) {
-                return;
             }
         }
     }
@@ -259,31 +256,28 @@ public final class LocalS3FileSystem extends FileSystem {
     @Override
     public boolean delete(Path file, boolean recursive) throws IOException {
         Path path = absolute(file);
-        FileStatus status = statusOrNull(path);
-        if (status == null) {
-            return false;
-        }
         String key = KeyPaths.key(path);
-        if (status.isFile()) {
+        boolean existed = true;
+        if (!path.isRoot() && client.head(key) != null) {
             client.delete(key);
         } else {
-            deleteDirectory(path, KeyPaths.prefix(key), recursive);
+            existed = deleteDirectory(path, recursive);
         }
-        keepDirectory(path.getParent());
-        return true;
+        if (existed) {
+            keepDirectory(path.getParent());
+        }
+        return existed;
     }
 
-    private void deleteDirectory(Path path, String prefix, boolean recursive) throws IOException {
-        if (!recursive && hasContent(prefix)) {
+    /** Whether there was such a directory; it is gone now. */
+    private boolean deleteDirectory(Path path, boolean recursive) throws IOException {
+        String prefix = KeyPaths.prefix(KeyPaths.key(path));
+        List<String> keys = recursive ? client.keys(prefix) : client.firstKeys(prefix, 2);
+        if (!recursive && keys.stream().anyMatch(key -> !key.equals(prefix))) {
             throw new PathIsNotEmptyDirectoryException(path.toString());
         }
-        client.deleteAll(client.keys(prefix));
-    }
-
-    /** Whether there is more than the directory's own marker. */
-    private boolean hasContent(String prefix) throws IOException {
-        List<ObjectInfo> first = client.list(prefix, null, 2, null).objects;
-        return first.stream().anyMatch(object -> !object.key.equals(prefix));
+        client.deleteAll(keys);
+        return path.isRoot() || !keys.isEmpty();
     }
 
     /** Mark a directory that has just lost its last file or directory; null and the root need no mark. */
@@ -304,6 +298,7 @@ public final class LocalS3FileSystem extends FileSystem {
 
     @Override
     public String toString() {
-        return "LocalS3FileSystem{" + (paths == null ? "not initialized" : paths.root + " on " + settings.endpoint) + "}";
+        String state = paths == null ? "not initialized" : paths.root + " on " + settings.endpoint;
+        return "LocalS3FileSystem{" + state + "}";
     }
 }

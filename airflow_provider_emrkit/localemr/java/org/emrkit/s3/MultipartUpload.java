@@ -8,7 +8,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 
-/** One large object on its way: parts go out in the background, and nothing is visible before {@link #complete}. */
+/** One large object on its way: parts go out in the background; nothing is visible before the last step. */
 final class MultipartUpload {
     /** S3's limit. */
     private static final int MOST_PARTS = 10_000;
@@ -31,7 +31,7 @@ final class MultipartUpload {
         id = client.startUpload(key);
     }
 
-    /** Send a part, which this upload now owns. Waits while too many are on their way; fails when one has failed. */
+    /** Send a part, which this upload now owns. Waits while too many are on their way; fails if one has. */
     void add(Spool part) throws IOException {
         try {
             admit();
@@ -46,7 +46,8 @@ final class MultipartUpload {
 
     private void admit() throws IOException {
         if (parts.size() == MOST_PARTS) {
-            throw new IOException(key + " needs more than " + MOST_PARTS + " parts; raise fs.emrkit.s3.multipart.size");
+            throw new IOException(key + " needs more than " + MOST_PARTS
+                + " parts; raise fs.emrkit.s3.multipart.size");
         }
         try {
             slots.acquire();

@@ -29,6 +29,12 @@ final class ObjectListing {
         return objects.isEmpty() && commonPrefixes.isEmpty();
     }
 
+    List<String> keys() {
+        List<String> keys = new ArrayList<>(objects.size());
+        objects.forEach(object -> keys.add(object.key));
+        return keys;
+    }
+
     static ObjectListing parse(byte[] document) throws IOException {
         ObjectListing listing = new ObjectListing();
         try {
@@ -75,7 +81,7 @@ final class ObjectListing {
         }
     }
 
-    /** Undo {@code encoding-type=url}, which is asked for since XML cannot carry every character a key may hold. */
+    /** Undo {@code encoding-type=url}: asked for, since XML cannot carry every character of a key. */
     private void decode() throws IOException {
         if (!encoding.equals("url")) {
             return;

@@ -1,5 +1,6 @@
 package org.emrkit.s3;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -12,8 +13,8 @@ import org.apache.hadoop.fs.Path;
 /**
  * One rename: copies on the server, then deletes.
  *
- * <p>S3 has no rename, so this is not atomic; the order makes it safe. Nothing of the source is deleted before
- * every copy has succeeded, and the copies of a rename that fails are removed again.
+ * <p>S3 has no rename, so this is not atomic; the order makes it safe. Nothing of the source is deleted
+ * before every copy has succeeded, and the copies of a rename that fails are removed again.
  */
 final class Rename {
     private final LocalS3FileSystem files;
@@ -28,30 +29,30 @@ final class Rename {
 
     /**
      * Follow the FileSystem specification: a directory as destination means into it, a missing source or an
-     * existing file as destination is an error, and moving a directory into itself is refused by returning false.
-     * A missing parent of the destination comes into being, as directories do on S3.
+     * existing file as destination is an error, and moving a directory into itself is refused by returning
+     * false. A missing parent of the destination comes into being, as directories do on S3.
      */
     boolean run(Path source, Path destination) throws IOException {
         if (source.isRoot()) {
             return false;
         }
-        FileStatus status = files.getFileStatus(source);
-        if (source.equals(destination)) {
-            return status.isFile();
-        }
         String from = KeyPaths.key(source);
-        if (status.isDirectory() && KeyPaths.key(destination).startsWith(KeyPaths.prefix(from))) {
+        boolean isFile = client.head(from) != null;
+        List<String> keys = isFile ? Collections.singletonList(from) : client.keys(KeyPaths.prefix(from));
+        if (keys.isEmpty()) {
+            throw new FileNotFoundException("No such file or directory: " + source);
+        }
+        if (source.equals(destination)) {
+            return isFile;
+        }
+        if (!isFile && KeyPaths.key(destination).startsWith(KeyPaths.prefix(from))) {
             return false;
         }
         Path target = target(source, destination);
         if (target.equals(source)) {
-            return status.isFile();
+            return isFile;
         }
-        if (status.isFile()) {
-            moveFile(from, KeyPaths.key(target));
-        } else {
-            moveDirectory(KeyPaths.prefix(from), KeyPaths.prefix(KeyPaths.key(target)));
-        }
+        move(keys, from, KeyPaths.key(target));
         if (!target.getParent().equals(source.getParent())) {
             files.keepDirectory(source.getParent());
         }
@@ -66,13 +67,18 @@ final class Rename {
             return destination;
         }
         if (existing.isFile()) {
-            throw new FileAlreadyExistsException(source + " cannot be renamed to " + destination + ", which exists");
+            throw taken(source, destination);
         }
-        Path inside = new Path(destination, source.getName());
+        // Not new Path(destination, name): that takes a name with a colon for a URI with a scheme.
+        Path inside = files.path(KeyPaths.prefix(KeyPaths.key(destination)) + source.getName());
         if (!inside.equals(source) && files.statusOrNull(inside) != null) {
-            throw new FileAlreadyExistsException(source + " cannot be renamed to " + inside + ", which exists");
+            throw taken(source, inside);
         }
         return inside;
+    }
+
+    private static IOException taken(Path source, Path target) {
+        return new FileAlreadyExistsException(source + " cannot be renamed to " + target + ", which exists");
     }
 
     private void checkParent(Path source, Path destination) throws IOException {
@@ -83,13 +89,8 @@ final class Rename {
         }
     }
 
-    private void moveFile(String from, String to) throws IOException {
-        client.copy(from, to);
-        client.delete(from);
-    }
-
-    private void moveDirectory(String from, String to) throws IOException {
-        List<String> keys = client.keys(from);
+    /** Move keys that begin with {@code from}: the one of a file, or all below a directory. */
+    private void move(List<String> keys, String from, String to) throws IOException {
         List<String> copied = Collections.synchronizedList(new ArrayList<>());
         try {
             workers.forEach(keys, key -> {
@@ -101,7 +102,11 @@ final class Rename {
             undo(copied, broken);
             throw broken;
         }
-        client.deleteAll(keys);
+        if (keys.size() == 1) {
+            client.delete(keys.get(0));
+        } else {
+            client.deleteAll(keys);
+        }
     }
 
     private void undo(List<String> copied, IOException cause) {

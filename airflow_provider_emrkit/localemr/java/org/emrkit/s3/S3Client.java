@@ -32,7 +32,7 @@ final class S3Client {
         void page(ObjectListing page) throws IOException;
     }
 
-    /** HeadObject. Null when there is no such object; a missing bucket looks the same, as HEAD has no body. */
+    /** HeadObject. Null when there is no such object, or no such bucket: HEAD has no body to tell them by. */
     ObjectInfo head(String key) throws IOException {
         S3Request request = request("HEAD", key);
         S3Response response = http.send(request);
@@ -51,7 +51,7 @@ final class S3Client {
             .header("Range", "bytes=" + start + "-" + (start + length - 1));
         S3Response response = http.send(request);
         if (response.status == 412) {
-            throw new IOException("s3://" + bucket + "/" + object.key + " was replaced while it was being read");
+            throw new IOException(uri(object.key) + " was replaced while it was being read");
         }
         if (!response.isSuccess()) {
             throw http.error(request, response);
@@ -88,8 +88,13 @@ final class S3Client {
     /** All keys below a prefix, in order. */
     List<String> keys(String prefix) throws IOException {
         List<String> keys = new ArrayList<>();
-        forEachPage(prefix, null, page -> page.objects.forEach(object -> keys.add(object.key)));
+        forEachPage(prefix, null, page -> keys.addAll(page.keys()));
         return keys;
+    }
+
+    /** The first few keys below a prefix: enough to see whether it is a directory, and an empty one. */
+    List<String> firstKeys(String prefix, int most) throws IOException {
+        return list(prefix, null, most, null).keys();
     }
 
     /**
@@ -104,7 +109,7 @@ final class S3Client {
         }
         S3Response response = http.send(request);
         if (response.status == 412 && !(response.retried && isStored(key, body))) {
-            throw new FileAlreadyExistsException("s3://" + bucket + "/" + key + " was created by somebody else");
+            throw new FileAlreadyExistsException(uri(key) + " was created by somebody else");
         }
         if (!response.isSuccess() && response.status != 412) {
             throw http.error(request, response);
@@ -186,7 +191,7 @@ final class S3Client {
             return;
         }
         if (response.status == 412) {
-            throw new FileAlreadyExistsException("s3://" + bucket + "/" + key + " was created by somebody else");
+            throw new FileAlreadyExistsException(uri(key) + " was created by somebody else");
         }
         if (!response.isSuccess()) {
             throw http.error(request, response);
@@ -203,7 +208,7 @@ final class S3Client {
         return xml.append("</CompleteMultipartUpload>").toString();
     }
 
-    /** Whether an earlier try, whose answer was lost, has assembled the parts; S3 then knows the upload no more. */
+    /** Whether an earlier try, whose answer was lost, has assembled the parts and ended the upload. */
     private boolean isAssembled(String key, int parts, long length) throws IOException {
         ObjectInfo object = head(key);
         return object != null && object.length == length && object.etag != null
@@ -212,6 +217,10 @@ final class S3Client {
 
     void abortUpload(String key, String uploadId) throws IOException {
         http.checked(request("DELETE", key).query("uploadId", uploadId));
+    }
+
+    private String uri(String key) {
+        return "s3://" + bucket + "/" + key;
     }
 
     private S3Request request(String method, String key) {

@@ -18,8 +18,9 @@ import java.util.concurrent.ThreadLocalRandom;
 /**
  * Sends S3 requests with the JDK alone, and again when they fail for a reason that passes.
  *
- * <p>Every request this file system makes may be repeated: reads and deletes by nature, a PUT because it replaces
- * the whole object, a second CompleteMultipartUpload because {@link S3Client} recognises the first one's result.
+ * <p>Every request this file system makes may be repeated: reads and deletes by nature, a PUT because it
+ * replaces the whole object, a second CompleteMultipartUpload because {@link S3Client} recognises the first
+ * one's result.
  */
 final class S3Http {
     private static final DateTimeFormatter AMZ_DATE = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'");
@@ -77,6 +78,9 @@ final class S3Http {
             }
         }
         int status = connection.getResponseCode();
+        if (status < 0) {
+            throw new IOException("the answer is not HTTP");
+        }
         byte[] body = request.method.equals("HEAD") ? new byte[0] : body(connection, status);
         return new S3Response(status, body, connection.getContentLengthLong(), connection.getLastModified(),
             connection.getHeaderField("ETag"), retried);
@@ -102,8 +106,8 @@ final class S3Http {
     }
 
     /**
-     * The form of a signature, without a real one: localemr checks none, but a request without credential scope
-     * is taken for another service's when the bucket's name holds an underscore.
+     * The form of a signature, without a real one: localemr checks none, but a request without credential
+     * scope is taken for another service's when the bucket's name holds an underscore.
      */
     private String authorization(String date) {
         return "AWS4-HMAC-SHA256 Credential=" + settings.accessKey + "/" + date.substring(0, 8) + "/"

@@ -9,9 +9,10 @@ import org.apache.hadoop.fs.FileSystem;
 /**
  * Reads one object by ranges.
  *
- * <p>Bytes come in windows that are fetched whole, so a connection that breaks costs one repeated request and never
- * shows. A window begins small after a seek and doubles while the reader goes straight on: column files are
- * jumped about in, text is read through. A small object is fetched in one request, whatever part is wanted first.
+ * <p>Bytes come in windows that are fetched whole, so a connection that breaks costs one repeated request and
+ * never shows. A window begins small after a seek and doubles while the reader goes straight on: column files
+ * are jumped about in, text is read through. A small object is fetched in one request, whatever part is
+ * wanted first.
  */
 final class S3InputStream extends FSInputStream {
     private final S3Client client;
@@ -76,7 +77,8 @@ final class S3InputStream extends FSInputStream {
                 return copyFromWindow(at, into, offset, length);
             }
         }
-        byte[] bytes = client.get(object, at, (int) Math.min(object.length - at, Math.min(length, readaheadMax)));
+        int most = Math.min(length, readaheadMax);
+        byte[] bytes = client.get(object, at, (int) Math.min(most, object.length - at));
         System.arraycopy(bytes, 0, into, offset, bytes.length);
         count(bytes.length);
         return bytes.length;
@@ -125,7 +127,8 @@ final class S3InputStream extends FSInputStream {
             throw new EOFException(FSExceptionMessages.NEGATIVE_SEEK + ": " + to);
         }
         if (to > object.length) {
-            throw new EOFException(FSExceptionMessages.CANNOT_SEEK_PAST_EOF + ": " + to + " of " + object.length);
+            String what = FSExceptionMessages.CANNOT_SEEK_PAST_EOF;
+            throw new EOFException(what + ": " + to + " of " + object.length);
         }
         position = to;
     }

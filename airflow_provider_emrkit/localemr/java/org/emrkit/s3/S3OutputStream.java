@@ -7,8 +7,8 @@ import java.util.function.Consumer;
 /**
  * Writes one object, which appears whole when the stream is closed, or not at all.
  *
- * <p>Up to the multipart size the bytes are spooled and sent in one PUT; beyond it every full part is sent in the
- * background. After a failed write, or {@link #abort}, close() throws and nothing appears.
+ * <p>Up to the multipart size the bytes are spooled and sent in one PUT; beyond it every full part is sent in
+ * the background. After a failed write, or {@link #abort}, close() throws and nothing appears.
  */
 final class S3OutputStream extends OutputStream {
     private final S3Client client;
@@ -74,7 +74,7 @@ final class S3OutputStream extends OutputStream {
 
     private void checkUsable() throws IOException {
         if (failure != null) {
-            throw new IOException(key + " is not written, since an earlier write failed: " + failure, failure);
+            throw new IOException(key + " is not written; an earlier write failed: " + failure, failure);
         }
         if (closed) {
             throw new IOException(key + ": the stream is closed");

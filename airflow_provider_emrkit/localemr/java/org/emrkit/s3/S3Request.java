@@ -46,7 +46,8 @@ final class S3Request {
         }
         char separator = '?';
         for (Map.Entry<String, String> parameter : query.entrySet()) {
-            target.append(separator).append(parameter.getKey()).append('=').append(encoded(parameter.getValue()));
+            target.append(separator).append(parameter.getKey());
+            target.append('=').append(encoded(parameter.getValue()));
             separator = '&';
         }
         return target.toString();
@@ -55,7 +56,8 @@ final class S3Request {
     /** Percent-encoding as S3 reads it: {@link URLEncoder} writes forms, where a space is a plus. */
     static String encoded(String text) {
         try {
-            return URLEncoder.encode(text, "UTF-8").replace("+", "%20").replace("*", "%2A").replace("%7E", "~");
+            String form = URLEncoder.encode(text, "UTF-8");
+            return form.replace("+", "%20").replace("*", "%2A").replace("%7E", "~");
         } catch (UnsupportedEncodingException impossible) {
             throw new IllegalStateException("Java without UTF-8", impossible);
         }

@@ -37,8 +37,8 @@ final class S3Response {
     }
 
     /**
-     * The error this answer stands for. A missing bucket or key becomes the {@link FileNotFoundException} that
-     * Hadoop's callers expect.
+     * The error this answer stands for. A missing bucket or key becomes the {@link FileNotFoundException}
+     * that Hadoop's callers expect.
      */
     IOException error(S3Request request, String endpoint) {
         Map<String, String> fields = Xml.leaves(body);

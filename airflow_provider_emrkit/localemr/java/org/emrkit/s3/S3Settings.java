@@ -9,8 +9,8 @@ import org.apache.hadoop.conf.Configuration;
 /**
  * What a Hadoop {@link Configuration} says about the S3 endpoint, read and checked once per file system.
  *
- * <p>A wrong value is reported with its key, because the message is all that reaches the author of a Spark job.
- * The README.md beside the sources lists every key with its default.
+ * <p>A wrong value is reported with its key, because the message is all that reaches the author of a Spark
+ * job. The README.md beside the sources lists every key with its default.
  */
 final class S3Settings {
     private static final String PREFIX = "fs.emrkit.s3.";
@@ -45,7 +45,8 @@ final class S3Settings {
         partParallelism = number(conf, "part.parallelism", 4, 1);
         renameParallelism = number(conf, "rename.parallelism", 8, 1);
         readahead = (int) bytes(conf, "readahead", MIB, 1, LARGEST_ARRAY);
-        readaheadMax = (int) bytes(conf, "readahead.max", Math.max(8 * MIB, readahead), readahead, LARGEST_ARRAY);
+        long most = Math.max(8 * MIB, readahead);
+        readaheadMax = (int) bytes(conf, "readahead.max", most, readahead, LARGEST_ARRAY);
         blockSize = bytes(conf, "block.size", 64 * MIB, 1, Long.MAX_VALUE);
         bufferDir = conf.getTrimmed(PREFIX + "buffer.dir", System.getProperty("java.io.tmpdir"));
     }
@@ -54,7 +55,7 @@ final class S3Settings {
         String key = PREFIX + "endpoint";
         String value = conf.getTrimmed(key, "");
         if (value.isEmpty()) {
-            throw new IOException(key + " is not set: it must name the S3 endpoint, e.g. http://127.0.0.1:5005");
+            throw new IOException(key + " is not set; it names the S3 endpoint, e.g. http://127.0.0.1:5005");
         }
         URI uri = parsed(value);
         boolean http = uri != null && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()));
@@ -74,7 +75,8 @@ final class S3Settings {
 
     private static int number(Configuration conf, String name, int byDefault, int least) throws IOException {
         String key = PREFIX + name;
-        return (int) inRange(key, readable(conf, key, () -> conf.getInt(key, byDefault)), least, Integer.MAX_VALUE);
+        long value = readable(conf, key, () -> conf.getInt(key, byDefault));
+        return (int) inRange(key, value, least, Integer.MAX_VALUE);
     }
 
     private static int millis(Configuration conf, String name, long defaultSeconds) throws IOException {
@@ -95,7 +97,8 @@ final class S3Settings {
         try {
             return value.getAsLong();
         } catch (IllegalArgumentException unreadable) {
-            throw new IOException(key + ": '" + conf.get(key) + "' is not a number with a unit it may have", unreadable);
+            String what = key + ": '" + conf.get(key) + "' is not a number with a unit it may have";
+            throw new IOException(what, unreadable);
         }
     }
 

@@ -12,8 +12,9 @@ import java.nio.file.StandardOpenOption;
 /**
  * Bytes on their way to S3: in memory while they are few, then in a temporary file.
  *
- * <p>The file is unlinked as soon as it is open, so that its space is freed even when the process is killed. An
- * interrupt closes the file's channel for good: a task that is being killed cannot publish what it has so far.
+ * <p>The file is unlinked as soon as it is open, so that its space is freed even when the process is killed.
+ * An interrupt closes the file's channel for good: a task that is being killed cannot publish what it has so
+ * far.
  */
 final class Spool implements Body {
     private static final int MEMORY = 64 * 1024;
@@ -72,7 +73,7 @@ final class Spool implements Body {
         for (long position = 0; position < inFile; ) {
             int n = file.read(ByteBuffer.wrap(chunk), position);
             if (n < 0) {
-                throw new IOException("the temporary file in " + directory + " was cut at " + position + " bytes");
+                throw new IOException("the temporary file in " + directory + " was cut at byte " + position);
             }
             out.write(chunk, 0, n);
             position += n;
@@ -80,7 +81,9 @@ final class Spool implements Body {
         out.write(buffer.array(), 0, buffer.position());
     }
 
-    /** Free the space. The file is unlinked already, so a channel that will not close leaves nothing to mend. */
+    /**
+     * Free the space. The file is unlinked already, so a channel that will not close leaves nothing to mend.
+     */
     void release() {
         try {
             if (file != null) {

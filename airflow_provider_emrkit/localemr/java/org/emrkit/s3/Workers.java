@@ -28,8 +28,8 @@ final class Workers {
 
     Workers(String name, int size) {
         this.size = size;
-        executor = new ThreadPoolExecutor(size, size, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
-            task -> {
+        executor = new ThreadPoolExecutor(size, size, IDLE_SECONDS, TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(), task -> {
                 Thread thread = new Thread(task, name);
                 thread.setDaemon(true);
                 return thread;
@@ -47,8 +47,9 @@ final class Workers {
     }
 
     /**
-     * Do the work on every item and return when none is in progress any more. After the first failure no further
-     * item is begun, and the failure is thrown; the same holds when the calling thread is interrupted.
+     * Do the work on every item and return when none is in progress any more. After the first failure no
+     * further item is begun, and the failure is thrown; the same holds when the calling thread is
+     * interrupted.
      */
     <T> void forEach(Collection<T> items, Work<T> work) throws IOException {
         Queue<T> queue = new ConcurrentLinkedQueue<>(items);

@@ -29,8 +29,8 @@ final class Xml {
     }
 
     /**
-     * The text of each element by its name; the first one wins. Nothing for a body that is no XML: an error page
-     * of a proxy must not hide its status code behind a parser's complaint.
+     * The text of each element by its name; the first one wins. Nothing for a body that is no XML: an error
+     * page of a proxy must not hide its status code behind a parser's complaint.
      */
     static Map<String, String> leaves(byte[] document) {
         Map<String, String> leaves = new HashMap<>();
