@@ -33,7 +33,8 @@ lock: ## Renew the lock files in requirements/; UPGRADE=1 takes the newest versi
 	@$(PYTHON) dev/relock.py $(if $(filter-out 0,$(UPGRADE)),--upgrade)
 
 jar: ## Build the s3:// file system jar from its Java source (needs a JDK)
-	@$(PYTHON) dev/build_jar.py
+	@$(PYTHON) dev/bootstrap.py test > /dev/null
+	@.venv/test/bin/python dev/build_jar.py --uv .venv/test/bin/uv
 
 clean: ## Stop a demo left running; remove the environments, caches and build output
 	@test ! -x .venv/localemr/bin/python || .venv/localemr/bin/python dev/run_demo.py --stop

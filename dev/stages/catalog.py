@@ -33,7 +33,17 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("lint", "ruff, mypy", "test", (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))),
+        Stage(
+            "lint",
+            "ruff, mypy, the jar",
+            "test",
+            (
+                ("ruff", "check"),
+                ("ruff", "format", "--check"),
+                ("mypy",),
+                ("python", "dev/build_jar.py", "--check"),
+            ),
+        ),
         Stage("unit", "unit tests, Airflow 3.3", "test", ((*_UNIT, "tests"),)),
         Stage(
             "unit-2.11",

@@ -34,9 +34,6 @@ SCRIPTS = Path(__file__).parent / "s3_filesystem"
 RELEASE = os.environ.get("EMRKIT_TEST_S3_RELEASE", "emr-7.11.0")
 """EMR release whose Spark runs the checks; set it to try another one."""
 
-# s3a and s3n for FileContext as well, and nothing else beyond what every cluster gets.
-CORE_SITE = {f"fs.AbstractFileSystem.{scheme}.impl": "org.emrkit.s3.LocalS3" for scheme in ("s3a", "s3n")}
-
 
 def checks(script: str) -> list[str]:
     """The names of a script's checks, without importing it (it needs a Spark)."""
@@ -65,11 +62,8 @@ class S3AndSpark:
         self.server, self.directory = server, directory
         cache = Path(os.environ["EMRKIT_CACHE_DIR"])
         self.software = install_software(RELEASE, cache, print)
-        core_site = [{"Classification": "core-site", "Properties": CORE_SITE}]
         machine = Machine(2, 2048, class_path=(str(S3_JAR),))
-        conf = ClusterConf(
-            directory / "conf", directory, directory / "ivy", server.url, "us-east-1", machine, core_site
-        )
+        conf = ClusterConf(directory / "conf", directory, directory / "ivy", server.url, "us-east-1", machine)
         conf.write()
 
     def client(self) -> Any:

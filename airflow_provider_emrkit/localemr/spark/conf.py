@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_SYSTEM = "org.emrkit.s3.LocalS3FileSystem"
+_S3_SCHEMES = ("s3", "s3a", "s3n")
 _ABSTRACT_FILE_SYSTEM = "org.emrkit.s3.LocalS3"
 _METASTORE_FACTORY = "hive.metastore.client.factory.class"
 
@@ -101,10 +102,8 @@ class ClusterConf:
         """Hadoop's properties: the cluster's own, then ours, which win."""
         return {
             **self.classification("core-site"),
-            "fs.s3.impl": _FILE_SYSTEM,
-            "fs.s3a.impl": _FILE_SYSTEM,
-            "fs.s3n.impl": _FILE_SYSTEM,
-            "fs.AbstractFileSystem.s3.impl": _ABSTRACT_FILE_SYSTEM,
+            **{f"fs.{scheme}.impl": _FILE_SYSTEM for scheme in _S3_SCHEMES},
+            **{f"fs.AbstractFileSystem.{scheme}.impl": _ABSTRACT_FILE_SYSTEM for scheme in _S3_SCHEMES},
             "fs.emrkit.s3.endpoint": self.endpoint_url,
             "fs.emrkit.s3.region": self.region,
             # Without this, s3a:// would ask for a committer that only hadoop-aws has.
