@@ -75,7 +75,7 @@ def explain(error: BaseException, region: str | None) -> str:
     """
     from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoRegionError
 
-    code, message = error_code(error), _error(error).get("Message") or str(error)
+    code, message = error_code(error), str(_error(error).get("Message") or error).rstrip(".")
     if code in _DENIED_CODES:
         return f"permission is missing: {message}; allow the action to the role of the AWS connection"
     if code in _BAD_CREDENTIALS or isinstance(error, NoCredentialsError):
@@ -84,7 +84,7 @@ def explain(error: BaseException, region: str | None) -> str:
         return "no AWS region is set; put region_name into the emrkit or the AWS connection"
     if isinstance(error, EndpointConnectionError):
         return f"{message}; check endpoint_url and region_name ({region}) of the connections"
-    return str(message)
+    return message
 
 
 def _error(error: BaseException) -> Mapping[str, Any]:

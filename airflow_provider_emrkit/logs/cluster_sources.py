@@ -18,8 +18,9 @@ SUBMIT_LABELS = {"stdout": "submit stdout", "stderr": "submit"}
 DRIVER_LABELS = {"stdout": "stdout", "stderr": "stderr"}
 FILES = ("stdout", "stderr")
 
-# Seconds between two looks for the driver's streams, before the first is there and after.
-LOOK_FOR_DRIVER = 2.0
+# Seconds between two looks for the driver's streams, until both are there and after. The first is shorter
+# than the time between two looks at the logs: else every second of those would come a moment too early.
+LOOK_FOR_DRIVER = 1.0
 LOOK_FOR_NEXT_DRIVER = 30.0
 
 _APPLICATION_ID = re.compile(r"\bapplication_\d{10,}_\d{4,}\b")

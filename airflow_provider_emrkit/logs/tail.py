@@ -10,7 +10,7 @@ from airflow_provider_emrkit.logs.sources import LogLine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogSource, LogSources
+    from airflow_provider_emrkit.logs.sources import LogSource, LogSources, Read
 
 DEFAULT_MAX_LINES = 1_000
 
@@ -66,24 +66,30 @@ class LogTail:
         lines: list[LogLine] = []
         errors: list[Exception] = []
         complete = True
-        for source in self.sources.current():
-            try:
-                new, all_read = self._read(source)
-            except Exception as error:  # one failing source must not lose the lines of the others
-                errors.append(error)
-                continue
-            lines += new
-            complete = complete and all_read
-        self.sources.observe(lines)
+        seen: set[str] = set()
+        # What is read may name further sources, whose first lines are waited for the most.
+        while new := [source for source in self.sources.current() if source.name not in seen]:
+            seen.update(source.name for source in new)
+            found: list[LogLine] = []
+            for source in new:
+                try:
+                    read = self._read(source)
+                except Exception as error:  # one failing source must not lose the lines of the others
+                    errors.append(error)
+                    continue
+                found += read.lines
+                complete = complete and read.complete
+            self.sources.observe(found)
+            lines += found
         # Stable: lines of one source keep their order, also where two have the same time.
         ordered = sorted(lines, key=lambda line: line.timestamp or 0)
         return NewLines(shortened(ordered, self._max_lines), complete, errors)
 
-    def _read(self, source: LogSource) -> tuple[Sequence[LogLine], bool]:
+    def _read(self, source: LogSource) -> Read:
         read = source.read(self.cursor.positions.get(source.name))
         if read.cursor is not None:
             self.cursor.positions[source.name] = read.cursor
-        return read.lines, read.complete
+        return read
 
 
 def shortened(lines: Sequence[LogLine], maximum: int) -> Sequence[LogLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from airflow_provider_emrkit.hooks.staging import stage
 from airflow_provider_emrkit.logs.writing import LogWriter
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.outcome import failure, result
-from airflow_provider_emrkit.runs.protocol import FailureFacts
+from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
 from airflow_provider_emrkit.runs.releasing import release
 from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.watch import RunWatch
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
 
-# Airflow 3 kills a worker five seconds after it asked it to stop.
+# Airflow 3 kills a worker five seconds after it asked it to stop: seconds a kill is waited for, and seconds
+# until the log says that AWS has not answered.
 KILL_PATIENCE = 4.0
+ANSWER_PATIENCE = 3.0
 # Lines of an archived log that are shown for a failure that could not be followed.
 SHOWN_LINES = 50
 
@@ -48,6 +51,8 @@ class AttendedRun:
         self._log = log
         self._stop = threading.Event()
         self._over = False
+        self._cancelling = threading.Lock()
+        self._cancelled = False
         self.run = run
         self.runs = open_runs(hook, self._stop.wait)
 
@@ -60,7 +65,8 @@ class AttendedRun:
         job = stage(
             job, base_dir, self._hook.settings.staging_uri, lambda: self._hook.client("s3"), self._log.info
         )
-        self._refuse_if_stopped()
+        if self._stop.is_set():
+            raise RunCancelledError("Airflow stopped the task before its job was submitted")
         try:
             self.run = self.runs.submit(job, compute, token)
         except SubmitRefusedError:
@@ -82,7 +88,15 @@ class AttendedRun:
             if tick.done and tick.status:
                 return tick.status
             if self._stop.wait(tick.delay):
-                raise RunCancelledError(f"Airflow stopped the task, so {run} was cancelled")
+                self.refuse_if_stopped(run)
+
+    def refuse_if_stopped(self, run: JobRun) -> None:
+        """Go no further with a run whose task Airflow stopped; its signal alone does not end the task on 3.x.
+
+        :raises RunCancelledError: when it did.
+        """
+        if self._stop.is_set():
+            raise RunCancelledError(f"Airflow stopped the task, so {run} was cancelled")
 
     def finish(self, run: JobRun, status: RunStatus) -> dict[str, Any]:
         """Clean up after a run that has ended, and give its result.
@@ -120,20 +134,36 @@ class AttendedRun:
 
     def _kill(self) -> None:
         self._stop.set()
-        if self.run is not None and not self._over:
+        if self.run is None or self._over:
+            return
+        late = threading.Timer(ANSWER_PATIENCE, self._tell_late, [self.run])
+        late.daemon = True
+        late.start()
+        try:
             self._cancel(self.run)
+        finally:
+            late.cancel()
+
+    def _tell_late(self, run: JobRun) -> None:
+        text = "%s in %s may go on: AWS has not answered the call that ends it. See whether it ends."
+        self._log.error(text, run, run.region)
 
     def _cancel(self, run: JobRun) -> None:
+        """End the run; a kill and the code that it interrupted do so only once."""
+        with self._cancelling:
+            if not self._cancelled:
+                self._cancelled = self._try_to_cancel(run)
+
+    def _try_to_cancel(self, run: JobRun) -> bool:
         try:
-            self._log.info("Ending the job: %s", self.runs.cancel(run))
+            cancelled = self.runs.cancel(run)
         except Exception as error:
             if not is_aws_error(error):
                 raise
-            self._log.error("%s could not be cancelled: %s", run, explain(error, run.region))
-
-    def _refuse_if_stopped(self) -> None:
-        if self._stop.is_set():
-            raise RunCancelledError("Airflow stopped the task before its job was submitted")
+            cancelled = Released(False, f"{run} could not be cancelled: {explain(error, run.region)}")
+        level = logging.INFO if cancelled.done else logging.ERROR
+        self._log.log(level, "Ending the job: %s", cancelled.message)
+        return cancelled.done
 
     def _end_lost(self, compute: Compute, token: RunToken) -> None:
         """The task was interrupted while it submitted, so that nobody knows whether there is a run."""

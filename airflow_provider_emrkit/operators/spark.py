@@ -96,6 +96,7 @@ class EmrSparkOperator(BaseOperator):
         with self._ended_on_error(attended, run):
             self._announce(context["ti"], run)
             pace = self._pace()
+            attended.refuse_if_stopped(run)
             status = None if self.deferrable else attended.watch(run, pace)
         if status is None:
             self.defer(trigger=self._trigger(context["ti"], run, pace), method_name="execute_complete")
@@ -149,9 +150,14 @@ class EmrSparkOperator(BaseOperator):
             raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
         if self.poll_interval is None:
             return
-        if not isinstance(self.poll_interval, (int, float)) or self.poll_interval < MIN_POLL_INTERVAL:
-            mend = f"give a number of seconds, at least {MIN_POLL_INTERVAL:g}"
-            raise InvalidValueError(OWNER, "poll_interval", self.poll_interval, "is too short", mend)
+        if isinstance(self.poll_interval, bool) or not isinstance(self.poll_interval, (int, float)):
+            problem = f"is of type {type(self.poll_interval).__name__}"
+        elif not MIN_POLL_INTERVAL <= self.poll_interval < float("inf"):
+            problem = "is out of bounds"
+        else:
+            return
+        mend = f"give a number of seconds, at least {MIN_POLL_INTERVAL:g}"
+        raise InvalidValueError(OWNER, "poll_interval", self.poll_interval, problem, mend)
 
     def _attend(self, run: JobRun | None = None) -> AttendedRun:
         from airflow_provider_emrkit.hooks.emrkit import EmrKitHook

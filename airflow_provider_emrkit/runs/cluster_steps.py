@@ -79,16 +79,19 @@ class ClusterSteps:
             statuses.update({run: run_status(steps.get(run.step_id), cluster) for run in here})
         return statuses
 
-    def cancel(self, run: JobRun) -> str:
+    def cancel(self, run: JobRun) -> Released:
         """End a step (CancelSteps), or its cluster when that was made for it (TerminateJobFlows)."""
         if run.owns_cluster:
             self._emr.terminate_job_flows(JobFlowIds=[run.cluster_id])
-            return f"cluster {run.cluster_id} is being terminated"
+            return Released(True, f"cluster {run.cluster_id} is being terminated")
         answer = self._emr.cancel_steps(ClusterId=run.cluster_id, StepIds=[run.step_id])
         infos = answer.get("CancelStepsInfoList") or [{}]
         if infos[0].get("Status") == "FAILED":
-            return f"{run} could not be cancelled: {infos[0].get('Reason')}"
-        return f"{run} is being cancelled"
+            now = self.states([run])[run]
+            if now.state.is_final:
+                return Released(True, f"{run} is {now.detail} already")
+            return Released(False, f"{run} could not be cancelled: {infos[0].get('Reason')}")
+        return Released(True, f"{run} is being cancelled")
 
     def log_sources(self, run: JobRun) -> LogSources:
         """Find out from the cluster where its logs go (DescribeCluster)."""
@@ -110,14 +113,14 @@ class ClusterSteps:
         """Collect EMR's words (ListSteps) and the ends of the logs, from CloudWatch or else from S3."""
         step = list_steps(self._emr, run.cluster_id, [run.step_id]).get(run.step_id) or {}
         details = (step.get("Status") or {}).get("FailureDetails") or {}
-        sources: LogSources = self.log_sources(run)
-        followed = not isinstance(sources, NoSources)
+        texts = _log_ends(self.log_sources(run))
+        followed = bool(texts)
         if not followed and run.log_uri:
+            # Also a cluster that is to send its logs to CloudWatch may not be allowed to, or too short-lived.
             s3 = self._clients.client("s3")
-            sources = ArchivedSources(s3, run.log_uri, run.cluster_id, run.step_id, run.driver_apart)
-        return FailureFacts(
-            failure_message(step), details.get("LogFile") or "", _log_ends(sources), followed=followed
-        )
+            archive = ArchivedSources(s3, run.log_uri, run.cluster_id, run.step_id, run.driver_apart)
+            texts = _log_ends(archive)
+        return FailureFacts(failure_message(step), details.get("LogFile") or "", texts, followed=followed)
 
     def release(self, run: JobRun) -> Released:
         """Terminate the cluster that was made for a run, and see that it ends."""

@@ -37,7 +37,7 @@ class FailureFacts:
 
 @dataclass(frozen=True)
 class Released:
-    """Whether what was made for a run is gone, or going.
+    """Whether a run, or what was made for it, is gone, or going.
 
     :param done: False when somebody has to look after it.
     :param message: What was found.
@@ -62,8 +62,8 @@ class Runs(Protocol):
     def states(self, runs: Sequence[JobRun]) -> Mapping[JobRun, RunStatus]:
         """Ask how runs are doing, in as few calls as possible."""
 
-    def cancel(self, run: JobRun) -> str:
-        """End a run, in one short call; gives what was done. A cluster of others goes on."""
+    def cancel(self, run: JobRun) -> Released:
+        """End a run, in one short call. A cluster of others goes on."""
 
     def log_sources(self, run: JobRun) -> LogSources:
         """Find out where the run's logs can be followed while it runs."""

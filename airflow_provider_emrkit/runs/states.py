@@ -108,7 +108,7 @@ def step_state(step: str, cluster: str = "", reason: str = "", ever_ran: bool = 
     if state is RunState.QUEUED and cluster in CLUSTER_COMING_UP:
         return RunState.STARTING
     if state in (RunState.CANCELLED, RunState.FAILED, RunState.LOST) and cluster in CLUSTER_GOING:
-        if not ever_ran and reason in _NEVER_UP:
+        if not ever_ran and reason in _NEVER_UP | _LOSSES:
             return RunState.NEVER_RAN
         return RunState.LOST if reason in _LOSSES else state
     return state

@@ -31,6 +31,8 @@ KIND = "step"
 
 # Seconds between the attempts to submit, while AWS throttles or can't be reached.
 SUBMIT_PAUSES = (2.0, 5.0, 10.0, 20.0)
+# Seconds after the last attempt until EMR is asked whether it came through all the same.
+LAST_LOOK = 5.0
 # How far back another try's cluster can have been made, and the pages of clusters or steps looked through.
 FIND_WITHIN = timedelta(hours=1)
 FIND_PAGES = 4
@@ -74,18 +76,21 @@ class StepSubmission:
         """
         argv = spark_submit(job, name=f"{token.dag_id}.{token.task_id}")
         step = step_request(token.marked(), argv, compute.action_on_failure)
-        driver_apart = job.deploy_mode == "cluster"
         if isinstance(compute, ExistingCluster):
-            send = partial(self._add_step, compute.cluster_id, step, token, driver_apart=driver_apart)
+            send = partial(self._add_step, compute.cluster_id, step, token)
         else:
             request = self._cluster_request(compute, step, token)
-            send = partial(self._run_job_flow, request, token, driver_apart=driver_apart)
-        return self._send_once(send, compute, token)
+            send = partial(self._run_job_flow, request, token)
+        return replace(self._send_once(send, compute, token), driver_apart=job.deploy_mode == "cluster")
 
     def find(self, compute: Compute, token: RunToken) -> JobRun | None:
-        """Find the run that carries a token (ListSteps, and ListClusters for a dynamic cluster)."""
+        """Find the run that carries a token (ListSteps, and ListClusters for a dynamic cluster).
+
+        :return: For a dynamic cluster that does not list its step yet, a run without a ``step_id``.
+        """
         if isinstance(compute, ExistingCluster):
-            return self._find_step(compute.cluster_id, token, owns_cluster=False)
+            step = self._named_step(compute.cluster_id, token)
+            return self._found(compute.cluster_id, step, token, owns_cluster=False) if step else None
         name = token.marked(compute.name)
         request: dict[str, Any] = {
             "CreatedAfter": datetime.now(timezone.utc) - FIND_WITHIN,
@@ -95,7 +100,7 @@ class StepSubmission:
             answer = self._emr.list_clusters(**request)
             for cluster in answer.get("Clusters", []):
                 if cluster.get("Name") == name:
-                    return self._find_step(cluster["Id"], token, owns_cluster=True)
+                    return self._found(cluster["Id"], self._named_step(cluster["Id"], token), token)
             if not answer.get("Marker"):
                 break
             request["Marker"] = answer["Marker"]
@@ -134,9 +139,7 @@ class StepSubmission:
             request.pop("MonitoringConfiguration", None)
         return request
 
-    def _add_step(
-        self, cluster_id: str, step: Mapping[str, Any], token: RunToken, *, driver_apart: bool
-    ) -> JobRun:
+    def _add_step(self, cluster_id: str, step: Mapping[str, Any], token: RunToken) -> JobRun:
         cluster = self._usable_cluster(cluster_id)
         emr = self._clients.client("emr", retries=False)
         answer = emr.add_job_flow_steps(JobFlowId=cluster["Id"], Steps=[step])
@@ -149,10 +152,9 @@ class StepSubmission:
             region=self._clients.region_name,
             submitted_at=time.time(),
             log_uri=cluster.get("LogUri"),
-            driver_apart=driver_apart,
         )
 
-    def _run_job_flow(self, request: Mapping[str, Any], token: RunToken, *, driver_apart: bool) -> JobRun:
+    def _run_job_flow(self, request: Mapping[str, Any], token: RunToken) -> JobRun:
         cluster_id = self._clients.client("emr", retries=False).run_job_flow(**request)["JobFlowId"]
         run = JobRun(
             kind=KIND,
@@ -164,47 +166,50 @@ class StepSubmission:
             owns_cluster=True,
             submitted_at=time.time(),
             log_uri=request.get("LogUri"),
-            driver_apart=driver_apart,
         )
+        return self._with_step(run, token)
+
+    def _with_step(self, run: JobRun, token: RunToken) -> JobRun:
+        """Give the run with the id of its step; a cluster whose step can't be found is ended."""
         try:
-            return replace(run, step_id=self._first_step_id(cluster_id, token))
+            return run if run.step_id else replace(run, step_id=self._first_step_id(run.cluster_id, token))
         except BaseException as error:  # nobody else knows of the cluster yet, whatever interrupted this
             released = end_cluster(self._emr, run, self._settle)
             if not released.done:
                 raise SubmitRefusedError(
-                    f"cluster {cluster_id} was started for the job, its step could not be found ({error}), "
-                    f"and it could not be terminated ({released.message}); terminate it by hand"
+                    f"cluster {run.cluster_id} was started for the job, its step could not be found "
+                    f"({error}), and it could not be terminated ({released.message}); terminate it by hand"
                 ) from error
             raise
 
     def _first_step_id(self, cluster_id: str, token: RunToken) -> str:
         """Give the id of the step a new cluster was made with; RunJobFlow's answer does not have it."""
         for wait in (*SUBMIT_PAUSES, 0.0):
-            step = self._named_step(cluster_id, token)
+            try:
+                step = self._named_step(cluster_id, token)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                step = None
             if step:
                 return str(step["Id"])
-            self._settle(wait)
+            if self._pause(wait):
+                raise SubmitRefusedError(f"the task was stopped while cluster {cluster_id} was started")
         raise SubmitRefusedError(f"cluster {cluster_id} does not list the step it was started with")
 
     def _named_step(self, cluster_id: str, token: RunToken) -> Mapping[str, Any] | None:
-        """Find the step that carries a token; None also while EMR can't be asked."""
-        try:
-            steps = steps_of(self._emr, cluster_id, FIND_PAGES)
-            return next((step for step in steps if step.get("Name") == token.marked()), None)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            return None
+        """Find the step that carries a token (ListSteps)."""
+        steps = steps_of(self._emr, cluster_id, FIND_PAGES)
+        return next((step for step in steps if step.get("Name") == token.marked()), None)
 
-    def _find_step(self, cluster_id: str, token: RunToken, *, owns_cluster: bool) -> JobRun | None:
-        step = self._named_step(cluster_id, token)
-        if step is None:
-            return None
-        args = (step.get("Config") or {}).get("Args") or []
+    def _found(
+        self, cluster_id: str, step: Mapping[str, Any] | None, token: RunToken, *, owns_cluster: bool = True
+    ) -> JobRun:
+        args = ((step or {}).get("Config") or {}).get("Args") or []
         return JobRun(
             kind=KIND,
             cluster_id=cluster_id,
-            step_id=step["Id"],
+            step_id=step["Id"] if step else "",
             token=str(token),
             name=token.marked(),
             region=self._clients.region_name,
@@ -215,19 +220,35 @@ class StepSubmission:
         )
 
     def _send_once(self, send: Callable[[], JobRun], compute: Compute, token: RunToken) -> JobRun:
-        for wait in SUBMIT_PAUSES:
-            outcome = self._attempt(send)
-            if isinstance(outcome, JobRun):
-                return outcome
-            found = self.find(compute, token)
-            if found:
-                return found
-            if self._pause(wait):
-                raise SubmitRefusedError("the task was stopped before its job was submitted") from outcome
-        outcome = self._attempt(send)
-        if isinstance(outcome, JobRun):
-            return outcome
-        raise SubmitRefusedError(self._refusal("the job was not submitted", outcome)) from outcome
+        unsent, stopped = True, False
+        for wait in (*SUBMIT_PAUSES, LAST_LOOK):
+            if unsent:
+                outcome = self._attempt(send)
+                if isinstance(outcome, JobRun):
+                    return outcome
+                error = outcome
+            stopped = self._pause(wait)
+            found = self._look(compute, token)
+            if isinstance(found, JobRun):
+                return self._with_step(found, token)
+            # When EMR could not be asked, sending again might run the job twice.
+            unsent = found is None
+            if stopped:
+                break
+        if unsent and stopped:
+            raise SubmitRefusedError("the task was stopped before its job was submitted") from error
+        unknown = f"it is not known whether the job was submitted, look for {token.marked()!r}"
+        what = "the job was not submitted" if unsent else unknown
+        raise SubmitRefusedError(self._refusal(what, error)) from error
+
+    def _look(self, compute: Compute, token: RunToken) -> JobRun | Exception | None:
+        """Look for a run; gives the error when EMR can't be asked."""
+        try:
+            return self.find(compute, token)
+        except Exception as error:
+            if not is_aws_error(error):
+                raise
+            return error
 
     def _attempt(self, send: Callable[[], JobRun]) -> JobRun | Exception:
         """Send once; gives the error when its outcome is open or another attempt may succeed."""

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 MAX_BACKOFF = 60.0
 
+# Seconds after a change of state in which a job that waits for its start is looked at as often as its log:
+# the sooner it is known to run, the sooner its first lines are shown.
+SOON = 30.0
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -119,6 +123,7 @@ class RunWatch:
     _next_read: float = 0.0
     _ended: float | None = None
     _last_line: float = 0.0
+    _changed: float = 0.0
     _logs_given_up: bool = False
 
     def __post_init__(self) -> None:
@@ -152,11 +157,19 @@ class RunWatch:
             return
         self._polling.streak = 0
         # Spread over the interval, so that tasks that started together do not ask together.
-        self._next_poll = self.clock() + self.pace.poll * (0.9 + 0.2 * self.jitter())
-        notes += [Note(logging.INFO, text) for text in self._progress.news(self.status, self.now())]
+        news = self._progress.news(self.status, self.now())
+        notes += [Note(logging.INFO, text) for text in news]
+        if news:
+            self._changed = self.clock()
+        self._next_poll = self.clock() + self._pause() * (0.9 + 0.2 * self.jitter())
         if self.status.state.is_final:
             self._ended = self._last_line = self.clock()
             self._next_read = 0.0
+
+    def _pause(self) -> float:
+        waits = self.status is not None and self.status.state in (RunState.STARTING, RunState.QUEUED)
+        soon = waits and self.clock() - self._changed < SOON
+        return min(self.pace.poll, self.pace.logs) if soon else self.pace.poll
 
     def _may_have_lines(self) -> bool:
         """Before the job runs there is nothing to read, and asking costs quota."""

@@ -185,12 +185,14 @@ class EmrJobRunTrigger(BaseTrigger):
 
         try:
             runs = await self._open()
-            message = await asyncio.to_thread(runs.cancel, self.job_run)
+            cancelled = await asyncio.to_thread(runs.cancel, self.job_run)
             await asyncio.to_thread(release, runs, self.job_run, self.log)
         except Exception as error:
             self.log.exception("%s could not be ended", self.job_run)
             return f"it could not be ended: {error}"
-        return message
+        if not cancelled.done:
+            self.log.error("%s", cancelled.message)
+        return cancelled.message
 
     def _payload(self, state: str, status: RunStatus | None = None, message: str = "") -> dict[str, Any]:
         return {

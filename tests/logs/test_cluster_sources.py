@@ -11,6 +11,7 @@ from airflow_provider_emrkit.logs.cluster_sources import (
     bucket_and_prefix,
 )
 from airflow_provider_emrkit.logs.tail import LogTail
+from airflow_provider_emrkit.runs.watch import Pace
 
 APPLICATION = "application_1700000000000_0001"
 DRIVER = f"applications/{APPLICATION}/container_1700000000000_0001_01_000001"
@@ -49,9 +50,22 @@ def test_the_driver_s_streams_are_found_by_the_id_that_spark_submit_writes(logs,
     tail = LogTail(
         StepCloudWatchSources(logs, CloudWatchPlace("/emr", "team/"), "s-1", clock=lambda: clock[0])
     )
-    first, second = tail.read().lines, tail.read().lines
-    assert [(line.label, line.text) for line in first][-1] == ("submit", SUBMITTED)
-    assert [(line.label, line.text) for line in second] == [("stderr", "Running"), ("stdout", "24 rows")]
+    # In the same look that reads the id: a look later, their first lines would be that much later too.
+    assert [(line.label, line.text) for line in tail.read().lines][1:] == [
+        ("submit", SUBMITTED),
+        ("stderr", "Running"),
+        ("stdout", "24 rows"),
+    ]
+
+
+def test_streams_that_are_not_there_yet_are_looked_for_at_every_look_at_the_logs(logs, write):
+    write("/emr", "steps/s-1/stderr", (1, SUBMITTED))
+    clock = [0.0]
+    tail = LogTail(StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", clock=lambda: clock[0]))
+    tail.read()
+    write("/emr", f"{DRIVER}/stdout", (2, "24 rows"))
+    clock[0] = Pace().logs - 0.1  # the look before took its time
+    assert [line.text for line in tail.read().lines] == ["24 rows"]
 
 
 def test_streams_of_a_second_driver_are_found_too(logs, write):
@@ -83,8 +97,10 @@ def test_archived_logs_of_step_and_driver(s3):
         s3.put_object(Bucket="logs", Key=key, Body=gzip.compress(text.encode()))
     sources = ArchivedSources(s3, "s3n://logs/emr/", "j-1", "s-1")
     tail = LogTail(sources)
-    assert [line.text for line in tail.read().lines] == [SUBMITTED]
-    assert [(line.label, line.text) for line in tail.read().lines] == [("stderr", "ValueError: x")]
+    assert sorted((line.label, line.text) for line in tail.read().lines) == [
+        ("stderr", "ValueError: x"),
+        ("submit", SUBMITTED),
+    ]
 
 
 @pytest.mark.parametrize("uri", ["s3://logs/emr", "s3n://logs/emr/", "s3a://logs//emr/"])

@@ -27,7 +27,9 @@ from airflow_provider_emrkit.exceptions import (
     RunTimedOutError,
     SubmitRefusedError,
 )
+from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
+from airflow_provider_emrkit.runs.step_calls import run_status
 from airflow_provider_emrkit.runs.watch import Pace
 
 JOB = SparkJob("s3://code/job.py", args=["--day", "{{ ds }}"], deploy_mode="client")
@@ -154,12 +156,13 @@ def test_a_cluster_that_does_not_start_is_not_the_job_s_fault(localemr_server, t
         make().execute({"ti": ti})
 
 
-def test_killing_the_task_ends_its_cluster(localemr_server, emr, ti, killed_when_it_runs):
+def test_killing_the_task_ends_its_cluster(localemr_server, emr, ti, task_log, killed_when_it_runs):
     localemr_server.runner.script("sales.load", hold=True)
     with pytest.raises(RunCancelledError, match="Airflow stopped the task"):
         killed_when_it_runs(make()).execute({"ti": ti})
     [cluster_id] = clusters(emr)
     wait_for(lambda: cluster_state(emr, cluster_id).startswith("TERMINATED"))
+    assert len([line for line in task_log.lines if line.startswith("Ending the job")]) == 1
 
 
 def test_killing_the_task_cancels_the_step_on_a_cluster_of_others(
@@ -170,6 +173,71 @@ def test_killing_the_task_cancels_the_step_on_a_cluster_of_others(
         killed_when_it_runs(make(compute=ExistingCluster(waiting_cluster))).execute({"ti": ti})
     wait_for(lambda: step_state(emr, waiting_cluster) == "CANCELLED")
     assert cluster_state(emr, waiting_cluster) in ("WAITING", "RUNNING")
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_task_that_is_killed_while_it_submits_does_not_go_on(localemr_server, emr, ti, deferrable):
+    operator = make(deferrable=deferrable)
+
+    class Killed(FakeTaskInstance):
+        def xcom_push(self, key: str, value: Any) -> None:
+            operator.on_kill()  # Airflow 3's signal calls it, and lets the task go on
+
+    localemr_server.runner.script("sales.load", hold=True)
+    with pytest.raises(RunCancelledError, match="Airflow stopped the task"):
+        operator.execute({"ti": Killed()})
+    [cluster_id] = clusters(emr)
+    wait_for(lambda: cluster_state(emr, cluster_id).startswith("TERMINATED"))
+
+
+def test_a_kill_that_aws_does_not_answer_in_time_is_an_error_that_names_the_cluster(
+    localemr_server, ti, task_log, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_emrkit.operators.attended.KILL_PATIENCE", 0.3)
+    monkeypatch.setattr("airflow_provider_emrkit.operators.attended.ANSWER_PATIENCE", 0.1)
+    operator, answered = make(), threading.Event()
+    localemr_server.runner.script("sales.load", hold=True)
+
+    class Slow(FakeTaskInstance):
+        def xcom_push(self, key: str, value: Any) -> None:
+            really = operator._attended.runs.cancel
+            monkeypatch.setattr(
+                operator._attended.runs, "cancel", lambda run: (answered.wait(20), really(run))[1]
+            )
+            operator.on_kill()
+            told = [record for record in task_log.records if record.levelname == "ERROR"]
+            assert "AWS has not answered" in told[0].getMessage()
+            assert "on cluster j-" in told[0].getMessage()
+            answered.set()
+
+    with pytest.raises(RunCancelledError):
+        operator.execute({"ti": Slow()})
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "told"),
+    [
+        pytest.param("COMPLETED", "INFO", "is COMPLETED already", id="over"),
+        pytest.param("RUNNING", "ERROR", "could not be cancelled: too old", id="goes on"),
+    ],
+)
+def test_a_step_that_emr_does_not_cancel_is_an_error_unless_it_is_over(
+    ti, waiting_cluster, task_log, monkeypatch, state, level, told
+):
+    make(compute=ExistingCluster(waiting_cluster)).execute({"ti": ti})
+    monkeypatch.setattr(
+        "airflow_provider_emrkit.runs.cluster_steps.ClusterSteps.states",
+        lambda self, runs: {run: run_status({"Status": {"State": state}}, None) for run in runs},
+    )
+    emr = EmrKitHook(region_name="us-east-1").client("emr")
+    refused = {"CancelStepsInfoList": [{"Status": "FAILED", "Reason": "too old"}]}
+    monkeypatch.setattr(emr, "cancel_steps", lambda **request: refused)
+    event = {"state": "error", "run": ti.xcoms["emrkit_run"], "status": None, "message": "AccessDenied"}
+    with pytest.raises(RunError, match="could not be watched"):
+        make(compute=ExistingCluster(waiting_cluster)).execute_complete({"ti": ti}, event)
+    [record] = [one for one in task_log.records if one.getMessage().startswith("Ending the job")]
+    assert record.levelname == level
+    assert told in record.getMessage()
 
 
 def test_a_kill_before_anything_was_submitted_is_harmless():
@@ -261,8 +329,11 @@ def test_a_trigger_that_broke_ends_the_cluster(localemr_server, emr, ti):
             {"compute": "j-1"}, "EmrSparkOperator.compute: 'j-1' is nothing a job can run on", id="compute"
         ),
         pytest.param(
-            {"poll_interval": 0.1}, "EmrSparkOperator.poll_interval: 0.1 is too short", id="interval"
+            {"poll_interval": 0.1}, "EmrSparkOperator.poll_interval: 0.1 is out of bounds", id="interval"
         ),
+        pytest.param({"poll_interval": float("nan")}, "poll_interval: nan is out of bounds", id="no number"),
+        pytest.param({"poll_interval": float("inf")}, "poll_interval: inf is out of bounds", id="for ever"),
+        pytest.param({"poll_interval": True}, "poll_interval: True is of type bool", id="not an interval"),
     ],
 )
 def test_a_wrong_argument_is_found_when_the_dag_is_parsed(arguments, message):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import logging
+from dataclasses import replace
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +15,7 @@ from airflow_provider_emrkit.compute.defaults import ClusterDefaults
 from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.runs.cluster_steps import ClusterSteps
 from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.releasing import release
 from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.token import RunToken
 
@@ -113,10 +117,17 @@ def emr():
     return FakeEmr()
 
 
+def steps_with(emr: FakeEmr, **others: Any) -> ClusterSteps:
+    """:param others: The clients of other services, by their names."""
+    clients = SimpleNamespace(
+        client=lambda service, retries=True: others.get(service, emr), region_name="us-east-1"
+    )
+    return ClusterSteps(clients, ClusterDefaults(), pause=lambda seconds: False, settle=lambda seconds: None)
+
+
 @pytest.fixture
 def steps(emr):
-    clients = SimpleNamespace(client=lambda service, retries=True: emr, region_name="us-east-1")
-    return ClusterSteps(clients, ClusterDefaults(), pause=lambda seconds: False, settle=lambda seconds: None)
+    return steps_with(emr)
 
 
 def new_clusters(emr: FakeEmr) -> list[str]:
@@ -150,6 +161,55 @@ def test_a_submission_whose_outcome_is_open_happens_once(emr, steps, compute, er
     assert sum(map(len, emr.steps.values())) == 1
     assert emr.steps[run.cluster_id][0]["Id"] == run.step_id
     assert run.owns_cluster is (compute is NEW)
+
+
+@pytest.mark.parametrize("compute", [pytest.param(NEW, id="new"), pytest.param(THERE, id="existing")])
+def test_nothing_is_sent_again_while_emr_can_t_be_asked_whether_it_came_through(emr, steps, compute):
+    for call in ("run_job_flow", "add_job_flow_steps"):
+        emr.fail(call, TIMED_OUT, done=True)
+    for call in ("list_steps", "list_clusters"):
+        emr.fail(call, THROTTLED, THROTTLED)
+    run = steps.submit(JOB, compute, TOKEN)
+    assert sum(map(len, emr.steps.values())) == 1
+    assert emr.steps[run.cluster_id][0]["Id"] == run.step_id
+
+
+def test_an_outcome_that_nobody_can_find_out_is_called_that(emr, steps):
+    emr.fail("add_job_flow_steps", TIMED_OUT, done=True)
+    emr.fail("list_steps", *[aws_error("AccessDeniedException")] * 20)
+    with pytest.raises(SubmitRefusedError, match=rf"not known whether .* look for '{TOKEN.marked()}'"):
+        steps.submit(JOB, THERE, TOKEN)
+    assert len(emr.steps["j-TEAM"]) == 1
+
+
+@pytest.mark.parametrize("compute", [pytest.param(NEW, id="new"), pytest.param(THERE, id="existing")])
+def test_the_last_attempt_may_have_come_through_too(emr, steps, compute):
+    for call in ("run_job_flow", "add_job_flow_steps"):
+        emr.failures[call] = [*[(THROTTLED, False)] * 4, (TIMED_OUT, True)]
+    assert steps.submit(JOB, compute, TOKEN).step_id
+
+
+def test_a_cluster_that_does_not_list_its_step_yet_is_not_started_twice(emr, steps, monkeypatch):
+    emr.fail("run_job_flow", TIMED_OUT, done=True)
+    answers = [[], [], None]  # none for two times, then the truth
+    really = emr.list_steps
+
+    def late(**request: Any) -> Any:
+        early = answers.pop(0) if answers else None
+        return really(**request) if early is None else {"Steps": early}
+
+    monkeypatch.setattr(emr, "list_steps", late)
+    run = steps.submit(replace(JOB, deploy_mode="client"), NEW, TOKEN)
+    assert (new_clusters(emr), run.step_id) == ([run.cluster_id], "s-0")
+    assert run.driver_apart is False  # known from the job, where no step could be asked
+
+
+def test_a_task_that_is_stopped_before_its_step_is_listed_ends_the_cluster_at_once(emr, monkeypatch):
+    monkeypatch.setattr(emr, "list_steps", lambda **request: {"Steps": []})
+    clients = SimpleNamespace(client=lambda service, retries=True: emr, region_name="us-east-1")
+    with pytest.raises(SubmitRefusedError, match="stopped while cluster j-NEW1 was started"):
+        ClusterSteps(clients, ClusterDefaults(), pause=lambda seconds: True).submit(JOB, NEW, TOKEN)
+    assert emr.clusters["j-NEW1"]["State"] == "TERMINATING"
 
 
 def test_throttling_that_does_not_end_is_a_refusal(emr, steps):
@@ -255,3 +315,28 @@ def test_ending_a_cluster_is_tried_again(emr, steps):
     emr.clusters["j-1"] = {"State": "RUNNING"}
     emr.fail("terminate_job_flows", THROTTLED, TIMED_OUT)
     assert steps.release(run_of("s-0", "j-1", owns=True)).done
+
+
+def test_a_cluster_that_can_t_be_ended_is_named_in_an_error(emr, steps, caplog):
+    emr.clusters["j-1"] = {"State": "RUNNING"}
+    emr.fail("terminate_job_flows", *[aws_error("AccessDeniedException", "not yours")] * 9)
+    release(steps, run_of("s-0", "j-1", owns=True), logging.getLogger("task"))
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert (
+        "Cluster j-1 in us-east-1 could not be terminated (permission is missing: not yours" in record.message
+    )
+
+
+def test_the_cause_is_looked_for_in_the_archive_when_cloudwatch_got_nothing(emr, localemr_server):
+    """A cluster that is to send its logs to CloudWatch may lack the permission, or end too soon."""
+    emr.clusters["j-TEAM"]["MonitoringConfiguration"] = {"CloudWatchLogConfiguration": {"Enabled": True}}
+    emr.steps["j-TEAM"] = [{"Id": "s-0", "Status": {"State": "FAILED"}}]
+    s3 = localemr_server.client("s3")
+    s3.create_bucket(Bucket="archive")
+    body = gzip.compress(b"ValueError: no such day")
+    s3.put_object(Bucket="archive", Key="logs/j-TEAM/steps/s-0/stderr.gz", Body=body)
+    steps = steps_with(emr, logs=localemr_server.client("logs"), s3=s3)
+    facts = steps.failure_facts(replace(run_of("s-0"), log_uri="s3://archive/logs/"))
+    assert [text.lines for text in facts.texts] == [["ValueError: no such day"]]
+    assert facts.followed is False

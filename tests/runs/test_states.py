@@ -40,6 +40,9 @@ from airflow_provider_emrkit.runs.states import RunState, RunStatus, step_state
             RunState.NEVER_RAN,
             id="no capacity",
         ),
+        pytest.param(
+            "CANCELLED", "TERMINATED_WITH_ERRORS", "INTERNAL_ERROR", False, RunState.NEVER_RAN, id="never up"
+        ),
         pytest.param("INTERRUPTED", "TERMINATING", "INTERNAL_ERROR", True, RunState.LOST, id="interrupted"),
         pytest.param(
             "RUNNING", "TERMINATED", "INTERNAL_ERROR", True, RunState.LOST, id="cluster gone under it"

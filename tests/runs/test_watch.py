@@ -110,9 +110,19 @@ def test_each_state_is_told_once_with_the_seconds_since_the_submission():
     ticks = run_to_the_end(make(runs, clock), clock)
     assert told(ticks) == [
         "Cluster j-1 is STARTING (0 s): Provisioning",
-        "Step s-1 is RUNNING (20 s)",
-        "Step s-1 is COMPLETED (40 s)",
+        "Step s-1 is RUNNING (4 s)",
+        "Step s-1 is COMPLETED (24 s)",
     ]
+
+
+@pytest.mark.parametrize("state", [RunState.STARTING, RunState.QUEUED])
+def test_a_job_that_is_about_to_start_is_looked_at_as_often_as_its_log_but_not_for_ever(state):
+    clock = Clock()
+    runs = FakeRuns([RunStatus(state, "PENDING", compute_state="BOOTSTRAPPING")])
+    watch = make(runs, clock)
+    while clock() < 90:
+        clock.seconds += watch.tick().delay
+    assert runs.asked == 15 + 6
 
 
 def test_logs_are_not_asked_for_before_the_job_can_have_written_any():
