@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_emrkit._compat import BaseOperatorLink, XCom
@@ -56,12 +56,7 @@ def persist_links(links: Mapping[str, str], ti: Any) -> None:
 class _EmrKitLink(BaseOperatorLink):
     """A link that is one of those stored by :func:`persist_links`."""
 
-    which = ""
-
-    @property
-    def name(self) -> str:
-        """What the button says."""
-        raise NotImplementedError
+    which: ClassVar[str]
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
         """Give the URL, or an empty string where there is nothing to show."""

@@ -140,10 +140,19 @@ def _start(config: ServerConfig) -> int:
 
 
 def _env_command(config: ServerConfig) -> str:
-    default = default_data_dir(config.port, os.environ)
-    place = [] if config.data_dir == default else ["--data-dir", str(config.data_dir)]
-    port = [] if config.port == DEFAULT_PORT else ["--port", str(config.port)]
-    return f'eval "$({shlex.join(["emrkit", "local", "env", *port, *place])})"'
+    return f'eval "$({_command("env", config.port, config.data_dir)})"'
+
+
+def _command(action: str, port: int, data_dir: Path) -> str:
+    place = [] if data_dir == default_data_dir(port, os.environ) else ["--data-dir", str(data_dir)]
+    number = [] if port == DEFAULT_PORT else ["--port", str(port)]
+    return shlex.join(["emrkit", "local", action, *number, *place])
+
+
+def _absence(given: argparse.Namespace, problem: str) -> str:
+    data_dir = _data_dir(given)
+    start = _command("up", given.port, data_dir)
+    return f"the local EMR of {data_dir} {problem}; start it with: {start}"
 
 
 def _running(given: argparse.Namespace) -> Status | None:
@@ -162,7 +171,7 @@ def _show_status(given: argparse.Namespace) -> int:
         if given.json:
             say(json.dumps({"status": problem, "data_dir": str(_data_dir(given))}))
         else:
-            say_error(f"the local EMR of {_data_dir(given)} {problem}; start it with: emrkit local up")
+            say_error(_absence(given, problem))
         return NOT_RUNNING
     if given.json:
         say(json.dumps(health))
@@ -228,7 +237,7 @@ def _env(given: argparse.Namespace) -> int:
         say(line)
     if status is not None:
         return OK
-    say_error(f"the local EMR of {_data_dir(given)} does not run; start it with: emrkit local up")
+    say_error(_absence(given, "does not run"))
     return NOT_RUNNING
 
 

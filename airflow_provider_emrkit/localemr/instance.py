@@ -80,10 +80,14 @@ def remove_status(data_dir: Path) -> None:
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold a data directory's lock, which goes away with the process that holds it.
 
-    :raises InstanceError: when another instance holds it.
+    :raises InstanceError: when another instance holds it, or the directory can't be used.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data_dir / _LOCK_FILE).open("a") as lock:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (data_dir / _LOCK_FILE).open("a")
+    except OSError as error:
+        raise InstanceError(data_dir_unusable(data_dir, error)) from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -91,11 +95,27 @@ def locked(data_dir: Path) -> Iterator[None]:
         yield
 
 
+def is_locked(data_dir: Path) -> bool:
+    """Tell whether an instance holds a data directory's lock, also one that is not up yet."""
+    try:
+        with locked(data_dir):
+            return False
+    except InstanceError:
+        return True
+
+
 def data_dir_taken(data_dir: Path) -> str:
     """Say who uses a data directory."""
     holder = running_instance(data_dir)
     who = f"the local EMR at {holder.url} (pid {holder.pid})" if holder else "another local EMR"
     return f"the data directory {data_dir} is used by {who}; choose another one with --data-dir"
+
+
+def data_dir_unusable(data_dir: Path, error: OSError) -> str:
+    """Say why a data directory can't be used."""
+    return (
+        f"the data directory {data_dir} can't be used ({error.strerror}); choose another one with --data-dir"
+    )
 
 
 def port_taken(url: str, port: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +20,10 @@ from airflow_provider_emrkit.localemr.instance import (
     InstanceError,
     Status,
     data_dir_taken,
+    data_dir_unusable,
     fetch_health,
+    is_locked,
+    locked,
     log_tail,
     port_taken,
     running_instance,
@@ -44,13 +49,17 @@ def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TI
     """
     there = running_instance(config.data_dir)
     if there is not None:
-        if config.port not in (0, there.port):
-            raise InstanceError(data_dir_taken(config.data_dir))
-        progress(f"already running at {there.url} (pid {there.pid})")
-        return there
+        return _already_there(config, there, progress)
     if not _is_free(config):
         raise InstanceError(port_taken(config.url, config.port))
     return _wait_up(config, _spawn(config), progress, timeout)
+
+
+def _already_there(config: ServerConfig, there: Status, progress: Progress) -> Status:
+    if config.port not in (0, there.port):
+        raise InstanceError(data_dir_taken(config.data_dir))
+    progress(f"already running at {there.url} (pid {there.pid})")
+    return there
 
 
 def _is_free(config: ServerConfig) -> bool:
@@ -68,12 +77,12 @@ def _is_free(config: ServerConfig) -> bool:
 def _spawn(config: ServerConfig) -> subprocess.Popen[bytes]:
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = (config.data_dir / LOG_FILE).open("wb")
+        # Emptied only when nobody serves: another command may be starting a server just now.
+        log = (config.data_dir / LOG_FILE).open("ab")
+        with contextlib.suppress(InstanceError), locked(config.data_dir):
+            log.truncate(0)
     except OSError as error:
-        raise InstanceError(
-            f"the data directory {config.data_dir} can't be used ({error.strerror}); "
-            "choose another one with --data-dir"
-        ) from error
+        raise InstanceError(data_dir_unusable(config.data_dir, error)) from error
     with log:
         return subprocess.Popen(
             [sys.executable, "-m", "airflow_provider_emrkit.localemr.serve", *arguments(config)],
@@ -100,18 +109,19 @@ def _wait_up(
 ) -> Status:
     begun = time.monotonic()
     reported = begun
+    pause = threading.Event()
     while (now := time.monotonic()) < begun + timeout:
+        has_ended = child.poll() is not None
         status = running_instance(config.data_dir)
-        if status is not None and status.pid == child.pid and fetch_health(status.url) is not None:
-            return status
+        if status is not None and fetch_health(status.url) is not None:
+            # Another command may have started one at the same moment: then ours finds the directory locked.
+            return status if status.pid == child.pid else _already_there(config, status, progress)
+        if has_ended and not is_locked(config.data_dir):
+            raise InstanceError(_with_log(config.data_dir, "localemr could not start"))
         if now - reported >= _REPORT_EVERY:
             reported = now
             progress(f"starting … {now - begun:.0f} s")
-        try:
-            child.wait(_POLL)
-        except subprocess.TimeoutExpired:
-            continue
-        raise InstanceError(_with_log(config.data_dir, "localemr could not start"))
+        pause.wait(_POLL)
     child.kill()
     child.wait()
     raise InstanceError(_with_log(config.data_dir, f"localemr did not answer within {timeout:.0f} s"))

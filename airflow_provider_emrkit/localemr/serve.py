@@ -47,7 +47,7 @@ def arguments(config: ServerConfig) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM, SIGINT or SIGHUP.
 
     :return: 0 after a clean end, 1 when the server could not start or a cluster did not end.
     """
@@ -89,6 +89,7 @@ def _serve(config: ServerConfig) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
     from airflow_provider_emrkit.localemr.server import (
+        AddressError,
         Identity,
         LocalEmr,
         PortTakenError,
@@ -96,7 +97,8 @@ def _serve(config: ServerConfig) -> int:
     )
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # SIGHUP too: a terminal that is closed must not leave the steps of a server in its foreground behind.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     raise_open_files_limit()
     identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())
@@ -104,6 +106,8 @@ def _serve(config: ServerConfig) -> int:
         server = LocalEmr(config, SparkClusterRunner, identity, bucket=STAGING_BUCKET)
     except PortTakenError as error:
         raise InstanceError(port_taken(config.url, config.port)) from error
+    except AddressError as error:
+        raise InstanceError(f"can't listen on {error}; choose another address with --host") from error
     os.environ["AWS_ENDPOINT_URL"] = server.config.url
     server.start()
     write_status(config.data_dir, _status(server.config, identity.started))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 import socket
@@ -35,6 +36,10 @@ class PortTakenError(Exception):
     """Another process listens on the port."""
 
 
+class AddressError(Exception):
+    """The address can't be listened on, whoever else does; the message says why."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who this server is, for its health page.
@@ -58,6 +63,7 @@ class LocalEmr:
     :param hold_seconds: How long a waiter's request is held back for news.
     :param bucket: A bucket that is always there, for staging and logs.
     :raises PortTakenError: when another process listens on the port.
+    :raises AddressError: when this machine can't listen on the address.
 
     >>> with LocalEmr(config, SparkClusterRunner, identity) as server:  # doctest: +SKIP
     ...     print(server.config.url)
@@ -143,7 +149,8 @@ def _listen(config: ServerConfig) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise PortTakenError(f"{config.host}:{config.port}: {error.strerror or error}") from error
+        wrong = PortTakenError if error.errno == errno.EADDRINUSE else AddressError
+        raise wrong(f"{config.host}:{config.port}: {error.strerror or error}") from error
     return listener
 
 

@@ -41,6 +41,8 @@ def test_an_empty_body_is_an_empty_request():
         pytest.param(b"[" * 100_000, id="too-deep"),
         pytest.param(b'{"CreatedAfter": 1e300}', id="no-time"),
         pytest.param(b'{"CreatedAfter": NaN}', id="nan"),
+        pytest.param(b'{"Marker": "\\ud800"}', id="half-a-surrogate-pair"),
+        pytest.param(b'{"Unknown": Infinity}', id="no-json-number"),
     ],
 )
 def test_what_cannot_be_read_is_a_serialization_error(body):

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def test_env_takes_the_users_own_settings_out_of_the_shell(instance):
 def test_env_of_an_instance_that_does_not_run_keeps_the_shell_away_from_aws_all_the_same(emrkit):
     result = emrkit("env", "--port", 5999, **USERS_AWS)
     assert result.returncode == 3
-    assert "does not run" in result.stderr
+    assert "does not run; start it with: emrkit local up --port 5999" in result.stderr
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:5999" in result.stdout
 
 
@@ -182,14 +183,15 @@ def test_two_instances_live_apart_and_one_can_be_started_again(emrkit):
     assert emrkit("up", "--port", ports[0]).returncode == 0
 
 
-def test_in_the_foreground_it_ends_with_ctrl_c(emrkit):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["ctrl-c", "closed-terminal"])
+def test_in_the_foreground_it_ends_in_good_order(emrkit, number):
     port = free_port()
     command = [*COMMAND, "local", "up", "--foreground", "--port", str(port)]
     with subprocess.Popen(
         command, env=emrkit.environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as server:
         assert f"listens at http://127.0.0.1:{port}" in server.stderr.readline()
-        server.send_signal(signal.SIGINT)
+        server.send_signal(number)
         assert server.wait(30) == 0
     assert running_instance(emrkit.directory(port)) is None
 
@@ -204,12 +206,29 @@ def test_a_port_that_another_program_has_is_named(emrkit):
     assert f"port {port} is taken by another program; choose another one with --port" in result.stderr
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(emrkit, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--foreground"]], ids=["background", "foreground"])
+def test_a_data_directory_that_cannot_be_made_is_named(emrkit, tmp_path, options):
     (tmp_path / "file").write_text("")
-    result = emrkit("up", "--port", 0, "--data-dir", tmp_path / "file" / "d")
+    result = emrkit("up", "--port", 0, "--data-dir", tmp_path / "file" / "d", *options)
     assert result.returncode == 1
     assert str(tmp_path / "file" / "d") in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_two_that_start_it_at_the_same_moment_find_the_same_one(emrkit):
+    port = free_port()
+    with ThreadPoolExecutor() as pool:
+        ups = list(pool.map(lambda _: emrkit("up", "--port", port), range(3)))
+    assert [up.returncode for up in ups] == [0, 0, 0], [up.stderr for up in ups]
+    assert len({pid_of(up) for up in ups}) == 1
+    assert f"listens at http://127.0.0.1:{port}" in (emrkit.directory(port) / "localemr.log").read_text()
+
+
+def test_an_address_that_is_not_this_machines_is_not_taken_for_a_taken_port(emrkit):
+    result = emrkit("up", "--port", free_port(), "--host", "192.0.2.1")
+    assert result.returncode == 1
+    assert "can't listen on 192.0.2.1" in result.stderr
+    assert "taken" not in result.stderr
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"unknown": 1}'])

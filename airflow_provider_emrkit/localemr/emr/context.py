@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.aws_json import ApiError
 from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
 from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor, utc_now
@@ -55,6 +56,7 @@ class Emr:
         self.now = now
         self._hold_seconds = hold_seconds
         self._supervisors: dict[str, Supervisor] = {}
+        self._is_stopping = False
 
     def cluster(self, call: Call, cluster_id: str) -> ClusterRecord:
         """Find a cluster for one of the newer operations.
@@ -77,7 +79,12 @@ class Emr:
         return found
 
     def launch(self, cluster: ClusterRecord) -> None:
-        """Keep a new cluster and start it."""
+        """Keep a new cluster and start it.
+
+        :raises ApiError: ``InternalServerException`` while everything is being ended.
+        """
+        if self._is_stopping:
+            raise ApiError("InternalServerException", "localemr is stopping; no new cluster is started.")
         self.store.add_cluster(cluster)
         alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
         supervisor = Supervisor(cluster, self.runner, self.store.lock, self.now)
@@ -107,6 +114,7 @@ class Emr:
         :return: False when one did not end.
         """
         with self.store.lock:
+            self._is_stopping = True
             supervisors = list(self._supervisors.values())
         for supervisor in supervisors:
             supervisor.terminate("USER_REQUEST", "localemr stops")
@@ -120,7 +128,9 @@ class Emr:
         """End all clusters and forget them."""
         if not self.stop():
             log.warning("not every cluster ended before the reset")
-        self.store.clear()
+        with self.store.lock:
+            self.store.clear()
+            self._is_stopping = False
 
 
 def _joined(supervisors: list[Supervisor], seconds: float) -> bool:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # The runner's progress lines carry no phase; the ones about bootstrap actions begin with this word.
 _BOOTSTRAP_WORD = "bootstrap"
 
-_INTERNAL_ERROR = "localemr failed; its log holds the traceback"
+_INTERNAL_ERROR = "localemr failed ({}); its log holds the traceback"
 
 
 def utc_now() -> datetime:
@@ -112,9 +112,9 @@ class Supervisor:
         try:
             if self._start_cluster():
                 self._run_steps()
-        except Exception:
+        except Exception as error:
             log.exception("cluster %s ends because of an internal error", self.cluster.id)
-            self.terminate("INTERNAL_ERROR", _INTERNAL_ERROR)
+            self.terminate("INTERNAL_ERROR", _INTERNAL_ERROR.format(error))
         finally:
             self._end_cluster()
 
@@ -172,9 +172,9 @@ class Supervisor:
     def _run_step(self, step: StepRecord) -> None:
         try:
             result = self._result(step)
-        except Exception:
+        except Exception as error:
             log.exception("step %s ends because of an internal error", step.id)
-            result = StepResult(False, reason="Internal error", message=_INTERNAL_ERROR)
+            result = StepResult(False, reason="Internal error", message=_INTERNAL_ERROR.format(error))
         with self.changed:
             self._steps.pop(step.id, None)
             transitions.finish_step(self.cluster, step, result, self._now())

@@ -94,9 +94,11 @@ def request_cancel(step: StepRecord, now: datetime) -> bool:
     """
     if step.state == "PENDING":
         _cancelled(step, "Cancelled by user", now)
-    elif step.state == "RUNNING":
+        return True
+    if step.state in BUSY_STEP_STATES:
         step.state = "CANCEL_PENDING"
-    return step.state in ("CANCELLED", "CANCEL_PENDING")
+        return True
+    return False
 
 
 def finish_step(cluster: ClusterRecord, step: StepRecord, result: StepResult, now: datetime) -> None:

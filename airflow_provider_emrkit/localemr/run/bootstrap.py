@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import secrets
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CODE = "BOOTSTRAP_FAILURE"
-_READER_LIMIT = 5.0
+_LOOK_EVERY = 1.0
+"""Seconds between two looks whether the cluster is still wanted."""
 
 
 def run_bootstrap_actions(
@@ -33,12 +35,16 @@ def run_bootstrap_actions(
     :raises ClusterStartError: with code ``BOOTSTRAP_FAILURE`` for the first one that fails.
     """
     for number, action in enumerate(actions, start=1):
-        progress(f"bootstrap action {number}: {action.get('Name', '')}")
+        still_wanted = functools.partial(progress, f"bootstrap action {number}: {action.get('Name', '')}")
+        still_wanted()
         script = action.get("ScriptBootstrapAction") or {}
-        _run(number, str(script.get("Path", "")), [str(arg) for arg in script.get("Args") or ()], context)
+        args = [str(arg) for arg in script.get("Args") or ()]
+        _run(number, str(script.get("Path", "")), args, context, still_wanted)
 
 
-def _run(number: int, path: str, args: Sequence[str], context: StepContext) -> None:
+def _run(
+    number: int, path: str, args: Sequence[str], context: StepContext, still_wanted: Callable[[], None]
+) -> None:
     # Below steps/, so that a restart finds and ends its processes like those of a step.
     directory = context.place.steps / f"bootstrap-{number}"
     work = directory / "work"
@@ -47,7 +53,13 @@ def _run(number: int, path: str, args: Sequence[str], context: StepContext) -> N
     where = _log_folder(number, context)
     upload = _upload(context, where, directory)
     try:
-        code = _execute(path, args, context, directory, streams)
+        process = _start(path, args, context, work)
+        readers = [PipeReader(pipe, stream) for pipe, stream in zip(process.pipes, streams, strict=True)]
+        try:
+            code = _wait(process, directory, still_wanted)
+        finally:
+            for reader in readers:
+                reader.finish()
     except (CommandError, OSError) as error:
         streams[1].write_lines([str(error)])
         raise ClusterStartError(f"bootstrap action {number} could not be started: {error}", _CODE) from error
@@ -63,19 +75,21 @@ def _run(number: int, path: str, args: Sequence[str], context: StepContext) -> N
         )
 
 
-def _execute(
-    path: str, args: Sequence[str], context: StepContext, directory: Path, streams: Sequence[LogStream]
-) -> int | None:
-    work = directory / "work"
+def _start(path: str, args: Sequence[str], context: StepContext, work: Path) -> StepProcess:
     script = context.fetch(path, work)
     env = {**command_environment(context.place, work), **package_index_environment(os.environ)}
-    process = StepProcess([*script_command(script), *args], env=env, cwd=work, mark=secrets.token_hex(16))
-    process.session.save(directory / SESSION_FILE)
-    readers = [PipeReader(pipe, stream) for pipe, stream in zip(process.pipes, streams, strict=True)]
-    code = process.wait()
-    for reader in readers:
-        reader.join(_READER_LIMIT)
-    process.close()
+    return StepProcess([*script_command(script), *args], env=env, cwd=work, mark=secrets.token_hex(16))
+
+
+def _wait(process: StepProcess, directory: Path, still_wanted: Callable[[], None]) -> int:
+    try:
+        process.session.save(directory / SESSION_FILE)
+        while (code := process.wait(_LOOK_EVERY)) is None:
+            still_wanted()
+    except BaseException:
+        process.cancel(force=True)
+        process.wait()
+        raise
     (directory / SESSION_FILE).unlink(missing_ok=True)
     return code
 

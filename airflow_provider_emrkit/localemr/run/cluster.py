@@ -62,7 +62,7 @@ class SparkCluster:
             if self._stopped:
                 raise RuntimeError(f"step {step.step_id}: its cluster was stopped")
             started = SparkStep(step, self._context)
-            self._steps.append(started)
+            self._steps = [*(known for known in self._steps if not known.is_over), started]
             return started
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ _LONGEST = 1_000
 # A log4j line of Spark's own: `25/01/31 10:00:00 INFO Name: text`.
 _LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN|ERROR|FATAL) ")
 _JAVA_ERROR = re.compile(r'(Exception in thread "[^"]*" |Caused by: )')
+_SUBMIT_ERROR = "Error: "
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -22,12 +23,14 @@ def telling_line(stderr: Sequence[str], stdout: Sequence[str] = ()) -> str | Non
     """Find the line that tells why a command failed.
 
     The last line of the last Python traceback, which PySpark writes to stdout; without one, the ``Exception
-    in thread`` line of Java; without that, the last line of stderr that is not Spark's own log.
+    in thread`` line of Java; without that, what spark-submit says before it prints its usage, or the last
+    line of stderr that is not Spark's own log.
 
     :param stderr: The end of the command's stderr.
     :param stdout: The end of its stdout.
     """
-    found = _python_error(stdout) or _python_error(stderr) or _java_error(stderr) or _last_own_line(stderr)
+    found = _python_error(stdout) or _python_error(stderr) or _java_error(stderr)
+    found = found or _submit_error(stderr) or _last_own_line(stderr)
     return found.strip()[:_LONGEST] if found else None
 
 
@@ -40,6 +43,10 @@ def _python_error(lines: Sequence[str]) -> str | None:
 
 def _java_error(lines: Sequence[str]) -> str | None:
     return next((line for line in reversed(lines) if _JAVA_ERROR.match(line)), None)
+
+
+def _submit_error(lines: Sequence[str]) -> str | None:
+    return next((line for line in reversed(lines) if line.startswith(_SUBMIT_ERROR)), None)
 
 
 def _last_own_line(lines: Sequence[str]) -> str | None:

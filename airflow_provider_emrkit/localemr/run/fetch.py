@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from airflow_provider_emrkit.localemr.run.commands import CommandError
 
@@ -39,7 +39,8 @@ class S3Fetch:
             bucket, _, key = rest.partition("/")
             self._download(uri, bucket, key, target)
         elif not found or scheme in {"file", "local"}:
-            source = unquote(urlsplit(uri).path) if found else uri
+            # Not urlsplit: the host of a file URL is always this machine, and may be no host at all.
+            source = "/" + unquote(rest.partition("/")[2]) if found else uri
             self._copy(uri, Path(source), target)
         else:
             raise CommandError(f"{uri!r} can't be fetched; use an s3:// URI or a path on this machine.")
@@ -56,4 +57,4 @@ class S3Fetch:
         try:
             shutil.copy(os.fspath(source), target)
         except OSError as error:
-            raise CommandError(f"{uri} can't be read: {error.strerror}") from error
+            raise CommandError(f"{uri} can't be read: {error.strerror or error}") from error

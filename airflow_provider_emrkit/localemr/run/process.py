@@ -15,7 +15,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -125,13 +125,13 @@ class StepProcess:
         self._asked = threading.Event()
 
     @property
-    def pipes(self) -> tuple[int, int]:
-        """File descriptors of the command's stdout and stderr."""
+    def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        """The reading ends of the command's stdout and stderr; whoever reads them closes them."""
         if (
             self._popen.stdout is None or self._popen.stderr is None
         ):  # pragma: no cover - Popen was asked for both
             raise RuntimeError("StepProcess: the pipes are gone")
-        return self._popen.stdout.fileno(), self._popen.stderr.fileno()
+        return self._popen.stdout, self._popen.stderr
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait for the command, then end what it left behind; None after ``timeout`` seconds."""
@@ -160,12 +160,6 @@ class StepProcess:
     def _kill_later(self, grace: float) -> None:
         if not self._ended.wait(grace):
             self.session.signal(signal.SIGKILL)
-
-    def close(self) -> None:
-        """Close our ends of the pipes."""
-        for pipe in (self._popen.stdout, self._popen.stderr):
-            if pipe is not None:
-                pipe.close()
 
 
 def _all_pids() -> Iterator[int]:

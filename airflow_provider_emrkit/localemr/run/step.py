@@ -34,7 +34,6 @@ SESSION_FILE = "process.json"
 """Name of the file in a step's directory that says how to find its processes."""
 
 _UNKNOWN = "Unknown Error."
-_READER_LIMIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class _Streams:
     def close(self) -> None:
         """Wait for everything that was read to be where it belongs."""
         for reader in self.readers:
-            reader.join(_READER_LIMIT)
+            reader.finish()
         if self.publisher:
             self.publisher.close()
         if self.upload:
@@ -112,7 +111,7 @@ class SparkStep:
         self._problem: str | None = None
         try:
             command = self._plan()
-        except CommandError as error:
+        except (CommandError, OSError) as error:
             self._streams = self._open_streams()
             self._refuse(str(error))
             return
@@ -120,6 +119,11 @@ class SparkStep:
             self._application = context.new_application()
         self._streams = self._open_streams()
         self._launch(command)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and its logs are written."""
+        return self._result is not None
 
     def wait(self) -> StepResult:
         """Block until the step's processes are gone and its logs are written."""
@@ -156,12 +160,17 @@ class SparkStep:
                 f"Cannot run program {command.argv[0]!r}: {getattr(error, 'strerror', None) or error}"
             )
             return
-        self._process.session.save(self._directory / SESSION_FILE)
         out, err = self._process.pipes
         self._streams.readers = [
             PipeReader(out, self._streams.driver_stdout),
             PipeReader(err, self._streams.driver_stderr),
         ]
+        try:
+            self._process.session.save(self._directory / SESSION_FILE)
+        except OSError as error:
+            self._process.cancel(force=True)
+            self._refuse(f"the step's files can't be written: {error}")
+            return
         if self._application:
             self._streams.stderr.write_lines(self._application.submitted(time.time()))
 
@@ -177,16 +186,14 @@ class SparkStep:
 
     def _finish(self, code: int | None) -> StepResult:
         for reader in self._streams.readers:
-            reader.join(_READER_LIMIT)
+            reader.finish()
         if code is not None:
             if self._application:
                 self._streams.stderr.write_lines(self._application.finished(time.time(), code))
             self._control(f"INFO waitProcessCompletion ended with exit code {code} : {self._request.jar}")
         self._control(f"INFO Step {'succeeded' if code == 0 else 'failed'}")
         self._streams.close()
-        if self._process:
-            self._process.close()
-            (self._directory / SESSION_FILE).unlink(missing_ok=True)
+        (self._directory / SESSION_FILE).unlink(missing_ok=True)
         return self._judge(code)
 
     def _judge(self, code: int | None) -> StepResult:

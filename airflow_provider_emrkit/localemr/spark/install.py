@@ -14,11 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.spark.versions import SparkVersion
@@ -144,14 +145,22 @@ def file_lock(path: Path, title: str, progress: Progress) -> Iterator[None]:
     """Hold a file lock; the kernel drops it when the process dies, so it can't be left behind.
 
     :param title: What the lock's holder makes, for the line shown while another process holds it.
+    :param progress: Called every few seconds; what it raises ends the waiting.
     """
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        pause = threading.Event()
+        while not _locked(file):
             progress(f"waiting for another process that makes {title}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            pause.wait(REPORT_EVERY)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _install(package: Package, target: Path, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.spark.archive import make_archive
+from airflow_provider_emrkit.localemr.spark.install import InstallError
 from airflow_provider_emrkit.localemr.spark.software import Software, install_software
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ def prefetch(label: str, cache_dir: Path, progress: Progress) -> Software:
     :raises UnsupportedReleaseError: for a release that can't run here.
     :raises InstallError: when something can't be had, with the mend.
     """
-    software = install_software(label, cache_dir.resolve(), progress)
-    make_archive(software, s3_jar(cache_dir.resolve()), cache_dir.resolve(), progress)
+    cache_dir = cache_dir.resolve()
+    software = install_software(label, cache_dir, progress)
+    try:
+        make_archive(software, s3_jar(cache_dir), cache_dir, progress)
+    except OSError as error:
+        raise InstallError(f"{label}: can't write to {cache_dir}: {error}.") from error
     return software
 
 

@@ -75,3 +75,12 @@ def test_a_bug_of_ours_is_an_aws_error_with_a_request_id(localemr_server, monkey
     # Not 500: clients would send RunJobFlow again.
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_no_cluster_is_started_while_everything_ends(localemr_server):
+    localemr_server.run_cluster()
+    assert localemr_server.server.emr.stop()
+    with pytest.raises(ClientError, match="is stopping"):
+        localemr_server.run_cluster()
+    localemr_server.server.emr.reset()
+    localemr_server.run_cluster()

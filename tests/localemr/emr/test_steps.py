@@ -235,6 +235,15 @@ def test_a_step_that_has_ended_cannot_be_cancelled(localemr_server):
     assert "COMPLETED" in item["Reason"]
 
 
+def test_a_cancelled_step_cannot_be_cancelled_again(localemr_server):
+    localemr_server.runner.script("long", hold=True)
+    cluster_id = localemr_server.run_cluster()
+    _, pending = (localemr_server.add_step(cluster_id, name) for name in ("long", "next"))
+    emr = localemr_server.client("emr")
+    answers = [emr.cancel_steps(ClusterId=cluster_id, StepIds=[pending]) for _ in range(2)]
+    assert [answer["CancelStepsInfoList"][0]["Status"] for answer in answers] == ["SUBMITTED", "FAILED"]
+
+
 def test_an_unknown_step_is_an_invalid_request(localemr_server):
     cluster_id = localemr_server.run_cluster()
     refused = error(localemr_server.client("emr").describe_step, ClusterId=cluster_id, StepId="s-NOTTHERE")

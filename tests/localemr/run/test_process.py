@@ -38,7 +38,7 @@ def start(code: str, cwd: Path) -> StepProcess:
 
 
 def children(process: StepProcess) -> list[int]:
-    return [int(pid) for pid in os.read(process.pipes[0], 4096).split()]
+    return [int(pid) for pid in os.read(process.pipes[0].fileno(), 4096).split()]
 
 
 def running(pid: int) -> bool:
@@ -55,7 +55,6 @@ def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path):
     pids = children(process)
     assert process.wait() == 0
     assert [pid for pid in pids if running(pid)] == []
-    process.close()
 
 
 @needs_proc
@@ -66,7 +65,6 @@ def test_cancel_ends_the_whole_tree(tmp_path, code):
     process.cancel(grace=0.3)
     assert process.wait(10) not in (0, None)
     assert [pid for pid in pids if running(pid)] == []
-    process.close()
 
 
 def test_force_does_not_ask(tmp_path):
@@ -74,7 +72,6 @@ def test_force_does_not_ask(tmp_path):
     children(process)
     process.cancel(force=True)
     assert process.wait(10) == -9
-    process.close()
 
 
 def test_sigterm_leaves_time_to_clean_up(tmp_path):
@@ -84,12 +81,11 @@ def test_sigterm_leaves_time_to_clean_up(tmp_path):
         "signal.signal(signal.SIGTERM, end); print('ready', flush=True); time.sleep(600)"
     )
     process = start(code, tmp_path)
-    os.read(process.pipes[0], 100)
+    os.read(process.pipes[0].fileno(), 100)
     process.cancel()
     process.cancel()
     assert process.wait(10) == 3
     assert (tmp_path / "cleaned").exists()
-    process.close()
 
 
 def test_wait_gives_up_after_its_time(tmp_path):
@@ -97,14 +93,12 @@ def test_wait_gives_up_after_its_time(tmp_path):
     assert process.wait(0.05) is None
     process.cancel(force=True)
     process.wait()
-    process.close()
 
 
 def test_cancel_after_the_end_does_nothing(tmp_path):
     process = start("", tmp_path)
     process.wait()
     process.cancel()
-    process.close()
 
 
 @needs_proc
@@ -117,7 +111,6 @@ def test_another_process_can_end_it_after_a_restart(tmp_path):
     Session.load(tmp_path / "process.json").sweep()
     reaper.join(10)
     assert [pid for pid in [process.session.sid, *pids] if running(pid)] == []
-    process.close()
 
 
 @needs_proc
@@ -143,7 +136,6 @@ def test_a_file_that_tells_nothing_is_passed_over(tmp_path, text):
 def test_the_environment_is_the_one_given_and_the_mark(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     process = StepProcess(["/usr/bin/env"], env={"A": "1"}, cwd=tmp_path, mark="m")
-    out = os.read(process.pipes[0], 4096).decode()
+    out = os.read(process.pipes[0].fileno(), 4096).decode()
     process.wait()
-    process.close()
     assert set(out.split()) == {"A=1", f"{MARK}=m"}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import re
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_emrkit.localemr.processes import Process
 from airflow_provider_emrkit.localemr.run import runner as module
 from airflow_provider_emrkit.localemr.run.bootstrap import master_instance_id
 from airflow_provider_emrkit.localemr.run.clients import aws_client
@@ -214,7 +217,6 @@ def test_a_new_runner_ends_what_an_earlier_one_left(runner, endpoint, tmp_path):
     waiter.join(10)
     assert not waiter.is_alive()
     assert not left.exists()
-    process.close()
 
 
 @pytest.mark.parametrize("label", ["emr-5.36.0", "emr-seven"])
@@ -263,3 +265,59 @@ def test_a_bootstrap_action_that_fails_stops_the_cluster(start, tmp_path, text, 
         start("j-BAD", log_uri="s3://emr-logs/", bootstrap_actions=bootstrap(script))
     assert caught.value.code == "BOOTSTRAP_FAILURE"
     assert list((tmp_path / "instance" / "clusters").iterdir()) == []
+
+
+def test_a_bootstrap_action_ends_when_the_cluster_is_not_wanted_any_more(runner, tmp_path):
+    pid_file, script = tmp_path / "pid", tmp_path / "boot.sh"
+    script.write_text(f"setsid sleep 600 &\necho $! > {pid_file}\nsleep 600\n")
+
+    def progress(_: str) -> None:
+        if pid_file.exists():
+            raise ClusterStartError("the cluster was terminated", "USER_REQUEST")
+
+    request = ClusterRequest("j-UNWANTED", "emr-7.11.0", bootstrap_actions=bootstrap(script))
+    with pytest.raises(ClusterStartError, match="was terminated"):
+        runner.start(request, progress)
+    assert Process.of(int(pid_file.read_text())) is None
+    assert not (tmp_path / "instance" / "clusters" / "j-UNWANTED").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jar"),
+    [
+        pytest.param([], "file://[x/y.jar", id="odd-uri"),
+        pytest.param(
+            ["spark-submit", "--deploy-mode", "cluster", "--files", "/etc/hosts#a/b", "x.py"],
+            "command-runner.jar",
+            id="alias-in-no-directory",
+        ),
+        pytest.param(
+            ["spark-submit", "--properties-file", "/proc/self/mem", "x.py"],
+            "command-runner.jar",
+            id="unreadable-properties",
+        ),
+    ],
+)
+def test_a_step_that_cannot_be_prepared_says_so_in_its_log(start, endpoint, request, arguments, jar):
+    name = f"j-ODD{abs(hash(request.node.name))}"
+    result = start(name, log_uri="s3://emr-logs/").start_step(step(*arguments, jar=jar)).wait()
+    assert not result.succeeded
+    assert result.message in on_s3(endpoint, f"{name}/steps/s-1/stderr.gz")
+
+
+def test_steps_that_are_over_take_no_memory(start):
+    cluster = start("j-MANY")
+    steps = [cluster.start_step(step("true", step_id=f"s-{number}")) for number in range(3)]
+    for started in steps:
+        started.wait()
+    alive = [weakref.ref(started) for started in steps]
+    del steps, started
+    last = cluster.start_step(step("true", step_id="s-last"))
+    gc.collect()
+    assert [known() for known in alive] == [None] * 3
+    assert last.wait().succeeded
+
+
+def test_clusters_share_their_clients(endpoint):
+    assert aws_client("s3", endpoint, "us-east-1") is aws_client("s3", endpoint, "us-east-1")
+    assert aws_client("s3", endpoint, "us-east-1") is not aws_client("s3", endpoint, "eu-west-1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_emrkit.localemr.spark import install
+from airflow_provider_emrkit.localemr.spark import install, prefetch
 from airflow_provider_emrkit.localemr.spark.install import InstallError, Package, ensure, uv_environment
 
 if TYPE_CHECKING:
@@ -163,3 +163,29 @@ def test_a_cache_that_cannot_be_written_is_named(fake_uv, tmp_path):
 )
 def test_uv_uses_the_users_index(environ, expected):
     assert uv_environment(environ).get("UV_DEFAULT_INDEX") == expected
+
+
+def test_waiting_for_another_process_can_be_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(install, "REPORT_EVERY", 0.01)
+    lines: list[str] = []
+
+    def progress(line: str) -> None:
+        lines.append(line)
+        if len(lines) == 3:
+            raise TimeoutError
+
+    path = tmp_path / "lock"
+    with (
+        install.file_lock(path, "Spark", lines.append),
+        pytest.raises(TimeoutError),
+        install.file_lock(path, "Spark", progress),
+    ):
+        pytest.fail("the lock was given twice")
+    assert set(lines) == {"waiting for another process that makes Spark"}
+
+
+def test_prefetch_names_a_cache_that_cannot_take_the_archive(tmp_path, monkeypatch):
+    (tmp_path / "jars").write_text("in the way")
+    monkeypatch.setattr(prefetch, "install_software", lambda label, cache_dir, progress: None)
+    with pytest.raises(InstallError, match=f"can't write to {tmp_path}"):
+        prefetch.prefetch("emr-7.11.0", tmp_path, lambda _: None)
