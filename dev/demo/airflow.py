@@ -46,8 +46,10 @@ class Home:
         """Return the admin's password; made up when the home is new."""
         if not self.passwords.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.passwords.touch(mode=0o600)
-            self.passwords.write_text(json.dumps({USER: secrets.token_urlsafe(9)}))
+            draft = self.passwords.with_suffix(".tmp")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps({USER: secrets.token_urlsafe(9)}))
+            draft.replace(self.passwords)  # whole or not at all: a full disk must not spoil the next demo
         return str(json.loads(self.passwords.read_text())[USER])
 
 

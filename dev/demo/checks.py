@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import demo.record
-from demo.ports import holder, is_free, next_free
+from demo.ports import any_free, holder, is_free, next_free
 
 if TYPE_CHECKING:
     from demo.environment import Places
@@ -34,6 +34,8 @@ def problems(places: Places, record: Record | None) -> list[str]:
     found = [_program(places.airflow_env, "airflow"), _program(places.localemr_env, "emrkit")]
     found += [_port(places.airflow_port, "Airflow", "AIRFLOW_PORT")]
     found += [_port(places.localemr_port, "the local EMR", "LOCALEMR_PORT")]
+    if places.airflow_port == places.localemr_port:
+        found += [f"AIRFLOW_PORT and LOCALEMR_PORT are both {places.airflow_port}; give them two"]
     found += [_disk(places.folder)]
     return [one for one in found if one]
 
@@ -70,7 +72,7 @@ def _port(port: int, whose: str, variable: str) -> str:
         return ""
     who = holder(port)
     by = f" by {who}" if who else ""
-    mend = f"use another: make demo {variable}={next_free(port)}"
+    mend = f"use another: make demo {variable}={next_free(port) or any_free()}"
     return f"port {port}, wanted for {whose}, is taken{by}; {mend}"
 
 

@@ -21,21 +21,15 @@ MARKER = "EMRKIT_DEMO_ID"
 """Every process of one demo carries this variable, by which it is found whatever session it moved to."""
 
 _SYSTEM = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME"]
+_SYSTEM += ["LD_LIBRARY_PATH"]  # some Pythons don't start without it
 _TERMINAL = ["TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES"]
-_CACHES = ["XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "EMRKIT_CACHE_DIR", "UV_CACHE_DIR", "PIP_CACHE_DIR"]
-_CERTIFICATES = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"]
-_PIP = ["PIP_CONFIG_FILE", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST"]
-_UV = ["UV_CONFIG_FILE", "UV_INDEX", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL"]
-_UV += [
-    "UV_INDEX_STRATEGY",
-    "UV_INSECURE_HOST",
-    "UV_NATIVE_TLS",
-    "UV_OFFLINE",
-    "UV_LINK_MODE",
-    "UV_HTTP_TIMEOUT",
-]
-_PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
-_PASSED_ON = frozenset(_SYSTEM + _TERMINAL + _CACHES + _CERTIFICATES + _PIP + _UV + _PROXIES)
+_FOLDERS = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_RUNTIME_DIR", "EMRKIT_CACHE_DIR"]
+_NETWORK = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"]
+_NETWORK += ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+_PASSED_ON = frozenset(_SYSTEM + _TERMINAL + _FOLDERS + _NETWORK)
+_PASSED_ON_FAMILIES = ("LC_", "PIP_", "UV_")  # the last two: how a package index is reached
+# Airflow's processes write their titles over what /proc shows of them, the marker included, unless told not to.
+_READABLE = {"SPT_NOENV": "1"}
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 
@@ -80,7 +74,11 @@ def allowed(user: Mapping[str, str], cache: Path) -> dict[str, str]:
     :param user: The environment the demo was started with.
     :param cache: Where downloads of Spark go when the user has not said otherwise.
     """
-    kept = {name: value for name, value in user.items() if name in _PASSED_ON or name.startswith("LC_")}
+    kept = {
+        name: value
+        for name, value in user.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_FAMILIES)
+    }
     kept.setdefault("EMRKIT_CACHE_DIR", str(cache))
     hosts = [host for host in user.get("NO_PROXY", user.get("no_proxy", "")).split(",") if host]
     kept["NO_PROXY"] = kept["no_proxy"] = ",".join(dict.fromkeys([*hosts, *_LOCAL_HOSTS]))
@@ -129,4 +127,4 @@ def environment(user: Mapping[str, str], places: Places, marker: str) -> dict[st
     :param marker: Value of :data:`MARKER` for this demo.
     """
     kept = allowed(user, places.root / ".cache" / "emrkit")
-    return {**kept, **local_aws(places.endpoint, places.folder), MARKER: marker}
+    return {**kept, **local_aws(places.endpoint, places.folder), MARKER: marker, **_READABLE}

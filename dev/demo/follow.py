@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError
+
 from demo.rest import Airflow, AirflowError, LogLine
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 RUN_LIMIT_SECONDS = 900
 _POLL_SECONDS = 1.0
+_FAILED_ROUNDS = 5
+_SERVER_ERROR = 500
 _FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -100,24 +104,32 @@ class Follower:
     def follow(self, dag_id: str, run_id: str) -> Outcome:
         """Return when the run has ended and its last lines were shown.
 
-        :raises RunError: when it has not after :data:`RUN_LIMIT_SECONDS`.
+        :raises RunError: when it has not after :data:`RUN_LIMIT_SECONDS`, or can't be looked at any more.
         """
         started = time.monotonic()
+        outcome, failed = Outcome("unknown", 0), 0
         while True:
             self._check()
-            state = self._airflow.run_state(
-                dag_id, run_id
-            )  # before the log: what it holds then is all there is
-            tasks = self._airflow.tasks(dag_id, run_id)
-            self._show_lines(dag_id, run_id, tasks)
-            cluster = self._clusters.newest()
-            self._news(_status_line(tasks, cluster))
-            seconds = time.monotonic() - started
-            if state in _FINISHED:
-                return Outcome(state, seconds, tasks, self._errors, cluster)
-            if seconds > RUN_LIMIT_SECONDS:
-                raise RunError(f"the run has not ended after {RUN_LIMIT_SECONDS} s; it is {state!r}")
+            try:
+                outcome, failed = self._look(dag_id, run_id), 0
+            except (AirflowError, BotoCoreError) as error:
+                failed += 1
+                if failed == _FAILED_ROUNDS or not _may_pass(error):
+                    raise RunError(f"the run can't be followed any more: {error}") from error
+            outcome.seconds = time.monotonic() - started
+            if outcome.state in _FINISHED:
+                return outcome
+            if outcome.seconds > RUN_LIMIT_SECONDS:
+                raise RunError(f"the run has not ended after {RUN_LIMIT_SECONDS} s; it is {outcome.state!r}")
             time.sleep(_POLL_SECONDS)
+
+    def _look(self, dag_id: str, run_id: str) -> Outcome:
+        state = self._airflow.run_state(dag_id, run_id)  # before the log: what it holds then is all there is
+        tasks = self._airflow.tasks(dag_id, run_id)
+        self._show_lines(dag_id, run_id, tasks)
+        cluster = self._clusters.newest()
+        self._news(_status_line(tasks, cluster))
+        return Outcome(state, 0, tasks, self._errors, cluster)
 
     def _show_lines(self, dag_id: str, run_id: str, tasks: Sequence[dict[str, Any]]) -> None:
         for task in tasks:
@@ -127,13 +139,19 @@ class Follower:
             try:
                 log = self._airflow.log(dag_id, run_id, task["task_id"], tries)
             except AirflowError as error:
-                if error.status is None or error.not_found:  # busy or not written yet: the next round has it
+                if error.not_found:  # not written yet
                     continue
                 raise
             new = self._new.setdefault((task["task_id"], tries), NewLines())
             for line in new.of(log):
                 self._errors += [line.error] if line.error else []
                 self._show(line)
+
+
+def _may_pass(error: AirflowError | BotoCoreError) -> bool:
+    """Whether an error is one of a busy program, or of one that is just dying, rather than a refusal."""
+    status = error.status if isinstance(error, AirflowError) else None
+    return status is None or status >= _SERVER_ERROR
 
 
 def _status_line(tasks: Sequence[dict[str, Any]], cluster: ClusterNews | None) -> str:

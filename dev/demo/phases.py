@@ -16,6 +16,8 @@ import demo.result
 from demo.environment import BUCKET, MARKER, Places, environment
 from demo.follow import Follower, Outcome, RunError
 from demo.processes import Child, process, stop
+from environments.catalog import Layout
+from environments.tool import UvTool
 
 if TYPE_CHECKING:
     from demo.rest import Airflow, LogLine
@@ -50,7 +52,9 @@ class Demo:
         self.places = places
         self.screen = screen
         self._marker = uuid.uuid4().hex
-        self._environment = environment(os.environ, places, self._marker)
+        own = environment(os.environ, places, self._marker)
+        # In the demo's own environment as well: pip is asked for the user's settings, and is a process too.
+        self._environment = {**own, **UvTool(Layout(places.root), own, screen.say).user_settings()}
         self._home = demo.airflow.Home(places.folder / f"airflow-{demo.airflow.version(places.airflow_env)}")
         self._children: list[Child] = []
         # From here on this process, too, can't see what it has not passed on.

@@ -23,15 +23,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def next_free(port: int) -> int:
-    """Return the first free port above this one, to be offered in a message.
-
-    :raises OSError: when there is none.
-    """
-    for candidate in range(port + 1, _HIGHEST):
-        if is_free(candidate):
-            return candidate
-    raise OSError(f"no free port above {port}")
+def next_free(port: int) -> int | None:
+    """Return the first free port above this one, to be offered in a message."""
+    return next(filter(is_free, range(port + 1, _HIGHEST + 1)), None)
 
 
 def any_free() -> int:

@@ -97,7 +97,7 @@ def _signal(targets: Iterable[Process], number: int) -> None:
         if _same(target):
             try:
                 os.kill(target.pid, number)
-            except ProcessLookupError:
+            except (ProcessLookupError, PermissionError):  # gone, or another user's
                 continue
 
 

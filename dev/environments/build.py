@@ -62,7 +62,8 @@ class Builder:
     def _make(self, environment: Environment, wanted: str) -> None:
         name, layout = environment.name, self._layout
         started = time.monotonic()
-        disk.check_room(name, environment.size_mib + SIZE_MIB, [layout.venvs, disk.uv_cache(self._environ)])
+        cache = disk.uv_cache(self._environ, layout.root)
+        disk.check_room(name, environment.size_mib + SIZE_MIB, [layout.venvs, cache])
         uv = UvTool(layout, self._environ, self._say)
         uv.ensure()
         python = interpreters.choose(environment, uv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 _MIB = 1024 * 1024
 
 
-def uv_cache(environ: Mapping[str, str]) -> Path:
-    """Return uv's cache folder, where it puts what it downloads."""
+def uv_cache(environ: Mapping[str, str], root: Path) -> Path:
+    """Return uv's cache folder, where it puts what it downloads.
+
+    :param root: The checkout; the folder is below it when the user's own can't be written (a read-only home).
+    """
     if environ.get("UV_CACHE_DIR"):
         return Path(environ["UV_CACHE_DIR"])
-    return Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/")) / ".cache") / "uv"
+    own = Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/")) / ".cache") / "uv"
+    return own if os.access(_existing(own), os.W_OK) else root / ".cache" / "uv"
 
 
 def _existing(path: Path) -> Path:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from environments import commands, registry
+from environments import commands, disk, registry
 from environments.catalog import UV, Layout
 from environments.problems import BootstrapError, Kind
 
@@ -50,16 +50,21 @@ class UvTool:
             self._uv_environ = self._variables()
         return commands.run([self.executable, *arguments], step=step, environ=self._uv_environ, shown=shown)
 
-    def _variables(self) -> dict[str, str]:
+    def user_settings(self) -> dict[str, str]:
+        """Return what tells any uv where the user gets packages from, and a cache that can be written."""
         settings = registry.pip_settings(self._pip_config(), self._environ)
+        cache = disk.uv_cache(self._environ, self._layout.root)
+        return {"UV_CACHE_DIR": str(cache), **registry.uv_variables(settings, self._environ)}
+
+    def _variables(self) -> dict[str, str]:
         # Pythons come from another host than packages, and without a way there a download takes long to fail.
         never = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "0" if sys.stderr.isatty() else "1"}
-        return {**never, **self._environ, **registry.uv_variables(settings, self._environ)}
+        return {**never, **self._environ, **self.user_settings()}
 
     def _pip_config(self) -> list[str]:
         pip = [str(self._layout.python(UV)), "-m", "pip", "config", "list"]
         if not Path(pip[0]).exists():
-            pip[0] = sys.executable
+            pip[0] = str(Path(sys.executable).resolve())  # a virtual environment may have no pip
         done = subprocess.run(pip, env=self._environ, capture_output=True, text=True, check=False)
         return done.stdout.splitlines() if done.returncode == 0 else []
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import demo.record
 from demo.ports import any_free, is_free
 from demo.processes import command_of, environment_of, members, process
+from demo.record import Record, read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -59,8 +59,8 @@ class RunningDemo:
     def text(self) -> str:
         return self.log.read_text()
 
-    def record(self) -> demo.record.Record | None:
-        return demo.record.read(self.folder / "running.json")
+    def record(self) -> Record | None:
+        return read(self.folder / "running.json")
 
     def processes(self):
         """What it started, found without the demo's own marker: by parents and sessions."""
@@ -101,11 +101,15 @@ def users_aws(tmp_path) -> dict[str, str]:
 
 
 def _watch(demo: RunningDemo, environments: dict[int, dict[str, str]], programs: set[str]) -> None:
+    own = command_of(demo.popen.pid)
     for one in demo.processes():
+        command = command_of(one.pid)
+        if command == own:
+            continue  # a copy of the demo that has not become its program yet
         found = environment_of(one.pid)
         if found:
             environments[one.pid] = found
-            programs.add(command_of(one.pid))
+            programs.add(command)
 
 
 def test_the_demo_shows_its_result_and_never_sees_the_users_aws_account(demo, users_aws):

@@ -64,6 +64,16 @@ def test_each_port_has_its_own_variable(places, listener):
     assert "make demo LOCALEMR_PORT=" in problem
 
 
+def test_one_port_is_not_for_two(places):
+    port = places.airflow_port
+    (problem,) = demo.checks.problems(Places(**{**vars(places), "localemr_port": port}), None)
+    assert problem == f"AIRFLOW_PORT and LOCALEMR_PORT are both {port}; give them two"
+
+
+def test_above_the_highest_port_there_is_none():
+    assert next_free(65535) is None
+
+
 def test_a_missing_environment_is_named_with_the_command_that_makes_it(places):
     (places.localemr_env / "bin" / "emrkit").unlink()
     (problem,) = demo.checks.problems(places, None)

@@ -16,6 +16,9 @@ USER = {
     "HTTPS_PROXY": "http://proxy:3128",
     "NO_PROXY": "intranet",
     "UV_DEFAULT_INDEX": "http://index/simple",
+    "UV_SYSTEM_CERTS": "1",
+    "PIP_FIND_LINKS": "/wheels",
+    "LD_LIBRARY_PATH": "/opt/python/lib",
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKING",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -51,7 +54,13 @@ def made(places):
     return environment(USER, places, "m1")
 
 
-@pytest.mark.parametrize("name", ["PATH", "HOME", "LC_ALL", "HTTPS_PROXY", "UV_DEFAULT_INDEX"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "HOME", "LC_ALL", "LD_LIBRARY_PATH", "HTTPS_PROXY"),
+        *("UV_DEFAULT_INDEX", "UV_SYSTEM_CERTS", "PIP_FIND_LINKS"),
+    ],
+)
 def test_what_a_program_needs_is_passed_on(made, name):
     assert made[name] == USER[name]
 

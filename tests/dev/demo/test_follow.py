@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 import demo.follow
 from demo.follow import Follower, NewLines, RunError
@@ -104,6 +105,7 @@ def test_errors_of_the_log_are_the_outcomes(follow):
     [
         pytest.param(AirflowError("not yet", 404), id="no log yet"),
         pytest.param(AirflowError("busy"), id="busy"),
+        pytest.param(AirflowError("database is locked", 500), id="an error of the server"),
     ],
 )
 def test_a_log_that_can_not_be_read_for_a_moment_is_read_later(follow, error):
@@ -112,8 +114,30 @@ def test_a_log_that_can_not_be_read_for_a_moment_is_read_later(follow, error):
 
 
 def test_a_refused_log_is_an_error(follow):
-    with pytest.raises(AirflowError, match="forbidden"):
-        follow(ScriptedAirflow(("running", AirflowError("forbidden", 403))))
+    refused = ("running", AirflowError("forbidden", 403))
+    with pytest.raises(RunError, match="can't be followed any more: forbidden"):
+        follow(ScriptedAirflow(refused, ("success", _lines("a"))))
+
+
+def test_a_program_that_answers_nothing_for_long_ends_the_following(follow):
+    with pytest.raises(RunError, match="can't be followed any more: connection refused"):
+        follow(ScriptedAirflow(("running", AirflowError("connection refused"))))
+
+
+def test_a_local_emr_that_dies_while_it_is_asked_is_found_dead_the_next_time(follow, monkeypatch):
+    died = []
+
+    def newest(self) -> ClusterNews:
+        died.append(True)
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:5005")
+
+    def check() -> None:
+        if died:
+            raise RunError("localemr ended with exit code -9. The end of its log")
+
+    monkeypatch.setattr(OneCluster, "newest", newest)
+    with pytest.raises(RunError, match="localemr ended with exit code -9"):
+        follow(ScriptedAirflow(("running", [])), check)
 
 
 def test_a_program_that_has_died_ends_the_following(follow):

@@ -10,6 +10,7 @@ import uuid
 
 import pytest
 
+from demo.environment import Places, environment
 from demo.processes import Child, all_processes, environment_of, members, process, stop
 
 NAME = "EMRKIT_DEMO_ID"
@@ -86,6 +87,17 @@ def test_members_are_found_by_session_even_without_the_marker(start, marker):
     )
     _until(lambda: len(members(marker)) == 2)
     assert child.process.pid in {one.pid for one in members(marker)}
+
+
+def test_a_process_that_renames_itself_keeps_its_marker(marker, tmp_path):
+    """As Airflow's do; its parents may have been killed, so that nothing else tells whose it is."""
+    pytest.importorskip("setproctitle")
+    places = Places(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, 1, 2)
+    renamed = f"import setproctitle; setproctitle.setproctitle('x' * 9999); print('up', flush=True); {_SLEEP}"
+    argv = [sys.executable, "-c", renamed]
+    child = Child.start("renamed", argv, environment(os.environ, places, marker[1]), tmp_path / "log")
+    _until(lambda: "up" in child.tail())
+    assert [one.pid for one in members(marker)] == [child.process.pid]
 
 
 def test_a_process_with_the_same_id_but_another_start_is_nobody_of_ours(start):

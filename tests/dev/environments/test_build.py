@@ -146,8 +146,20 @@ def test_the_disk_is_looked_at_before_anything_is_downloaded(
         pytest.param({"HOME": "/c"}, "/c/.cache/uv", id="home"),
     ],
 )
-def test_the_room_in_uvs_cache_counts_too(environ: dict[str, str], cache: str) -> None:
-    assert str(disk.uv_cache(environ)) == cache
+def test_the_room_in_uvs_cache_counts_too(
+    checkout: Checkout, environ: dict[str, str], cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk.os, "access", lambda path, mode: True)
+    assert str(disk.uv_cache(environ, checkout.layout.root)) == cache
+
+
+def test_a_home_that_cannot_be_written_needs_no_cache_of_its_own(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk.os, "access", lambda path, mode: not str(path).startswith("/proc"))
+    checkout.environ["HOME"] = "/proc/sealed"
+    checkout.builder().ensure(LOCALEMR)
+    assert checkout.uv_environ["UV_CACHE_DIR"] == str(checkout.layout.root / ".cache" / "uv")
 
 
 def test_uv_gets_the_users_index_and_never_downloads_a_python(checkout: Checkout) -> None:

@@ -157,6 +157,15 @@ def test_without_network_or_room_no_other_way_is_tried(
     assert len(seen) == 2
 
 
+def test_any_uv_is_told_of_the_index_in_pips_configuration_file(checkout: Checkout, tmp_path: Path) -> None:
+    pip_conf = tmp_path / "pip.conf"
+    pip_conf.write_text("[global]\nindex-url = https://mirror.invalid/simple\ncert = /etc/company.pem\n")
+    checkout.environ["PIP_CONFIG_FILE"] = str(pip_conf)
+    told = UvTool(checkout.layout, checkout.environ, checkout.said.append).user_settings()
+    assert told["UV_INDEX_URL"] == "https://mirror.invalid/simple"
+    assert told["SSL_CERT_FILE"] == "/etc/company.pem"
+
+
 def put_on_path(checkout: Checkout, name: str) -> Path:
     file = Path(checkout.environ["PATH"]) / name
     file.write_text("#!/bin/sh\n")

@@ -117,7 +117,7 @@ def test_the_closing_table_has_a_line_for_each_stage() -> None:
         Outcome(STAGES["unit"], "FAILED", 100.0, "1 failed in 90.00s"),
     ]
     assert command_line.table(outcomes).splitlines() == [
-        "ruff, mypy               passed     12.3 s",
+        "ruff, mypy, the jar      passed     12.3 s",
         "unit tests, Airflow 3.3  FAILED    100.0 s  1 failed in 90.00s",
     ]
 
