@@ -28,7 +28,7 @@ _NETWORK = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUND
 _NETWORK += ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
 _PASSED_ON = frozenset(_SYSTEM + _TERMINAL + _FOLDERS + _NETWORK)
 _PASSED_ON_FAMILIES = ("LC_", "PIP_", "UV_")  # the last two: how a package index is reached
-# Airflow's processes write their titles over what /proc shows of them, the marker included, unless told not to.
+# Airflow's processes write their titles over what /proc shows, the marker included, unless told not to.
 _READABLE = {"SPT_NOENV": "1"}
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
