@@ -89,7 +89,11 @@ def main(argv: Sequence[str]) -> int:
         _clean(layout, arguments.environments)
         return DONE
     builder = Builder(layout, os.environ, say)
-    codes = {name: _make(builder, name) for name in dict.fromkeys(arguments.environments)}
+    codes: dict[str, int] = {}
+    for name in dict.fromkeys(arguments.environments):
+        codes[name] = _make(builder, name)
+        if codes[name] == FAILED:  # most often by the network or the disk, and so would the others
+            break
     for name, code in codes.items():
         if code == DONE:
             print(layout.bin(name))

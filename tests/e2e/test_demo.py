@@ -216,6 +216,20 @@ def test_a_demo_that_is_stopped_leaves_nothing(demo, wait_until, number, sign):
     _leaves_nothing(stopped, record, seen)
 
 
+def test_a_demo_whose_airflow_is_killed_says_so_and_leaves_nothing(demo, wait_until):
+    failed = demo()
+    wait_until(lambda: "rows read:" in failed.text() or failed.popen.poll() is not None, "the job runs", 240)
+    record, seen = failed.record(), failed.processes()
+    assert record is not None, failed.text()
+
+    os.kill(record.roots[0].pid, signal.SIGKILL)
+
+    assert failed.popen.wait(60) == 1, failed.text()
+    assert "Airflow ended with exit code -9" in failed.text()
+    assert str(failed.folder / "airflow.log") in failed.text()
+    _leaves_nothing(failed, record, seen)
+
+
 def test_stopping_nothing_is_no_error(demo):
     nothing = demo("--stop")
     assert nothing.popen.wait(30) == 0

@@ -41,10 +41,13 @@ def test_the_folders_of_the_executables_are_printed(run, checkout: Checkout, cap
     assert capsys.readouterr().out == f"{venvs}/test/bin\n{venvs}/localemr/bin\n"
 
 
-def test_a_failed_environment_is_explained_and_the_others_are_made(run, checkout: Checkout, capsys) -> None:
-    assert run("test", "localemr", test=BootstrapError("broken", "mend it")) == 1
+def test_the_first_environment_that_fails_is_explained_and_is_the_last(
+    run, checkout: Checkout, capsys
+) -> None:
+    broken = BootstrapError("no network", "mend it")
+    assert run("localemr", "test", "demo-data", test=broken, demo_data=broken) == 1
     captured = capsys.readouterr()
-    assert captured.err == "error: broken\n  mend:  mend it\n"
+    assert captured.err == "error: no network\n  mend:  mend it\n"
     assert captured.out == f"{checkout.layout.bin('localemr')}\n"
 
 
