@@ -205,7 +205,6 @@ class StepSubmission:
     def _found(
         self, cluster_id: str, step: Mapping[str, Any] | None, token: RunToken, *, owns_cluster: bool = True
     ) -> JobRun:
-        args = ((step or {}).get("Config") or {}).get("Args") or []
         return JobRun(
             kind=KIND,
             cluster_id=cluster_id,
@@ -216,7 +215,6 @@ class StepSubmission:
             owns_cluster=owns_cluster,
             submitted_at=time.time(),
             log_uri=self._describe(cluster_id).get("LogUri"),
-            driver_apart=["--deploy-mode", "client"] not in [list(args[i : i + 2]) for i in range(len(args))],
         )
 
     def _send_once(self, send: Callable[[], JobRun], compute: Compute, token: RunToken) -> JobRun:
