@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobRun:
     """A submitted job: what one needs to watch, cancel and explain it. Plain JSON both ways.
 
@@ -23,6 +23,9 @@ class JobRun:
     :param submitted_at: Seconds since 1970.
     :param log_uri: Where the cluster archives its logs; None for nowhere.
     :param driver_apart: Whether the driver runs in a YARN container (deploy mode ``cluster``).
+    :param log_group: CloudWatch log group that its logs go to; None for none.
+    :param log_prefix: What the names of its log streams start with; empty, or ending in a slash.
+    :param relaunch: How often its task's try had started the job before.
 
     >>> run = JobRun("step", "j-1", "s-1", "0123456789abcdef-1", "sales", "us-east-1")
     >>> JobRun.from_dict(run.to_dict()) == run
@@ -39,6 +42,9 @@ class JobRun:
     submitted_at: float = 0.0
     log_uri: str | None = None
     driver_apart: bool = True
+    log_group: str | None = None
+    log_prefix: str = ""
+    relaunch: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""

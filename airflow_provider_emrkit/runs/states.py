@@ -67,6 +67,8 @@ class RunStatus:
     :param compute_message: Why the cluster is in that state, as EMR says.
     :param started_at: When the job started, in seconds since 1970.
     :param ended_at: When it ended.
+    :param compute_ready_at: When its cluster was up, where that is known.
+    :param by_event: Whether an event told it, which is quick but proves nothing.
 
     >>> RunStatus.from_dict(RunStatus(RunState.RUNNING, "RUNNING").to_dict()).state
     <RunState.RUNNING: 'running'>
@@ -79,6 +81,8 @@ class RunStatus:
     compute_message: str = ""
     started_at: float | None = None
     ended_at: float | None = None
+    compute_ready_at: float | None = None
+    by_event: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""

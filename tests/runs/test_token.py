@@ -5,25 +5,53 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_emrkit.runs.token import RunToken
+from airflow_provider_emrkit.runs.token import Mark, RunToken
 
 FIRST = RunToken("sales", "manual__1", "load", -1, generation=2, try_number=1)
 
 
 def test_the_same_try_has_the_same_token_in_every_process():
-    assert str(FIRST) == "34cafd3349e9e7cf-1"
-
-
-def test_an_automatic_retry_is_the_same_work_in_another_try():
-    retry = replace(FIRST, try_number=2)
-    assert retry.stem == FIRST.stem
-    assert str(retry) != str(FIRST)
+    assert str(FIRST) == "c66c9179a54ad449-2-1"
 
 
 @pytest.mark.parametrize(
     "change",
     [
+        pytest.param({"try_number": 2}, id="an automatic retry"),
+        pytest.param({"relaunch": 1}, id="started once more in the same try"),
         pytest.param({"generation": 4, "try_number": 3}, id="cleared"),
+    ],
+)
+def test_all_attempts_of_a_task_instance_have_the_stem_in_common(change):
+    attempt = replace(FIRST, **change)
+    assert attempt.stem == FIRST.stem
+    assert str(attempt) != str(FIRST)
+    assert Mark.of(attempt.marked("nightly")) == attempt.mark
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nightly",
+        "",
+        "emrkit:c66c9179a54ad449-0-1",
+        "x emrkit:c66c9179a54ad449-0-1 again",
+        "x emrkit:c66c9179a54ad449-0",
+        "x emrkit:C66C9179A54AD449-0-1",
+        "x emrkit:c66c9179a54ad449-0-١",
+    ],
+)
+def test_names_that_emrkit_did_not_give_have_no_mark(name):
+    assert Mark.of(name) is None
+
+
+def test_the_yarn_tag_is_one_yarn_takes():
+    assert re.fullmatch(r"[a-z0-9-]{1,100}", replace(FIRST, relaunch=2).yarn_tag)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         pytest.param({"run_id": "manual__2"}, id="another run"),
         pytest.param({"map_index": 0}, id="another map index"),
         pytest.param({"task_id": "loads"}, id="another task"),
