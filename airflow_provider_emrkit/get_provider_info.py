@@ -67,6 +67,9 @@ def _connection_type() -> dict[str, Any]:
             ),
             "service_role": _field("EMR service role", "IAM role of the EMR service.", "EMR_DefaultRole"),
             "subnet_ids": _field("Subnet ids", "Subnets of new clusters, separated by commas."),
+            "events_queue_url": _field(
+                "Events queue URL", "SQS queue of EMR's state changes, as emrkit events-setup makes it."
+            ),
         },
     }
 
@@ -87,6 +90,14 @@ def _config() -> dict[str, Any]:
             "type": "integer",
             "example": None,
             "default": "1000",
+        },
+        "api_quotas": {
+            "description": "AWS API quotas that differ from the documented defaults: a JSON object of "
+            "operation: [burst, calls per second]. Each process keeps to them.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": '{"ListSteps": [20, 1.0]}',
+            "default": "",
         },
     }
     return {"emrkit": {"description": "Settings of the EMR kit provider.", "options": options}}

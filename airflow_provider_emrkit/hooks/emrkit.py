@@ -22,7 +22,8 @@ class EmrKitHook(BaseHook):
     """AWS for emrkit: an AWS connection for the credentials, and defaults for clusters and staging.
 
     The connection's extra takes ``aws_conn_id``, ``region_name``, ``endpoint_url``, ``staging_uri``,
-    ``log_uri``, ``log_group``, ``job_flow_role``, ``service_role`` and ``subnet_ids``; see
+    ``log_uri``, ``log_group``, ``job_flow_role``, ``service_role``, ``subnet_ids`` and
+    ``events_queue_url``; see
     :class:`~airflow_provider_emrkit.hooks.settings.EmrKitSettings`.
 
     :param emrkit_conn_id: The connection. ``emrkit_default`` need not exist.
@@ -123,6 +124,7 @@ class EmrKitHook(BaseHook):
             "job_flow_role": "Instance profile of clusters",
             "service_role": "EMR service role",
             "subnet_ids": "Subnet ids",
+            "events_queue_url": "Events queue URL",
         }
         return {name: StringField(label, widget=BS3TextFieldWidget()) for name, label in labels.items()}
 

@@ -20,6 +20,7 @@ _PATTERNS = {
     "staging_uri": (_S3_URI, "s3://my-bucket/emrkit"),
     "log_uri": (_S3_URI, "s3://my-bucket/logs/"),
     "endpoint_url": (_ENDPOINT, "http://127.0.0.1:5005"),
+    "events_queue_url": (_ENDPOINT, "https://sqs.us-east-1.amazonaws.com/123456789012/emrkit-events"),
 }
 
 
@@ -37,6 +38,8 @@ class EmrKitSettings:
     :param job_flow_role: Instance profile of clusters, for specs that don't say.
     :param service_role: IAM role of the EMR service, for specs that don't say.
     :param subnet_ids: VPC subnets of clusters, for specs that don't say.
+    :param events_queue_url: SQS queue that brings state changes at once (``emrkit events-setup`` makes it);
+        without it, they are only polled for.
 
     >>> EmrKitSettings.from_extra("emrkit_default", {"staging_uri": "s3://my-bucket/emrkit"}).aws_conn_id
     'aws_default'
@@ -51,6 +54,7 @@ class EmrKitSettings:
     job_flow_role: str = JOB_FLOW_ROLE
     service_role: str = SERVICE_ROLE
     subnet_ids: tuple[str, ...] = ()
+    events_queue_url: str | None = None
 
     @classmethod
     def from_extra(cls, conn_id: str, extra: Mapping[str, Any]) -> EmrKitSettings:
