@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit e2e lock jar clean
+.PHONY: help demo demo-stop test test-chaos lint unit e2e lock jar clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -19,6 +19,9 @@ demo-stop: ## Stop what a demo with KEEP=1 has left running
 
 test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 and 2.11
 	@$(PYTHON) dev/checks.py
+
+test-chaos: ## Kill worker, triggerer and local EMR at random points of 50 runs; RUNS=, SEED= change it
+	@$(if $(RUNS),EMRKIT_CHAOS_RUNS=$(RUNS) )$(if $(SEED),EMRKIT_CHAOS_SEED=$(SEED) )$(PYTHON) dev/checks.py chaos
 
 lint: ## Run ruff and mypy
 	@$(PYTHON) dev/checks.py lint

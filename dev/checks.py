@@ -1,4 +1,4 @@
-"""Run the checks of this repository: ``python3 dev/checks.py [STAGE…]``; all of them by default.
+"""Run the checks of this repository: ``python3 dev/checks.py [STAGE…]``; those but chaos by default.
 
 Each stage runs in an environment of its own, which is made first. All stages are run even when one fails; the
 closing table says how each of them ended.

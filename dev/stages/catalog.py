@@ -7,7 +7,7 @@ from dataclasses import dataclass
 Command = tuple[str, ...]
 
 _PYTEST: Command = ("python", "-m", "pytest", "--color=auto")
-_UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e")
+_UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
 _NOT_ON_2_11 = ("tests/localemr", "tests/dev", "tests/packaging", "tests/e2e")
 
 
@@ -21,6 +21,7 @@ class Stage:
     :param environment: The environment its commands run in.
     :param commands: Each is run even when one before it failed; the stage is good when all end with 0.
     :param needs: Further environments that its tests start processes of.
+    :param by_default: Whether it is run where no stage is named.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Stage:
     environment: str
     commands: tuple[Command, ...]
     needs: tuple[str, ...] = ()
+    by_default: bool = True
 
 
 STAGES = {
@@ -64,6 +66,14 @@ STAGES = {
             "test",
             ((*_PYTEST, "-m", "e2e", "tests/e2e"),),
             needs=("localemr", "airflow-3.3", "awscli", "demo-data"),
+        ),
+        Stage(
+            "chaos",
+            "runs whose processes are killed, Airflow 3.3",
+            "test",
+            ((*_PYTEST, "-s", "-m", "chaos", "tests/chaos"),),
+            needs=("localemr", "airflow-3.3"),
+            by_default=False,
         ),
     )
 }
