@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test test-chaos lint unit e2e lock jar clean
+.PHONY: help demo demo-stop test test-chaos bench lint unit e2e lock jar clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +22,10 @@ test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 a
 
 test-chaos: ## Kill worker, triggerer and local EMR at random points of 50 runs; RUNS=, SEED= change it
 	@$(if $(RUNS),EMRKIT_CHAOS_RUNS=$(RUNS) )$(if $(SEED),EMRKIT_CHAOS_SEED=$(SEED) )$(PYTHON) dev/checks.py chaos
+
+bench: ## Measure emrkit beside the amazon provider, 20 minutes; ARGS="--quick" takes 2 (see benchmarks/README.md)
+	@$(PYTHON) dev/bootstrap.py bench > /dev/null
+	@.venv/bench/bin/python -m benchmarks $(ARGS)
 
 lint: ## Run ruff and mypy
 	@$(PYTHON) dev/checks.py lint

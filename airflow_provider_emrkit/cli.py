@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.events import cli as events
 from airflow_provider_emrkit.localemr import cli as local
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ _EXAMPLES = """examples:
   eval "$(emrkit local env)"       point this shell at it
   emrkit local status
   emrkit local down
+  emrkit events-setup              print the queue and rule that let state changes reach Airflow at once
 """
 
 
@@ -40,9 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_for_users(error: Exception) -> bool:
+    from airflow_provider_emrkit.events.provision import EventsSetupError
     from airflow_provider_emrkit.localemr.instance import InstanceError
 
-    return isinstance(error, InstanceError)
+    return isinstance(error, (InstanceError, EventsSetupError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emrkit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     local.add_parser(commands, formatter)
+    events.add_parser(commands, formatter)
     return parser
 
 
@@ -65,3 +70,7 @@ def _formatter() -> type[argparse.HelpFormatter]:
     except ImportError:
         return argparse.RawDescriptionHelpFormatter
     return RawDescriptionRichHelpFormatter
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -122,6 +122,17 @@ def check_integer(owner: str, field: str, value: Any, minimum: int, maximum: int
         raise InvalidValueError(owner, field, value, "is out of bounds", mend)
 
 
+def check_seconds(owner: str, field: str, value: Any, minimum: float) -> None:
+    """Check a number of seconds against the least it may be; what is no finite number is refused."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        problem = f"is of type {type(value).__name__}"
+    elif not minimum <= value < float("inf"):
+        problem = "is out of bounds"
+    else:
+        return
+    raise InvalidValueError(owner, field, value, problem, f"give a number of seconds, at least {minimum:g}")
+
+
 def check_flag(owner: str, field: str, value: Any) -> None:
     """Check a switch: True or False and nothing that only looks like it."""
     if not isinstance(value, bool):

@@ -81,7 +81,7 @@ def step_request(name: str, argv: Sequence[str], action_on_failure: str) -> dict
     """Compile a command to EMR's ``StepConfig``.
 
     :param name: The step's name, at most 256 characters.
-    :param argv: The command and its arguments, at most 10,240 characters in all.
+    :param argv: The command and its arguments, at most 10,240 characters in all; see :func:`step_characters`.
     :param action_on_failure: ``TERMINATE_CLUSTER``, ``CANCEL_AND_WAIT`` or ``CONTINUE``.
     :raises InvalidValueError: when one of them can't be right.
 
@@ -91,7 +91,7 @@ def step_request(name: str, argv: Sequence[str], action_on_failure: str) -> dict
     owner = "step_request"
     check_text(owner, "name", name, maximum=MAX_NAME)
     check_choice(owner, "action_on_failure", action_on_failure, ACTIONS_ON_FAILURE)
-    characters = len(COMMAND_RUNNER) + sum(map(len, argv))
+    characters = step_characters(argv)
     if characters > MAX_STEP_CHARACTERS:
         problem = f"characters are more than the {MAX_STEP_CHARACTERS:,} that EMR takes for one step"
         mend = "put long arguments or properties into a file and pass its URI"
@@ -101,6 +101,15 @@ def step_request(name: str, argv: Sequence[str], action_on_failure: str) -> dict
         "ActionOnFailure": action_on_failure,
         "HadoopJarStep": {"Jar": COMMAND_RUNNER, "Args": list(argv)},
     }
+
+
+def step_characters(argv: Sequence[str]) -> int:
+    """Count the characters of a step as EMR does, in whose Java one beyond U+FFFF counts twice.
+
+    >>> step_characters(["spark-submit", "s3://code/job.py"])
+    46
+    """
+    return sum(len(text.encode("utf-16-le", "surrogatepass")) // 2 for text in (COMMAND_RUNNER, *argv))
 
 
 def _applications(spec: ClusterSpec) -> list[dict[str, str]]:

@@ -6,20 +6,26 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit._compat import conf
 from airflow_provider_emrkit.exceptions import ConnectionFieldError
+from airflow_provider_emrkit.hooks.quotas import Quotas, install, read_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 
-Service = Literal["emr", "emr-serverless", "logs", "s3", "sts"]
+Service = Literal["emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
 
 # Seconds after which a changed connection is noticed in a process that lives long, such as the triggerer.
 MAX_AGE = 900.0
 USER_AGENT = f"emrkit/{__version__}"
+
+# Where AWS's own quotas hold, private endpoints in a VPC included.
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 @dataclass
@@ -31,6 +37,7 @@ class AwsClients:
     :param endpoint_for: Gives the endpoint URL of a service, or None for AWS's own.
     :param config: botocore configuration of the AWS connection.
     :param verify: The AWS connection's ``verify``.
+    :param quotas: What the calls of all these clients together are held to.
 
     >>> EmrKitHook().clients.client("emr").list_clusters()  # doctest: +SKIP
     """
@@ -40,6 +47,7 @@ class AwsClients:
     endpoint_for: Callable[[str], str | None]
     config: Any = None
     verify: bool | str | None = None
+    quotas: Quotas = field(default_factory=lambda: Quotas({}))
     _made: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -76,9 +84,11 @@ class AwsClients:
             config = config.merge(self.config)
         if not retries:
             config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-        return self.session.client(
+        client = self.session.client(
             service, region_name=self.region_name, endpoint_url=endpoint, config=config, verify=self.verify
         )
+        install(client, self.quotas)
+        return client
 
 
 @dataclass
@@ -100,12 +110,19 @@ class _Registry:
             current = self.entries.get(key)
             if current is not None and current is not found:
                 return current[1]  # another thread was quicker
+            if found and found[1].quotas.limits == clients.quotas.limits:
+                clients.quotas = found[1].quotas  # what was used up is used up for new clients too
             self.entries[key] = (now, clients)
         return clients
 
     def clear(self) -> None:
         with self.lock:
             self.entries.clear()
+
+    def expire(self, key: tuple[str, str | None]) -> None:
+        with self.lock:
+            if found := self.entries.get(key):
+                self.entries[key] = (float("-inf"), found[1])
 
 
 _registry = _Registry()
@@ -124,6 +141,11 @@ def shared_clients(
 def forget_clients() -> None:
     """Drop all clients of this process, for instance because a test changed a connection."""
     _registry.clear()
+
+
+def renew_clients(emrkit_conn_id: str, region_name: str | None) -> None:
+    """Have the clients of a connection and region made again at their next use: AWS refuses these."""
+    _registry.expire((emrkit_conn_id, region_name))
 
 
 def make_clients(settings: EmrKitSettings, conn_id: str, region_name: str | None = None) -> AwsClients:
@@ -149,4 +171,12 @@ def make_clients(settings: EmrKitSettings, conn_id: str, region_name: str | None
         own: str | None = hook.conn_config.get_service_endpoint_url(service)
         return settings.endpoint_url or own
 
-    return AwsClients(session, session.region_name, endpoint_for, hook.config, hook.verify)
+    quotas = _quotas(endpoint_for("emr"))
+    return AwsClients(session, session.region_name, endpoint_for, hook.config, hook.verify, quotas)
+
+
+def _quotas(endpoint: str | None) -> Quotas:
+    """Give AWS's quotas; another address than AWS's, such as a local EMR, has those that are set, if any."""
+    configured = conf.get("emrkit", "api_quotas", fallback="") or ""
+    host = urlsplit(endpoint).hostname or "" if endpoint else _AWS_HOSTS[0]
+    return Quotas(read_limits(configured) if configured or host.endswith(_AWS_HOSTS) else {})

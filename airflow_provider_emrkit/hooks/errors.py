@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TRANSIENT_CODES = frozenset(
+    from airflow_provider_emrkit.exceptions import EmrKitError
+
+# An encoded authorization message takes kilobytes.
+MAX_MESSAGE = 1_000
+
+_THROTTLING_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
-        "InternalFailure",
-        "InternalServerError",
-        "InternalServerException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
         "SlowDown",
         "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
-        "TransactionInProgressException",
     }
 )
+_TRANSIENT_CODES = _THROTTLING_CODES | {
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServerException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "TransactionInProgressException",
+}
 _DENIED_CODES = frozenset(
-    {"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation", "NotAuthorized"}
+    {"AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation", "NotAuthorized", "Forbidden"}
+)
+_NOT_FOUND_CODES = frozenset(
+    {"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "NotFound", "404"}
+    | {"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
+)
+# EMR has no codes of its own for these, only ValidationException and InvalidRequestException.
+_NOT_FOUND_WORDS = re.compile(
+    r"(?:cluster id|job ?flow id|step id).{0,60}(?:not valid|invalid|does not exist|not found)", re.IGNORECASE
+)
+_QUOTA_CODES = frozenset(
+    {"ServiceQuotaExceededException", "InstanceLimitExceeded", "VcpuLimitExceeded", "QuotaExceededException"}
+)
+_QUOTA_WORDS = re.compile(
+    r"maximum number of (?:active )?(?:steps|clusters|instances|job flows)|service quota|quota .{0,40}exceed"
+    r"|exceed\w* .{0,40}quota",
+    re.IGNORECASE,
 )
 _BAD_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidSignatureException"}
@@ -51,13 +75,40 @@ def is_transient(error: BaseException) -> bool:
     from botocore.exceptions import ConnectionError as BotoConnectionError
 
     if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
         return (
-            error_code(error) in _TRANSIENT_CODES
-            or status in (429, 500, 502, 503, 504)
-            or "rate exceeded" in str(error).lower()
+            is_throttled(error)
+            or error_code(error) in _TRANSIENT_CODES
+            or _status(error) in (500, 502, 503, 504)
         )
     return isinstance(error, (HTTPClientError, BotoConnectionError, ConnectionError))
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Tell whether AWS refused a call for its rate alone."""
+    return (
+        error_code(error) in _THROTTLING_CODES
+        or _status(error) == 429
+        or (bool(_error(error)) and "rate exceeded" in str(error).lower())
+    )
+
+
+def is_denied(error: BaseException) -> bool:
+    """Tell whether the credentials lack a permission, or are not valid at all."""
+    from botocore.exceptions import NoCredentialsError
+
+    return error_code(error) in _DENIED_CODES | _BAD_CREDENTIALS or isinstance(error, NoCredentialsError)
+
+
+def is_not_found(error: BaseException) -> bool:
+    """Tell whether what a call named does not exist, as far as this account and region know."""
+    return error_code(error) in _NOT_FOUND_CODES or bool(_NOT_FOUND_WORDS.search(_message(error)))
+
+
+def is_quota(error: BaseException) -> bool:
+    """Tell whether a limit was reached that is not one of rate: of steps, clusters, instances."""
+    if is_throttled(error):
+        return False
+    return error_code(error) in _QUOTA_CODES or bool(_QUOTA_WORDS.search(_message(error)))
 
 
 def is_aws_error(error: BaseException) -> bool:
@@ -65,6 +116,32 @@ def is_aws_error(error: BaseException) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     return isinstance(error, (BotoCoreError, ClientError))
+
+
+def typed(what: str, error: BaseException, region: str | None) -> EmrKitError:
+    """Give the error of emrkit's own for an AWS error.
+
+    :param what: What did not work, e.g. ``cluster j-1 could not be described``.
+    :param error: A botocore exception.
+    :param region: Region that was asked.
+
+    >>> raise typed("cluster j-1 could not be described", error, "us-east-1") from error  # doctest: +SKIP
+    """
+    # What only asks what an error means is also used where there is no Airflow.
+    from airflow_provider_emrkit import exceptions
+
+    text = f"{what}: {explain(error, region)}"
+    if is_denied(error):
+        return exceptions.AccessDeniedError(text)
+    if is_not_found(error):
+        return exceptions.NotFoundError(
+            f"{text}; check its name or id, and the region of the connection ({region})"
+        )
+    if is_throttled(error):
+        return exceptions.ThrottledError(f"{text}; AWS limits the rate of such calls, try again later")
+    if is_quota(error):
+        return exceptions.QuotaError(f"{text}; wait for other work to end, or have the limit raised")
+    return exceptions.EmrKitError(text)
 
 
 def explain(error: BaseException, region: str | None) -> str:
@@ -75,7 +152,7 @@ def explain(error: BaseException, region: str | None) -> str:
     """
     from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoRegionError
 
-    code, message = error_code(error), str(_error(error).get("Message") or error).rstrip(".")
+    code, message = error_code(error), _message(error)
     if code in _DENIED_CODES:
         return f"permission is missing: {message}; allow the action to the role of the AWS connection"
     if code in _BAD_CREDENTIALS or isinstance(error, NoCredentialsError):
@@ -85,6 +162,18 @@ def explain(error: BaseException, region: str | None) -> str:
     if isinstance(error, EndpointConnectionError):
         return f"{message}; check endpoint_url and region_name ({region}) of the connections"
     return message
+
+
+def _message(error: BaseException) -> str:
+    """Give AWS's words in one line; botocore's own checks of the input write one line for each problem."""
+    said = " ".join(str(_error(error).get("Message") or error).split()).rstrip(".")
+    return said if len(said) <= MAX_MESSAGE else f"{said[:MAX_MESSAGE]} …"
+
+
+def _status(error: BaseException) -> int:
+    response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata") if isinstance(response, dict) else None
+    return int((metadata or {}).get("HTTPStatusCode") or 0)
 
 
 def _error(error: BaseException) -> Mapping[str, Any]:

@@ -49,10 +49,18 @@ def stage(
             "set it to s3://your-bucket/prefix, or give s3:// paths"
         )
     s3 = s3_client()
-    return with_uris(job, {path: _stage_file(staged_file(path), staging_uri, s3, say) for path in paths})
+    return with_uris(job, {path: stage_file(staged_file(path), staging_uri, s3, say) for path in paths})
 
 
-def _stage_file(file: StagedFile, staging_uri: str, s3: Any, say: Callable[[str], None]) -> str:
+def stage_file(file: StagedFile, staging_uri: str, s3: Any, say: Callable[[str], None]) -> str:
+    """Put one file to S3 where it is not there yet (HeadObject, PutObject).
+
+    :param staging_uri: ``s3://bucket/prefix`` to put it below.
+    :param s3: boto3 client of S3.
+    :param say: Gets one line about it.
+    :return: Its URI.
+    :raises StagingError: when S3 refuses.
+    """
     bucket, key = _location(staging_uri, file.key)
     uri = f"s3://{bucket}/{key}"
     name = Path(file.path).name

@@ -71,6 +71,9 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     up.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another host name that clients use"
     )
+    up.add_argument(
+        "--ephemeral", action="store_true", help="begin without the clusters of earlier starts, and keep none"
+    )
     status = action("status", _show_status, f"show a local EMR; exit code {NOT_RUNNING} when none runs")
     _add_place(status)
     status.add_argument("--json", action="store_true", help="print JSON")
@@ -117,6 +120,7 @@ def _up(given: argparse.Namespace) -> int:
         data_dir=_data_dir(given),
         cache_dir=default_cache_dir(os.environ),
         allowed_hosts=tuple(name.lower() for name in given.allow_host),
+        ephemeral=given.ephemeral,
     )
     if given.foreground:
         from airflow_provider_emrkit.localemr.serve import serve

@@ -36,6 +36,7 @@ class ServerConfig:
     :param cache_dir: Directory of the installed Sparks and Javas, shared by all instances.
     :param allowed_hosts: Names, besides loopback and addresses, that requests may use in their ``Host``
         header.
+    :param ephemeral: Keep clusters and steps in memory only, and begin with none.
 
     >>> ServerConfig(data_dir=Path("/tmp/x")).url
     'http://127.0.0.1:5005'
@@ -46,6 +47,7 @@ class ServerConfig:
     port: int = DEFAULT_PORT
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
     allowed_hosts: tuple[str, ...] = ()
+    ephemeral: bool = False
 
     @property
     def url(self) -> str:

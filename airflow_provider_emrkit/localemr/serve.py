@@ -43,6 +43,7 @@ def arguments(config: ServerConfig) -> list[str]:
         *("--data-dir", str(config.data_dir)),
         *("--cache-dir", str(config.cache_dir)),
         *(word for host in config.allowed_hosts for word in ("--allow-host", host)),
+        *(["--ephemeral"] if config.ephemeral else []),
     ]
 
 
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--cache-dir", type=Path, required=True)
     parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--ephemeral", action="store_true")
     given = parser.parse_args(argv)
     config = ServerConfig(
         host=given.host,
@@ -64,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data_dir=given.data_dir,
         cache_dir=given.cache_dir,
         allowed_hosts=tuple(given.allow_host),
+        ephemeral=given.ephemeral,
     )
     return serve(config)
 
@@ -87,6 +90,7 @@ def serve(config: ServerConfig) -> int:
 
 def _serve(config: ServerConfig) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
+    from airflow_provider_emrkit.localemr.emr.journal import JournalError
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
     from airflow_provider_emrkit.localemr.server import (
         AddressError,
@@ -108,6 +112,8 @@ def _serve(config: ServerConfig) -> int:
         raise InstanceError(port_taken(config.url, config.port)) from error
     except AddressError as error:
         raise InstanceError(f"can't listen on {error}; choose another address with --host") from error
+    except JournalError as error:
+        raise InstanceError(f"{error}; --ephemeral keeps clusters in memory only") from error
     os.environ["AWS_ENDPOINT_URL"] = server.config.url
     server.start()
     write_status(config.data_dir, _status(server.config, identity.started))

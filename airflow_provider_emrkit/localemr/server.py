@@ -17,9 +17,12 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.localemr.emr.context import Emr
+from airflow_provider_emrkit.localemr.emr.events import StateEvents
+from airflow_provider_emrkit.localemr.emr.journal import JOURNAL_FILE, Journal
 from airflow_provider_emrkit.localemr.emr.service import EmrApi
 from airflow_provider_emrkit.localemr.moto_app import MotoApp
 from airflow_provider_emrkit.localemr.router import Router
+from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class LocalEmr:
     :param bucket: A bucket that is always there, for staging and logs.
     :raises PortTakenError: when another process listens on the port.
     :raises AddressError: when this machine can't listen on the address.
+    :raises JournalError: when the clusters of an earlier start can't be read, or none be kept.
 
     >>> with LocalEmr(config, SparkClusterRunner, identity) as server:  # doctest: +SKIP
     ...     print(server.config.url)
@@ -82,7 +86,9 @@ class LocalEmr:
         self.config = replace(config, port=listener.getsockname()[1])
         self._identity = identity
         self.runner = make_runner(self.config.url, config.data_dir, config.cache_dir)
-        self.emr = Emr(self.runner, hold_seconds=hold_seconds)
+        journal = None if config.ephemeral else Journal(config.data_dir / JOURNAL_FILE)
+        self.emr = Emr(self.runner, hold_seconds=hold_seconds, journal=journal)
+        self.emr.store.changes.subscribe(StateEvents(self._events_client, self.emr.now))
         self._others = MotoApp(bucket)
         router = Router(EmrApi(self.emr), self._others, self.health, config.allowed_hosts)
         self._server = _http_server(self.config, router, listener)
@@ -107,7 +113,11 @@ class LocalEmr:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self.emr.store.close()
         return clean
+
+    def _events_client(self, region: str) -> Any:
+        return aws_client("events", self.config.url, region)
 
     def health(self) -> Mapping[str, Any]:
         """Give what ``/_emrkit/health`` shows."""

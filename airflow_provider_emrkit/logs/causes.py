@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.logs.signals import MEMORY, SIGNALS, Signal, signal_in
 from airflow_provider_emrkit.logs.text import one_line
 
 if TYPE_CHECKING:
@@ -29,11 +30,14 @@ class Cause:
     """Why a job failed.
 
     :param message: One line, e.g. ``ValueError: no such day``.
-    :param kind: ``python``, ``java``, ``memory``, ``submit``, ``api`` or ``unknown``.
+    :param kind: What sort of message it is: ``python``, ``java``, ``memory``, ``docker``, ``node``,
+        ``submit``, ``api`` (EMR's words), ``cluster`` (EMR's words about the cluster) or ``unknown``.
     :param source: The log it was found in; empty when EMR said it.
     :param line: Number of its line in what was read of that log, from 1; 0 when EMR said it.
     :param place: File and line of the job's own code, where they are known.
     :param hint: What may help; empty when nobody knows.
+    :param about: What it is about, where that is known: ``memory``, ``docker``, ``node``, ``denied`` or
+        ``not_found``.
 
     >>> find_cause([LogText("stderr", ["Traceback (most recent call last):", "ValueError: no day"])]).message
     'ValueError: no day'
@@ -45,6 +49,7 @@ class Cause:
     line: int = 0
     place: str = ""
     hint: str = ""
+    about: str = ""
 
     def sentence(self) -> str:
         """Put it into one line: what, where, and what may help."""
@@ -62,34 +67,15 @@ _SUBMIT_ERRORS = re.compile(
     r"^(Error: .*|.*can't open file .*|Exception: (?:Python in worker|Java gateway) .*"
     r"|.*diagnostics: (?:User class threw exception|User application exited).*)$"
 )
-_MEMORY = re.compile(
-    r"(java\.lang\.OutOfMemoryError: [\w ]+"
-    r"|Container killed by YARN for exceeding (?:physical )?memory limits\."
-    r"|Container .* is running .* beyond .*? memory limits|GC overhead limit exceeded)"
-)
+_EXITED = re.compile(r"User application exited with status (?!137\b|143\b)\d+")
 # Wrappers that only repeat that something else failed.
 _WRAPPERS = ("py4j.protocol.Py4JJavaError", "pyspark.errors.exceptions.captured.PythonException")
 _JAVA_SITE_PACKAGES = ("/pyspark/", "/py4j/", "<frozen ", "/site-packages/", "/dist-packages/", "/lib/python")
 
-_HINTS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"ModuleNotFoundError|No module named"),
-        "ship the module with SparkJob.py_files, or install it by a bootstrap action",
-    ),
-    (
-        re.compile(r"ClassNotFoundException|Failed to load class|NoClassDefFoundError"),
-        "check main_class and jars",
-    ),
-    (
-        re.compile(r"AccessDenied|Access Denied|Status Code: 403"),
-        "allow it to the cluster's instance profile (job_flow_role)",
-    ),
-    (re.compile(r"PATH_NOT_FOUND|Path does not exist|NoSuchBucket|FileNotFound"), "check the path"),
-    (re.compile(r"TABLE_OR_VIEW_NOT_FOUND|Table or view not found"), "check the table's name and catalog"),
-    (
-        re.compile(r"OutOfMemory|exceeding (physical )?memory|beyond .* memory|GC overhead"),
-        "give driver or executors more memory (spark.driver.memory, spark.executor.memory)",
-    ),
+# These only say that something else has failed.
+_SAYS_LITTLE = re.compile(
+    r"Application application_\d+_\d+ (?:finished with failed status|failed \d+ times)|Py4JNetworkError"
+    r"|Answer from Java side is empty|trying to connect to the Java server|SparkContext was shut down"
 )
 
 
@@ -99,22 +85,37 @@ def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
     :param texts: The ends of its logs, the most telling first: driver, then spark-submit.
     :param said_by_emr: EMR's own words, for when the logs say nothing.
     """
-    for finder in (_python_cause, _java_cause, _memory_cause, _submit_cause):
+    vague: Cause | None = None
+    for finder in (_python_cause, _java_cause, _exit_cause, _signal_cause, _submit_cause):
         for text in texts:
             found = finder(text)
-            if found:
+            if found and not says_little(found):
                 return found
+            vague = vague or found
+    if vague:
+        return replace(vague, kind="unknown")
     message = one_line(said_by_emr)
-    return Cause(message, "api", hint=_hint(message)) if message else Cause("the logs do not say why")
+    return _judged(said_by_emr, "api") if message else Cause("the logs do not say why")
+
+
+def says_little(cause: Cause) -> bool:
+    """Tell whether a cause only says that something else has failed."""
+    return not cause.about and bool(_SAYS_LITTLE.search(cause.message))
+
+
+def _judged(message: str, kind: str) -> Cause:
+    signal = signal_in(message)
+    if signal is None:
+        return Cause(one_line(message), kind)
+    return Cause(one_line(message), _kind(signal, kind), about=signal.about, hint=signal.hint)
+
+
+def _kind(signal: Signal, otherwise: str) -> str:
+    return MEMORY if signal.about == MEMORY else otherwise
 
 
 def _cause(message: str, kind: str, text: LogText, index: int, place: str = "") -> Cause:
-    short = one_line(message)
-    return Cause(short, kind, text.name, index + 1, place, _hint(message))
-
-
-def _hint(message: str) -> str:
-    return next((hint for pattern, hint in _HINTS if pattern.search(message)), "")
+    return replace(_judged(message, kind), source=text.name, line=index + 1, place=place)
 
 
 def _python_cause(text: LogText) -> Cause | None:
@@ -128,7 +129,7 @@ def _python_cause(text: LogText) -> Cause | None:
         inner = _deepest(LogText(text.name, text.lines), start=end)
         if inner:
             return inner
-    return _cause(message, _kind(message, "python"), text, end, _own_place(text.lines, end))
+    return _cause(message, "python", text, end, _own_place(text.lines, end))
 
 
 def _end_of_last_traceback(lines: Sequence[str]) -> int | None:
@@ -195,7 +196,7 @@ def _java_line_cause(text: LogText, index: int) -> Cause:
     line = text.lines[index].strip()
     match = _JAVA_ERROR.match(line)
     message = match["error"] if match else _bare(line)
-    return _cause(message, _kind(message, "java"), text, index)
+    return _cause(message, "java", text, index)
 
 
 def _bare(line: str) -> str:
@@ -213,12 +214,30 @@ def _python_worker_cause(text: LogText, start: int) -> Cause | None:
     return None
 
 
-def _memory_cause(text: LogText) -> Cause | None:
-    index = _last_index(text.lines, lambda line: bool(_MEMORY.search(line)))
-    if index is None:
-        return None
-    found = _MEMORY.search(text.lines[index])
-    return _cause(found.group() if found else text.lines[index], "memory", text, index)
+def _exit_cause(text: LogText) -> Cause | None:
+    """Take YARN's word for it that the program ended itself; 137 and 143 say that it was killed."""
+    found = _last_match(text.lines, _EXITED)
+    return found and _cause(found[1], "submit", text, found[0])
+
+
+def _signal_cause(text: LogText) -> Cause | None:
+    """Take what the platform says, where no exception was printed: YARN, Docker, a lost node."""
+    for signal in SIGNALS:
+        found = _last_match(text.lines, signal.pattern) if signal.anywhere else None
+        if found:
+            index, words = found
+            return Cause(
+                one_line(words), signal.about, text.name, index + 1, hint=signal.hint, about=signal.about
+            )
+    return None
+
+
+def _last_match(lines: Sequence[str], pattern: re.Pattern[str]) -> tuple[int, str] | None:
+    for index in range(len(lines) - 1, -1, -1):
+        found = pattern.search(lines[index])
+        if found:
+            return index, found.group()
+    return None
 
 
 def _submit_cause(text: LogText) -> Cause | None:
@@ -226,10 +245,6 @@ def _submit_cause(text: LogText) -> Cause | None:
     if index is None:
         return None
     return _cause(text.lines[index].strip().removeprefix("diagnostics: "), "submit", text, index)
-
-
-def _kind(message: str, otherwise: str) -> str:
-    return "memory" if _MEMORY.search(message) else otherwise
 
 
 def _last_index(lines: Sequence[str], wanted: Callable[[str], bool]) -> int | None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.exceptions import RunCancelledError, SubmitRefusedError
+from airflow_provider_emrkit.exceptions import (
+    RunCancelledError,
+    RunLeftError,
+    RunTimedOutError,
+    SubmitRefusedError,
+)
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error
 from airflow_provider_emrkit.hooks.staging import stage
 from airflow_provider_emrkit.logs.writing import LogWriter
+from airflow_provider_emrkit.operators.stopping import Stopping
+from airflow_provider_emrkit.runs.limits import Limits, breach, next_deadline
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.outcome import failure, result
 from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
 from airflow_provider_emrkit.runs.releasing import release
 from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.runs.takeover import Takeover
 from airflow_provider_emrkit.runs.watch import RunWatch
 
 if TYPE_CHECKING:
@@ -22,16 +31,24 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.operators.stopping import OnKill
+    from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
 
-# Airflow 3 kills a worker five seconds after it asked it to stop: seconds a kill is waited for, and seconds
-# until the log says that AWS has not answered.
+# Airflow 3 kills a worker five seconds after it asked it to stop. Seconds a kill is waited for, seconds
+# until it is given up to see the run end, and until the log says that AWS has not answered.
 KILL_PATIENCE = 4.0
-ANSWER_PATIENCE = 3.0
+KILL_END_PATIENCE = 3.4
+ANSWER_PATIENCE = 3.8
+# Seconds a kill is waited for until Airflow has said what it is for. The code that the kill's signal has
+# interrupted may be talking to Airflow itself, and has to go on before anybody else can.
+JUDGE_PATIENCE = 2.0
+# Seconds in which a run that its task can't wait for any longer has to end.
+END_PATIENCE = 30.0
 # Lines of an archived log that are shown for a failure that could not be followed.
 SHOWN_LINES = 50
 
@@ -42,19 +59,47 @@ class AttendedRun:
     :param hook: The ``emrkit`` connection.
     :param log: The task's log.
     :param run: The run, where it was submitted before.
+    :param task_instance: Whose state tells what a kill is for; see
+        :class:`~airflow_provider_emrkit.operators.stopping.Stopping`.
+    :param on_kill: ``cancel`` or ``leave`` the job when a user ends the task.
+    :param limits: How long the run may take while it is watched here.
 
-    >>> attended = AttendedRun(EmrKitHook(), self.log)  # doctest: +SKIP
+    >>> attended = AttendedRun(EmrKitHook(), self.log, task_instance=context["ti"])  # doctest: +SKIP
     """
 
-    def __init__(self, hook: EmrKitHook, log: Any, run: JobRun | None = None) -> None:
+    def __init__(
+        self,
+        hook: EmrKitHook,
+        log: Any,
+        run: JobRun | None = None,
+        *,
+        task_instance: Any = None,
+        on_kill: OnKill = "cancel",
+        limits: Limits | None = None,
+    ) -> None:
         self._hook = hook
         self._log = log
-        self._stop = threading.Event()
+        self._limits = limits or Limits()
+        self._stopping = Stopping(task_instance, on_kill)
         self._over = False
-        self._cancelling = threading.Lock()
-        self._cancelled = False
+        self._ending = threading.Lock()
+        self._ended: Released | None = None
         self.run = run
-        self.runs = open_runs(hook, self._stop.wait)
+        self.runs = open_runs(hook, self._stopping.wait)
+
+    def take_over(
+        self, job: SparkJob, compute: Compute, token: RunToken, since: float | None, on_existing: str
+    ) -> Found | None:
+        """Give the work of an earlier try that this try goes on with; None when it has to start the job.
+
+        :param since: When the DAG run started, in seconds since 1970.
+        :param on_existing: ``attach``, ``fresh`` or ``fail``.
+        :raises SubmitRefusedError: when it can't be found out, or work that must not go on does not end.
+        """
+        found = Takeover(self.runs, self._log).run(job, compute, token, since, on_existing)
+        if found:
+            self._begin(found.run)
+        return found
 
     def start(self, job: SparkJob, compute: Compute, token: RunToken, base_dir: Path) -> JobRun:
         """Stage the job's local files and submit it.
@@ -65,21 +110,22 @@ class AttendedRun:
         job = stage(
             job, base_dir, self._hook.settings.staging_uri, lambda: self._hook.client("s3"), self._log.info
         )
-        if self._stop.is_set():
-            raise RunCancelledError("Airflow stopped the task before its job was submitted")
+        self.refuse_if_stopped()
         try:
-            self.run = self.runs.submit(job, compute, token)
+            run = self.runs.submit(job, compute, token)
         except SubmitRefusedError:
             raise
         except BaseException:
             self._end_lost(compute, token)
             raise
-        return self.run
+        return self._begin(run)
 
     def watch(self, run: JobRun, pace: Pace) -> RunStatus:
         """Watch the run to its end, and write its lines into the log.
 
-        :raises RunCancelledError: when Airflow stops the task.
+        :raises RunCancelledError: when Airflow stops the task for a user.
+        :raises RunLeftError: when Airflow stops the task and the run goes on.
+        :raises RunTimedOutError: when the run passes one of its limits.
         """
         watch, writer = RunWatch(run, self.runs, pace), LogWriter(self._log)
         while True:
@@ -87,16 +133,33 @@ class AttendedRun:
             writer.write_all(tick)
             if tick.done and tick.status:
                 return tick.status
-            if self._stop.wait(tick.delay):
+            passed = breach(self._limits, run, tick.status, time.time())
+            if passed:
+                raise RunTimedOutError(passed.sentence)
+            deadline = next_deadline(self._limits, run, tick.status)
+            left = tick.delay if deadline is None else max(0.0, deadline - time.time())
+            if self._stopping.wait(min(tick.delay, left)):
                 self.refuse_if_stopped(run)
 
-    def refuse_if_stopped(self, run: JobRun) -> None:
-        """Go no further with a run whose task Airflow stopped; its signal alone does not end the task on 3.x.
+    def refuse_if_stopped(self, run: JobRun | None = None) -> None:
+        """Go no further with a task that Airflow stopped; its signal alone does not end the task on 3.x.
 
-        :raises RunCancelledError: when it did.
+        :param run: Its run, where it was submitted.
+
+        :raises RunCancelledError: when it did, so that the run ends.
+        :raises RunLeftError: when it did, and the run goes on.
         """
-        if self._stop.is_set():
-            raise RunCancelledError(f"Airflow stopped the task, so {run} was cancelled")
+        if not self._stopping.is_set():
+            return
+        done = (
+            f"{run} {'goes on' if self._stopping.leaves else 'was cancelled'}"
+            if run
+            else "nothing was submitted"
+        )
+        message = f"Airflow stopped the task, {done}"
+        if self._stopping.leaves:
+            raise RunLeftError(f"{message}: {self._stopping.why}")
+        raise RunCancelledError(message)
 
     def finish(self, run: JobRun, status: RunStatus) -> dict[str, Any]:
         """Clean up after a run that has ended, and give its result.
@@ -106,7 +169,7 @@ class AttendedRun:
         self._over = True
         release(self.runs, run, self._log)
         if status.state is RunState.SUCCEEDED:
-            value = result(run, status)
+            value = result(run, status, self.runs.cost(run, status))
             took, total = value["seconds"], value["total_seconds"]
             self._log.info("Done: %s %s, job %s s, %s s in all", run, status.detail, took, total)
             return value
@@ -116,31 +179,48 @@ class AttendedRun:
         raise failure(run, status, facts)
 
     def abandon(self, run: JobRun) -> None:
-        """End a run that its task can't wait for any longer."""
-        if not self._over:
-            self._over = True
-            self._cancel(run)
-            release(self.runs, run, self._log)
+        """End a run that its task can't wait for any longer, unless only the worker goes."""
+        if self._over:
+            return
+        self._stopping.settle(JUDGE_PATIENCE)
+        self._over = True
+        if self._stopping.leaves:
+            return
+        self._end(run, END_PATIENCE)
+        release(self.runs, run, self._log)
 
     def kill(self) -> None:
-        """End the run now. May be called from a signal handler, at any moment of the task's life.
+        """Stop now. May be called from a signal handler, at any moment of the task's life.
 
         What the interrupted code holds locked would never come free in the handler itself, so that the work
         is done by another thread, which is waited for but not for ever.
         """
+        if self._over:
+            return
         thread = threading.Thread(target=self._kill, name="emrkit-kill", daemon=True)
+        until = time.monotonic() + KILL_PATIENCE
         thread.start()
-        thread.join(KILL_PATIENCE)
+        if self._stopping.wait(JUDGE_PATIENCE):
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _kill(self) -> None:
-        self._stop.set()
+        began = time.monotonic()
+        self._stopping.judge(self._log)
         if self.run is None or self._over:
             return
-        late = threading.Timer(ANSWER_PATIENCE, self._tell_late, [self.run])
+        if self._stopping.leaves:
+            self._log.warning(
+                "Airflow stops the task, and %s goes on: %s. A next try of the task goes on with it.",
+                self.run,
+                self._stopping.why,
+            )
+            return
+        spent = time.monotonic() - began
+        late = threading.Timer(max(0.0, ANSWER_PATIENCE - spent), self._tell_late, [self.run])
         late.daemon = True
         late.start()
         try:
-            self._cancel(self.run)
+            self._end(self.run, max(0.0, KILL_END_PATIENCE - spent))
         finally:
             late.cancel()
 
@@ -148,34 +228,43 @@ class AttendedRun:
         text = "%s in %s may go on: AWS has not answered the call that ends it. See whether it ends."
         self._log.error(text, run, run.region)
 
-    def _cancel(self, run: JobRun) -> None:
-        """End the run; a kill and the code that it interrupted do so only once."""
-        with self._cancelling:
-            if not self._cancelled:
-                self._cancelled = self._try_to_cancel(run)
+    def _begin(self, run: JobRun) -> JobRun:
+        self.run, self._over, self._ended = run, False, None
+        return run
 
-    def _try_to_cancel(self, run: JobRun) -> bool:
+    def _end(self, run: JobRun, patience: float) -> None:
+        """End the run; a kill and the code that it interrupted see to it one after the other."""
+        with self._ending:
+            if self._ended is None or not self._ended.ended:
+                self._ended = self._try_to_end(run, patience)
+
+    def _try_to_end(self, run: JobRun, patience: float) -> Released:
         try:
-            cancelled = self.runs.cancel(run)
+            released = self.runs.end(run, patience)
         except Exception as error:
             if not is_aws_error(error):
                 raise
-            cancelled = Released(False, f"{run} could not be cancelled: {explain(error, run.region)}")
-        level = logging.INFO if cancelled.done else logging.ERROR
-        self._log.log(level, "Ending the job: %s", cancelled.message)
-        return cancelled.done
+            released = Released(False, f"{run} could not be ended: {explain(error, run.region)}")
+        level = logging.INFO if released.done else logging.ERROR
+        self._log.log(level, "Ending the job: %s", released.message)
+        return released
 
     def _end_lost(self, compute: Compute, token: RunToken) -> None:
         """The task was interrupted while it submitted, so that nobody knows whether there is a run."""
+        self._stopping.settle(JUDGE_PATIENCE)
+        if self._stopping.leaves:
+            self._log.warning("The job may have been submitted; the task's next try finds out.")
+            return
         try:
-            lost = self.runs.find(compute, token)
+            found = self.runs.earlier(compute, token, None)
         except Exception as error:
             if not is_aws_error(error):
                 raise
             self._log.warning("It is not known whether the job was submitted: %s", explain(error, None))
             return
-        if lost:
-            self._cancel(lost)
+        for lost in found:
+            if lost.mark == token.mark:
+                self._end(lost.run, END_PATIENCE)
 
     def _failure_facts(self, run: JobRun) -> FailureFacts:
         try:

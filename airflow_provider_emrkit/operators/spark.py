@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_emrkit._compat import BaseOperator, conf
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
-from airflow_provider_emrkit.exceptions import RunError, RunTimedOutError
+from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
 from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, console_links, persist_links
+from airflow_provider_emrkit.operators.stopping import OnKill
+from airflow_provider_emrkit.operators.timing import check_limit, execution_deadline, pace
+from airflow_provider_emrkit.runs.earlier import ON_EXISTING, OnExisting
 from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.states import RunStatus
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.templating import map_strings
-from airflow_provider_emrkit.validation import InvalidValueError, check_instance
+from airflow_provider_emrkit.validation import (
+    InvalidValueError,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import timedelta
 
     from airflow_provider_emrkit._compat import Context
     from airflow_provider_emrkit.operators.attended import AttendedRun
+    from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.watch import Pace
     from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 
 OWNER = "EmrSparkOperator"
 RUN_XCOM_KEY = "emrkit_run"
 MIN_POLL_INTERVAL = 1.0
-# Part of the execution timeout that is kept for ending the job, and the most seconds it may be.
-TIMEOUT_MARGIN = 0.1
-MAX_TIMEOUT_MARGIN = 10.0
+ON_KILL: tuple[OnKill, ...] = get_args(OnKill)
+MAX_INFRA_RETRIES = 10
 
 
 class EmrSparkOperator(BaseOperator):
@@ -50,6 +62,17 @@ class EmrSparkOperator(BaseOperator):
         default_deferrable``.
     :param poll_interval: Seconds between two looks at the job's state, at least 1; by default ``[emrkit]
         poll_interval``. Log lines are looked for every ``[emrkit] log_poll_interval`` seconds.
+    :param on_existing: What a retry does with work of an earlier try that is alive or done: ``attach`` goes
+        on with it, ``fresh`` ends it and starts anew, ``fail`` refuses. A cleared task always starts anew.
+    :param on_kill: What happens to the job when somebody marks, clears or fails the task: ``cancel`` ends
+        it, ``leave`` lets it go on. A timeout ends it in any case; a worker's or triggerer's end never does.
+    :param timeout: How long the job may take from its submission, in seconds or as a timedelta; None for as
+        long as it likes. Unlike ``execution_timeout`` it goes on counting over retries that attach.
+    :param start_timeout: How long its cluster may take to start.
+    :param queue_timeout: How long the job may wait on its cluster for other work.
+    :param run_timeout: How long the job itself may run.
+    :param infra_retries: How often a job whose :class:`DynamicCluster` was lost, or got no instances, is
+        started once more within the same try, at most 10. Other failures are never repeated.
     :raises InvalidValueError: when an argument can't be right; DAG files then fail to load.
 
     >>> EmrSparkOperator(  # doctest: +SKIP
@@ -74,6 +97,13 @@ class EmrSparkOperator(BaseOperator):
         emrkit_conn_id: str = "emrkit_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
+        on_existing: OnExisting = "attach",
+        on_kill: OnKill = "cancel",
+        timeout: timedelta | float | None = None,
+        start_timeout: timedelta | float | None = None,
+        queue_timeout: timedelta | float | None = None,
+        run_timeout: timedelta | float | None = None,
+        infra_retries: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -82,6 +112,13 @@ class EmrSparkOperator(BaseOperator):
         self.emrkit_conn_id = emrkit_conn_id
         self.deferrable = deferrable
         self.poll_interval = poll_interval
+        self.on_existing = on_existing
+        self.kill_action = on_kill  # on_kill itself is Airflow's
+        self.timeout = timeout
+        self.start_timeout = start_timeout
+        self.queue_timeout = queue_timeout
+        self.run_timeout = run_timeout
+        self.infra_retries = infra_retries
         self._check()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -90,36 +127,79 @@ class EmrSparkOperator(BaseOperator):
         :raises SubmitRefusedError: when the job could not be started.
         :raises RunError: when it did not succeed; the type says how.
         """
-        attended = self._attend()
+        attended = self._attend(context)
         token = _run_token(context["ti"])
-        run = attended.start(self.job, self.compute, token, self._base_dir())
-        with self._ended_on_error(attended, run):
-            self._announce(context["ti"], run)
-            pace = self._pace()
-            attended.refuse_if_stopped(run)
-            status = None if self.deferrable else attended.watch(run, pace)
-        if status is None:
-            self.defer(trigger=self._trigger(context["ti"], run, pace), method_name="execute_complete")
-        return attended.finish(run, status)
+        earlier = self._earlier(context, attended, token)
+        if earlier is None:
+            return self._pursue(context, attended, self._start(attended, token))
+        if earlier.status.state.is_final:
+            return self._finish(context, attended, earlier.run, earlier.status)
+        return self._pursue(context, attended, earlier.run)
 
-    def execute_complete(
-        self,
-        context: Context,  # noqa: ARG002 - Airflow's signature
-        event: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on where the trigger ended.
 
         :param event: The trigger's payload.
         :raises RunError: when the job did not succeed; the type says how.
         """
         run = JobRun.from_dict(event["run"])
-        attended = self._attend(run)
+        attended = self._attend(context, run)
         if event["state"] == "ended":
-            return attended.finish(run, RunStatus.from_dict(event["status"]))
+            status = RunStatus.from_dict(event["status"])
+            if status.by_event:  # anybody who may write to the queue could have said so: EMR is the truth
+                status = self._watch(attended, run)
+            return self._finish(context, attended, run, status)
         attended.abandon(run)
         if event["state"] == "timeout":
-            raise RunTimedOutError(f"{run} took longer than execution_timeout ({self.execution_timeout})")
+            late = f"{run} took longer than execution_timeout ({self.execution_timeout})"
+            raise RunTimedOutError(event["message"] or late)
         raise RunError(f"{run} could not be watched any longer, so it was cancelled: {event['message']}")
+
+    def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
+        """Look for what earlier tries have started; the first one has none, and asks nobody."""
+        if token.try_number <= 1:
+            return None
+        dag_run = context.get("dag_run")
+        since = dag_run.start_date.timestamp() if dag_run and dag_run.start_date else None
+        return attended.take_over(self.job, self.compute, token, since, self.on_existing)
+
+    def _start(self, attended: AttendedRun, token: RunToken) -> JobRun:
+        run = attended.start(self.job, self.compute, token, self._base_dir())
+        what = "Started cluster %s (%s) with step %s" if run.owns_cluster else "On cluster %s (%s): step %s"
+        with self._ended_on_error(attended, run):
+            self.log.info(what, run.cluster_id, run.region, run.step_id)
+        return run
+
+    def _pursue(self, context: Context, attended: AttendedRun, run: JobRun) -> dict[str, Any]:
+        """Wait for a run that goes on, here or in the triggerer."""
+        with self._ended_on_error(attended, run):
+            self._announce(context["ti"], run)
+            attended.refuse_if_stopped(run)
+            trigger = self._trigger(context["ti"], run) if self.deferrable else None
+        if trigger:
+            self.defer(trigger=trigger, method_name="execute_complete")
+        return self._finish(context, attended, run, self._watch(attended, run))
+
+    def _watch(self, attended: AttendedRun, run: JobRun) -> RunStatus:
+        with self._ended_on_error(attended, run):
+            return attended.watch(run, self._pace())
+
+    def _finish(
+        self, context: Context, attended: AttendedRun, run: JobRun, status: RunStatus
+    ) -> dict[str, Any]:
+        """Give the result of a run that has ended, or start its job once more where that makes sense."""
+        from airflow_provider_emrkit.runs.classify import may_relaunch
+
+        try:
+            return attended.finish(run, status)
+        except RunError as error:
+            if run.relaunch >= self.infra_retries or not run.owns_cluster or not may_relaunch(error):
+                raise
+            self.log.warning("%s", error)
+        self.log.info("Starting the job on a new cluster, %s of %s", run.relaunch + 1, self.infra_retries)
+        token = replace(_run_token(context["ti"]), relaunch=run.relaunch + 1)
+        again = self._attend(context)
+        return self._pursue(context, again, self._start(again, token))
 
     def on_kill(self) -> None:
         """End the job; called when the task is stopped while a worker has it."""
@@ -148,30 +228,43 @@ class EmrSparkOperator(BaseOperator):
         if not isinstance(compute, (DynamicCluster, ExistingCluster)):
             mend = "give a DynamicCluster or an ExistingCluster"
             raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
-        if self.poll_interval is None:
-            return
-        if isinstance(self.poll_interval, bool) or not isinstance(self.poll_interval, (int, float)):
-            problem = f"is of type {type(self.poll_interval).__name__}"
-        elif not MIN_POLL_INTERVAL <= self.poll_interval < float("inf"):
-            problem = "is out of bounds"
-        else:
-            return
-        mend = f"give a number of seconds, at least {MIN_POLL_INTERVAL:g}"
-        raise InvalidValueError(OWNER, "poll_interval", self.poll_interval, problem, mend)
+        check_choice(OWNER, "on_existing", self.on_existing, ON_EXISTING)
+        check_choice(OWNER, "on_kill", self.kill_action, ON_KILL)
+        check_integer(OWNER, "infra_retries", self.infra_retries, 0, MAX_INFRA_RETRIES)
+        if self.poll_interval is not None:
+            check_seconds(OWNER, "poll_interval", self.poll_interval, MIN_POLL_INTERVAL)
+        self._limits()
 
-    def _attend(self, run: JobRun | None = None) -> AttendedRun:
+    def _limits(self) -> Limits:
+        return Limits(
+            total=check_limit(OWNER, "timeout", self.timeout),
+            starting=check_limit(OWNER, "start_timeout", self.start_timeout),
+            queued=check_limit(OWNER, "queue_timeout", self.queue_timeout),
+            running=check_limit(OWNER, "run_timeout", self.run_timeout),
+        )
+
+    def _attend(self, context: Context, run: JobRun | None = None) -> AttendedRun:
         from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
         from airflow_provider_emrkit.operators.attended import AttendedRun
 
         self._hook = EmrKitHook(self.emrkit_conn_id, run.region if run else None)
-        self._attended = AttendedRun(self._hook, self.log, run)
+        self._attended = AttendedRun(
+            self._hook,
+            self.log,
+            run,
+            task_instance=context["ti"],
+            on_kill=self.kill_action,
+            limits=self._limits(),
+        )
         return self._attended
 
     @contextmanager
     def _ended_on_error(self, attended: AttendedRun, run: JobRun) -> Iterator[None]:
-        """Leave nothing behind when the task ends before its run does, for whatever reason."""
+        """Leave nothing behind when the task ends before its run does, unless Airflow comes back to it."""
         try:
             yield
+        except RunLeftError:
+            raise
         except BaseException:  # Airflow's timeout and SIGTERM are no Exceptions
             attended.abandon(run)
             raise
@@ -180,16 +273,13 @@ class EmrSparkOperator(BaseOperator):
         ti.xcom_push(key=RUN_XCOM_KEY, value=run.to_dict())
         links = console_links(run, on_aws=not self._hook.clients.has_own_endpoint)
         persist_links(links, ti)
-        if run.owns_cluster:
-            self.log.info("Started cluster %s (%s) with step %s", run.cluster_id, run.region, run.step_id)
-        else:
-            self.log.info("Added step %s to cluster %s (%s)", run.step_id, run.cluster_id, run.region)
         if "cluster" in links:
             self.log.info("Console: %s", links["cluster"])
 
-    def _trigger(self, ti: Any, run: JobRun, pace: Pace) -> EmrJobRunTrigger:
+    def _trigger(self, ti: Any, run: JobRun) -> EmrJobRunTrigger:
         from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 
+        pace = self._pace()
         return EmrJobRunTrigger(
             run.to_dict(),
             emrkit_conn_id=self.emrkit_conn_id,
@@ -197,29 +287,14 @@ class EmrSparkOperator(BaseOperator):
             log_poll_interval=pace.logs,
             log_drain=pace.drain,
             max_lines=pace.max_lines,
-            deadline=self._deadline(ti),
+            deadline=execution_deadline(ti, self.execution_timeout),
             deferred_at=time.time(),
+            on_kill=self.kill_action,
+            limits=self._limits().to_dict(),
         )
-
-    def _deadline(self, ti: Any) -> float | None:
-        """Airflow 3 does not watch the timeout of a deferred task, and 2 leaves no time to clean up."""
-        if self.execution_timeout is None:
-            return None
-        seconds = self.execution_timeout.total_seconds()
-        margin = min(seconds * TIMEOUT_MARGIN, MAX_TIMEOUT_MARGIN)
-        started = ti.start_date.timestamp() if ti.start_date else time.time()
-        return float(started + seconds - margin)
 
     def _pace(self) -> Pace:
-        from airflow_provider_emrkit.runs.watch import Pace
-
-        defaults = Pace()
-        return Pace(
-            poll=self.poll_interval or conf.getfloat("emrkit", "poll_interval", fallback=defaults.poll),
-            logs=conf.getfloat("emrkit", "log_poll_interval", fallback=defaults.logs),
-            drain=conf.getfloat("emrkit", "log_drain", fallback=defaults.drain),
-            max_lines=conf.getint("emrkit", "max_log_lines", fallback=defaults.max_lines),
-        )
+        return pace(self.poll_interval)
 
     def _base_dir(self) -> Path:
         """Give the folder of the DAG file, which local paths of a job start from."""

@@ -13,9 +13,12 @@ from airflow_provider_emrkit.logs.cluster_sources import (
     StepCloudWatchSources,
 )
 from airflow_provider_emrkit.logs.sources import LogLine
-from airflow_provider_emrkit.runs.cluster_end import end_cluster
-from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
-from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps, needs_cluster, run_status
+from airflow_provider_emrkit.runs.protocol import FailureFacts
+from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps
+from airflow_provider_emrkit.runs.step_cost import read_step_cost
+from airflow_provider_emrkit.runs.step_ending import StepEnding
+from airflow_provider_emrkit.runs.step_search import StepSearch
+from airflow_provider_emrkit.runs.step_states import StepMemory, step_states
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.sources import LogSources
+    from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
-    from airflow_provider_emrkit.runs.protocol import Compute
+    from airflow_provider_emrkit.runs.protocol import Compute, Released
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
 
@@ -41,6 +45,7 @@ class ClusterSteps:
     :param defaults: What the connection says about clusters.
     :param pause: Waits some seconds; gives True when the wait was ended because the work is to stop.
     :param settle: Waits some seconds, whatever happens.
+    :param staging_uri: ``s3://bucket/prefix`` for arguments that are too long for a step.
 
     >>> ClusterSteps(hook.clients, hook.settings.cluster_defaults(), stop.wait)  # doctest: +SKIP
     """
@@ -51,10 +56,17 @@ class ClusterSteps:
         defaults: ClusterDefaults,
         pause: Callable[[float], bool],
         settle: Callable[[float], object] | None = None,
+        staging_uri: str | None = None,
     ) -> None:
         self._clients = clients
         self._settle = settle or threading.Event().wait
-        self._submission = StepSubmission(clients, defaults, pause, self._settle)
+        self._memory = StepMemory()
+        self._submission = StepSubmission(clients, defaults, pause, self._settle, staging_uri)
+        self._search = StepSearch(clients, pause)
+
+    @property
+    def _ending(self) -> StepEnding:
+        return StepEnding(self._emr, self._settle)
 
     @property
     def _emr(self) -> Any:
@@ -64,41 +76,30 @@ class ClusterSteps:
         """Start a job, once; see :class:`~airflow_provider_emrkit.runs.step_submission.StepSubmission`."""
         return self._submission.submit(job, compute, token)
 
-    def find(self, compute: Compute, token: RunToken) -> JobRun | None:
-        """Find the run that carries a token."""
-        return self._submission.find(compute, token)
+    def earlier(self, compute: Compute, token: RunToken, since: float | None) -> Sequence[Found]:
+        """Find what earlier attempts of a task instance have started, by the marks in names."""
+        return self._search.earlier(compute, token, since)
 
     def states(self, runs: Sequence[JobRun]) -> Mapping[JobRun, RunStatus]:
-        """Ask how steps are doing (ListSteps, DescribeCluster where the step alone does not tell)."""
-        statuses: dict[JobRun, RunStatus] = {}
-        for cluster_id in dict.fromkeys(run.cluster_id for run in runs):
-            here = [run for run in runs if run.cluster_id == cluster_id]
-            steps = list_steps(self._emr, cluster_id, [run.step_id for run in here])
-            unclear = any(needs_cluster(steps.get(run.step_id)) for run in here)
-            cluster = self._describe(cluster_id) if unclear else None
-            statuses.update({run: run_status(steps.get(run.step_id), cluster) for run in here})
-        return statuses
+        """Ask how steps are doing; see :func:`~airflow_provider_emrkit.runs.step_states.step_states`.
+
+        AWS's refusals for its rate are not sat out here, but by whoever asks again and again.
+        """
+        return step_states(self._clients.client("emr", retries=False), runs, self._memory)
 
     def cancel(self, run: JobRun) -> Released:
-        """End a step (CancelSteps), or its cluster when that was made for it (TerminateJobFlows)."""
-        if run.owns_cluster:
-            self._emr.terminate_job_flows(JobFlowIds=[run.cluster_id])
-            return Released(True, f"cluster {run.cluster_id} is being terminated")
-        answer = self._emr.cancel_steps(ClusterId=run.cluster_id, StepIds=[run.step_id])
-        infos = answer.get("CancelStepsInfoList") or [{}]
-        if infos[0].get("Status") == "FAILED":
-            now = self.states([run])[run]
-            if now.state.is_final:
-                return Released(True, f"{run} is {now.detail} already")
-            return Released(False, f"{run} could not be cancelled: {infos[0].get('Reason')}")
-        return Released(True, f"{run} is being cancelled")
+        """Ask for the end of a step, or of the cluster that was made for it."""
+        return self._ending.cancel(run)
+
+    def end(self, run: JobRun, patience: float) -> Released:
+        """End a run for good; see :class:`~airflow_provider_emrkit.runs.step_ending.StepEnding`."""
+        return self._ending.end(run, patience)
 
     def log_sources(self, run: JobRun) -> LogSources:
-        """Find out from the cluster where its logs go (DescribeCluster)."""
-        place = CloudWatchPlace.of(self._describe(run.cluster_id))
-        if place:
-            logs = self._clients.client("logs")
-            return StepCloudWatchSources(logs, place, run.step_id, run.driver_apart)
+        """Tell where the run's logs can be followed, as its cluster was set up; asks nobody."""
+        if run.log_group:
+            place = CloudWatchPlace(run.log_group, run.log_prefix)
+            return StepCloudWatchSources(self._clients.client("logs"), place, run.step_id, run.driver_apart)
         where = step_logs_uri(run)
         if where is None:
             return NoSources(
@@ -124,13 +125,11 @@ class ClusterSteps:
 
     def release(self, run: JobRun) -> Released:
         """Terminate the cluster that was made for a run, and see that it ends."""
-        if not run.owns_cluster:
-            return Released(True, f"cluster {run.cluster_id} goes on")
-        return end_cluster(self._emr, run, self._settle)
+        return self._ending.release(run)
 
-    def _describe(self, cluster_id: str) -> Mapping[str, Any]:
-        cluster: Mapping[str, Any] = self._emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
-        return cluster
+    def cost(self, run: JobRun, status: RunStatus) -> Mapping[str, Any] | None:
+        """Tell what a step has used (DescribeCluster)."""
+        return read_step_cost(self._emr, run, status)
 
 
 def step_logs_uri(run: JobRun) -> str | None:

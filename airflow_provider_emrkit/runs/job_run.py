@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_SHARED = frozenset({"kind", "cluster_id", "region", "log_uri", "log_group", "log_prefix"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ class JobRun:
     def from_dict(cls, data: Mapping[str, Any]) -> JobRun:
         """Read it back; members that another version of emrkit wrote are ignored."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in known})
+        values = {name: value for name, value in data.items() if name in known}
+        for name in _SHARED & values.keys():
+            if isinstance(values[name], str):  # runs are held by the thousand, and have these in common
+                values[name] = sys.intern(values[name])
+        return cls(**values)
 
     def __str__(self) -> str:
         return f"step {self.step_id} on cluster {self.cluster_id}"

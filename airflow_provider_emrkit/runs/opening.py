@@ -20,4 +20,6 @@ def open_runs(hook: EmrKitHook, pause: Callable[[float], bool] | None = None) ->
     :param hook: The connection.
     :param pause: Waits some seconds; gives True when the wait was ended because the work is to stop.
     """
-    return ClusterSteps(hook.clients, hook.settings.cluster_defaults(), pause or threading.Event().wait)
+    pause = pause or threading.Event().wait
+    settings = hook.settings
+    return ClusterSteps(hook.clients, settings.cluster_defaults(), pause, staging_uri=settings.staging_uri)

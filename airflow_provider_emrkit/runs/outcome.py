@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.exceptions import (
-    ClusterFailedError,
-    ClusterLostError,
-    RunCancelledError,
-    RunError,
-    RunFailedError,
-)
-from airflow_provider_emrkit.logs.causes import find_cause
+from airflow_provider_emrkit.exceptions import ClusterLostError, RunCancelledError
+from airflow_provider_emrkit.logs.causes import Cause, find_cause
+from airflow_provider_emrkit.runs.classify import classify
 from airflow_provider_emrkit.runs.progress import duration
 from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.runs.token import MARK, Mark
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_emrkit.exceptions import RunError
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import FailureFacts
     from airflow_provider_emrkit.runs.states import RunStatus
 
+_INSTANCE = re.compile(r"\((i-[0-9a-f]{8,17})\)")
+_BOOTSTRAP_ACTION = re.compile(r"bootstrap action (\d{1,2})\b", re.IGNORECASE)
 
-def result(run: JobRun, status: RunStatus) -> dict[str, Any]:
+
+def result(run: JobRun, status: RunStatus, cost: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give what a task that succeeded returns, and so leaves in XCom.
 
     Its members: ``kind``, ``cluster_id``, ``step_id``, ``name``, ``token``, ``region``, ``state`` (EMR's
-    word), ``submitted_at``, ``started_at``, ``ended_at`` (seconds since 1970), ``seconds`` (the job's own),
-    ``total_seconds`` (from submission to the end), ``log_uri`` and ``owns_cluster``.
+    word), ``submitted_at``, ``started_at``, ``ended_at`` (seconds since 1970), ``waited_seconds`` (from
+    submission to the start), ``seconds`` (the job's own), ``total_seconds`` (from submission to the end),
+    ``attempts``, ``log_uri``, ``log_group``, ``log_prefix``, ``owns_cluster`` and ``cost``.
+
+    :param cost: What AWS says the run has used; None when it does not say.
     """
     return {
         "kind": run.kind,
@@ -39,25 +46,70 @@ def result(run: JobRun, status: RunStatus) -> dict[str, Any]:
         "submitted_at": run.submitted_at,
         "started_at": status.started_at,
         "ended_at": status.ended_at,
+        "waited_seconds": duration(run.submitted_at, status.started_at),
         "seconds": duration(status.started_at, status.ended_at),
         "total_seconds": duration(run.submitted_at, status.ended_at),
+        "attempts": attempts(run),
         "log_uri": run.log_uri,
+        "log_group": run.log_group,
+        "log_prefix": run.log_prefix,
         "owns_cluster": run.owns_cluster,
+        "cost": None if cost is None else dict(cost),
     }
+
+
+def attempts(run: JobRun) -> dict[str, int | None]:
+    """Tell which attempt a run is: the ``try_number`` that submitted it, and the ``relaunches`` within that.
+
+    A later try that took over the run of an earlier one shows the earlier one's number.
+    """
+    mark = Mark.of(MARK + run.token)
+    return {"try_number": mark.try_number if mark else None, "relaunches": run.relaunch}
 
 
 def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     """Give the exception for a run that did not succeed: what, why, where that was seen, what may help."""
-    if status.state is RunState.CANCELLED:
+    cause = _cause(run, status, facts)
+    verdict = classify(status, cause)
+    if verdict.hint and not cause.hint:
+        cause = replace(cause, hint=verdict.hint)
+    if verdict.error is RunCancelledError:
         reason = status.compute_message or status.message
-        return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""))
-    if status.state is RunState.NEVER_RAN:
-        return ClusterFailedError(
-            f"cluster {run.cluster_id} did not start: {status.compute_message or status.compute_state}"
-        )
+        return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""), cause=cause)
+    what = _what(run, status, lost=verdict.error is ClusterLostError)
+    log_file = f"; log: {facts.log_file}" if facts.log_file and status.state is RunState.FAILED else ""
+    return verdict.error(f"{what}: {cause.sentence()}{log_file}", cause=cause)
+
+
+def _what(run: JobRun, status: RunStatus, *, lost: bool) -> str:
+    if status.state is RunState.FAILED:
+        return f"{run} failed"
     if status.state is RunState.LOST:
-        reason = status.compute_message or status.message or status.compute_state
-        return ClusterLostError(f"cluster {run.cluster_id} was lost while {run} ran: {reason}")
-    cause = find_cause(facts.texts, facts.message or status.message)
-    log_file = f"; log: {facts.log_file}" if facts.log_file else ""
-    return RunFailedError(f"{run} failed: {cause.sentence()}{log_file}", cause=cause)
+        return f"cluster {run.cluster_id} was lost while {run} ran"
+    return (
+        f"cluster {run.cluster_id} ended before {run} could run"
+        if lost
+        else f"cluster {run.cluster_id} did not start"
+    )
+
+
+def _cause(run: JobRun, status: RunStatus, facts: FailureFacts) -> Cause:
+    if status.state is RunState.FAILED:
+        return find_cause(facts.texts, facts.message or status.message)
+    cancelled = status.state is RunState.CANCELLED
+    said = status.compute_message or status.message or ("" if cancelled else status.compute_state)
+    return Cause(said, "cluster", source=bootstrap_log(run, said) or "")
+
+
+def bootstrap_log(run: JobRun, message: str) -> str | None:
+    """Give the S3 URI of the log of the bootstrap action that failed; None when EMR's message names none.
+
+    :param message: ``Cluster.Status.StateChangeReason.Message``, e.g. ``On the master instance (i-0123…),
+        bootstrap action 1 returned a non-zero return code``.
+    """
+    instance, action = _INSTANCE.search(message), _BOOTSTRAP_ACTION.search(message)
+    if not run.log_uri or not instance or not action:
+        return None
+    _, _, path = run.log_uri.partition("://")
+    node = f"s3://{path.rstrip('/')}/{run.cluster_id}/node/{instance[1]}"
+    return f"{node}/bootstrap-actions/{action[1]}/stderr.gz"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.states import RunStatus
 
 
-@dataclass
+@dataclass(slots=True)
 class Progress:
     """Tells what is new about a run.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.causes import LogText
     from airflow_provider_emrkit.logs.sources import LogSources
+    from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
@@ -41,29 +42,40 @@ class Released:
 
     :param done: False when somebody has to look after it.
     :param message: What was found.
+    :param ended: Whether it was seen to have ended, and not only to be about to.
     """
 
     done: bool
     message: str
+    ended: bool = False
 
 
 class Runs(Protocol):
     """Submits and looks after jobs on one sort of compute, through one connection. Every method blocks."""
 
     def submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
-        """Start a job whose files are all on S3, once.
+        """Start a job whose files are all on S3, once, whatever becomes of the answers.
 
         :raises SubmitRefusedError: when AWS does not take it.
         """
 
-    def find(self, compute: Compute, token: RunToken) -> JobRun | None:
-        """Find the run that carries a token, if there is one."""
+    def earlier(self, compute: Compute, token: RunToken, since: float | None) -> Sequence[Found]:
+        """Find all that earlier attempts of a task instance have started, the newest first.
+
+        :param since: Seconds since 1970 from which on to look; None for as long as is reasonable.
+        """
 
     def states(self, runs: Sequence[JobRun]) -> Mapping[JobRun, RunStatus]:
         """Ask how runs are doing, in as few calls as possible."""
 
     def cancel(self, run: JobRun) -> Released:
-        """End a run, in one short call. A cluster of others goes on."""
+        """Ask for the end of a run, in one short call. A cluster of others goes on."""
+
+    def end(self, run: JobRun, patience: float) -> Released:
+        """End a run, by force where it does not go by itself, and look whether it has ended.
+
+        :param patience: Seconds it may take; the answer says how far it got.
+        """
 
     def log_sources(self, run: JobRun) -> LogSources:
         """Find out where the run's logs can be followed while it runs."""
@@ -73,3 +85,6 @@ class Runs(Protocol):
 
     def release(self, run: JobRun) -> Released:
         """End what was made for the run, and look whether it does end."""
+
+    def cost(self, run: JobRun, status: RunStatus) -> Mapping[str, Any] | None:
+        """Tell what AWS says about what a finished run has used; None when it does not say."""

@@ -56,7 +56,7 @@ _LOSSES = frozenset({"INTERNAL_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEO
 _NEVER_UP = frozenset({"VALIDATION_ERROR", "BOOTSTRAP_FAILURE", "INSTANCE_FLEET_TIMEOUT"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """How a run is doing. Plain JSON both ways.
 
@@ -65,6 +65,8 @@ class RunStatus:
     :param message: What EMR says about it, e.g. the failure's reason.
     :param compute_state: State of the cluster, where it was asked for.
     :param compute_message: Why the cluster is in that state, as EMR says.
+    :param compute_code: The code of that reason, e.g. ``BOOTSTRAP_FAILURE``.
+    :param compute_errors: The codes of what led to it, e.g. ``INTERNAL_ERROR_SPOT_NO_CAPACITY_PRIMARY``.
     :param started_at: When the job started, in seconds since 1970.
     :param ended_at: When it ended.
     :param compute_ready_at: When its cluster was up, where that is known.
@@ -83,16 +85,19 @@ class RunStatus:
     ended_at: float | None = None
     compute_ready_at: float | None = None
     by_event: bool = False
+    compute_code: str = ""
+    compute_errors: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
-        return {**asdict(self), "state": self.state.value}
+        return {**asdict(self), "state": self.state.value, "compute_errors": list(self.compute_errors)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunStatus:
         """Read it back; unknown members are ignored."""
         known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        return cls(**{**known, "state": RunState(known["state"])})
+        errors = tuple(known.get("compute_errors", ()))
+        return cls(**{**known, "state": RunState(known["state"]), "compute_errors": errors})
 
 
 def step_state(step: str, cluster: str = "", reason: str = "", ever_ran: bool = True) -> RunState:

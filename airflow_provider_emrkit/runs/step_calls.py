@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_emrkit.hooks.errors import is_throttled, is_transient
+from airflow_provider_emrkit.logs.cluster_sources import CloudWatchPlace
 from airflow_provider_emrkit.logs.text import one_line
+from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.states import RunStatus, step_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from airflow_provider_emrkit.runs.token import Mark
+
+T = TypeVar("T")
+
+KIND = "step"
+# Seconds between the attempts to ask what has to be known, while AWS throttles or can't be reached, some
+# minutes in all: EMR takes such a call in two seconds, and all retries of a DAG may ask at once.
+ASK_PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0, 60.0)
+# Attempts that may fail for other reasons: an address that nobody answers at does not get better.
+MAX_FAULTS = 5
 # ListSteps takes so many ids at once.
 IDS_AT_ONCE = 10
+
+
+def patiently(
+    ask: Callable[[], T],
+    pause: Callable[[float], bool],
+    pauses: Sequence[float] = ASK_PAUSES,
+    faults: int = MAX_FAULTS,
+) -> T:
+    """Ask AWS again while it throttles or can't be reached; only for calls that change nothing.
+
+    :param pause: Waits some seconds; gives True when the wait was ended because the work is to stop.
+    :param pauses: Seconds between the attempts.
+    :param faults: Attempts that may fail for another reason than throttling.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        faults -= not is_throttled(error)
+        given_up = not pauses or not faults or not is_transient(error)
+        if given_up or pause(pauses[0] * random.uniform(0.5, 1.5)):
+            raise
+    return patiently(ask, pause, pauses[1:], faults)
 
 
 def list_steps(emr: Any, cluster_id: str, step_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -44,6 +80,57 @@ def cluster_state(cluster: Mapping[str, Any]) -> tuple[str, str, str]:
     return status.get("State") or "", reason.get("Code") or "", one_line("; ".join(said))
 
 
+def error_codes(cluster: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the codes of what ended a cluster (Cluster.Status.ErrorDetails)."""
+    details = (cluster.get("Status") or {}).get("ErrorDetails") or ()
+    return tuple(dict.fromkeys(detail["ErrorCode"] for detail in details if detail.get("ErrorCode")))
+
+
+def ready_at(cluster: Mapping[str, Any]) -> float | None:
+    """Tell when a cluster was up (Cluster.Status.Timeline.ReadyDateTime)."""
+    timeline = (cluster.get("Status") or {}).get("Timeline") or {}
+    return seconds(timeline.get("ReadyDateTime"))
+
+
+def created_at(step_or_cluster: Mapping[str, Any]) -> float | None:
+    """Tell when a step or cluster was submitted (Status.Timeline.CreationDateTime)."""
+    timeline = (step_or_cluster.get("Status") or {}).get("Timeline") or {}
+    return seconds(timeline.get("CreationDateTime"))
+
+
+def run_of(
+    cluster: Mapping[str, Any],
+    step_id: str,
+    mark: Mark,
+    *,
+    name: str,
+    region: str,
+    submitted_at: float,
+    owns_cluster: bool,
+) -> JobRun:
+    """Make the handle of a step.
+
+    :param cluster: Its cluster, from DescribeCluster; or RunJobFlow's input, with the ``Id`` it has got.
+    :param name: The step's name.
+    :param submitted_at: Seconds since 1970.
+    """
+    place = CloudWatchPlace.of(cluster)
+    return JobRun(
+        kind=KIND,
+        cluster_id=cluster["Id"],
+        step_id=step_id,
+        token=str(mark),
+        name=name,
+        region=region,
+        owns_cluster=owns_cluster,
+        submitted_at=submitted_at,
+        log_uri=cluster.get("LogUri"),
+        log_group=place.group if place else None,
+        log_prefix=place.prefix if place else "",
+        relaunch=mark.relaunch,
+    )
+
+
 def needs_cluster(step: Mapping[str, Any] | None) -> bool:
     """Tell whether a step's state says too little without its cluster's."""
     state = ((step or {}).get("Status") or {}).get("State")
@@ -63,6 +150,9 @@ def run_status(step: Mapping[str, Any] | None, cluster: Mapping[str, Any] | None
         message=failure_message(step),
         compute_state=state,
         compute_message=message,
+        compute_code=code,
+        compute_errors=error_codes(cluster or {}),
+        compute_ready_at=ready_at(cluster or {}),
         started_at=seconds(started),
         ended_at=seconds(timeline.get("EndDateTime")),
     )

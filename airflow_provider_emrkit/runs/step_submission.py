@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.request import run_job_flow_request, step_request
+from airflow_provider_emrkit.compute.request import (
+    MAX_STEP_CHARACTERS,
+    run_job_flow_request,
+    step_characters,
+    step_request,
+)
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
-from airflow_provider_emrkit.exceptions import SubmitRefusedError
-from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
+from airflow_provider_emrkit.exceptions import ComputeNotFoundError, StagingError, SubmitRefusedError
+from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.hooks.staging import stage_file
+from airflow_provider_emrkit.jobs.argument_file import ArgumentFile, check_driver_arguments
 from airflow_provider_emrkit.jobs.spark_submit import spark_submit
-from airflow_provider_emrkit.runs.cluster_end import end_cluster
-from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.jobs.staging import StagedFile
+from airflow_provider_emrkit.runs.refusals import refusal
+from airflow_provider_emrkit.runs.sending import SendOnce
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_UP
-from airflow_provider_emrkit.runs.step_calls import cluster_state, steps_of
+from airflow_provider_emrkit.runs.step_adding import StepAdding
+from airflow_provider_emrkit.runs.step_calls import cluster_state, patiently, run_of, steps_of
+from airflow_provider_emrkit.runs.step_ending import StepEnding
+from airflow_provider_emrkit.runs.step_search import StepSearch
+from airflow_provider_emrkit.runs.token import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_emrkit.compute.defaults import ClusterDefaults
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.token import RunToken
 
-KIND = "step"
+log = logging.getLogger(__name__)
 
-# Seconds between the attempts to submit, while AWS throttles or can't be reached.
-SUBMIT_PAUSES = (2.0, 5.0, 10.0, 20.0)
-# Seconds after the last attempt until EMR is asked whether it came through all the same.
-LAST_LOOK = 5.0
-# How far back another try's cluster can have been made, and the pages of clusters or steps looked through.
-FIND_WITHIN = timedelta(hours=1)
-FIND_PAGES = 4
+# Seconds between the looks for the step that a new cluster was started with.
+LIST_PAUSES = (2.0, 5.0, 10.0, 20.0)
+# Seconds that the end of what nobody wants is waited for.
+END_PATIENCE = 20.0
+
+YARN_TAGS = "spark.yarn.tags"
+# YARN refuses an application with more (YarnConfiguration.APPLICATION_MAX_TAGS).
+MAX_YARN_TAGS = 10
 
 
 class StepSubmission:
     """Submits steps, each once.
 
     A dynamic cluster is one RunJobFlow call with the step in it: if Airflow goes away, the cluster ends with
-    its step all the same.
+    its step all the same. The run's token is in the names of both, by which a later try finds them.
 
     :param clients: AWS clients.
     :param defaults: What the connection says about clusters.
     :param pause: Waits some seconds; gives True when the wait was ended because the work is to stop.
     :param settle: Waits some seconds, whatever happens.
+    :param staging_uri: ``s3://bucket/prefix`` for arguments that are too long for a step.
 
     >>> StepSubmission(clients, defaults, stop.wait, stop.wait).submit(job, compute, token)  # doctest: +SKIP
     """
@@ -58,11 +73,14 @@ class StepSubmission:
         defaults: ClusterDefaults,
         pause: Callable[[float], bool],
         settle: Callable[[float], object],
+        staging_uri: str | None = None,
     ) -> None:
         self._clients = clients
         self._defaults = defaults
         self._pause = pause
         self._settle = settle
+        self._staging_uri = staging_uri
+        self._search = StepSearch(clients)
 
     @property
     def _emr(self) -> Any:
@@ -73,53 +91,51 @@ class StepSubmission:
 
         Neither call has an idempotency token. They are therefore never repeated blindly: after a failure
         that leaves the outcome open, the run is looked for by its token first.
+
+        :raises InvalidValueError: when the job's arguments are longer than any program can be started with.
+        :raises SubmitRefusedError: when AWS does not take the job; the type says why.
         """
-        argv = spark_submit(job, name=f"{token.dag_id}.{token.task_id}")
-        step = step_request(token.marked(), argv, compute.action_on_failure)
+        argv = spark_submit(_tagged(job, token.yarn_tag), name=f"{token.dag_id}.{token.task_id}")
+        long = _long_arguments(job, argv)
         if isinstance(compute, ExistingCluster):
-            send = partial(self._add_step, compute.cluster_id, step, token)
+            cluster = self._usable_cluster(compute.cluster_id)
+            step = step_request(token.marked(), self._staged(argv, long), compute.action_on_failure)
+            adding = StepAdding(self._clients.client("emr", retries=False), cluster["Id"], self._pause)
+            run = self._sent_once(lambda: self._run(cluster, adding.add(step), token), compute, token)
         else:
+            step = step_request(token.marked(), self._staged(argv, long), compute.action_on_failure)
             request = self._cluster_request(compute, step, token)
             send = partial(self._run_job_flow, request, token)
-        return replace(self._send_once(send, compute, token), driver_apart=job.deploy_mode == "cluster")
+            run = self._with_step(self._sent_once(send, compute, token, request), token)
+        return replace(run, driver_apart=job.deploy_mode == "cluster")
 
-    def find(self, compute: Compute, token: RunToken) -> JobRun | None:
-        """Find the run that carries a token (ListSteps, and ListClusters for a dynamic cluster).
-
-        :return: For a dynamic cluster that does not list its step yet, a run without a ``step_id``.
-        """
-        if isinstance(compute, ExistingCluster):
-            step = self._named_step(compute.cluster_id, token)
-            return self._found(compute.cluster_id, step, token, owns_cluster=False) if step else None
-        name = token.marked(compute.name)
-        request: dict[str, Any] = {
-            "CreatedAfter": datetime.now(timezone.utc) - FIND_WITHIN,
-            "ClusterStates": sorted(CLUSTER_UP | CLUSTER_COMING_UP),
-        }
-        for _ in range(FIND_PAGES):
-            answer = self._emr.list_clusters(**request)
-            for cluster in answer.get("Clusters", []):
-                if cluster.get("Name") == name:
-                    return self._found(cluster["Id"], self._named_step(cluster["Id"], token), token)
-            if not answer.get("Marker"):
-                break
-            request["Marker"] = answer["Marker"]
-        return None
+    def _staged(self, argv: Sequence[str], long: ArgumentFile | None) -> Sequence[str]:
+        """Give a command that fits into a step, with its arguments put to S3 where they are too long."""
+        if long is None:
+            return argv
+        if not self._staging_uri:
+            raise StagingError(
+                f"the job's arguments have {step_characters(argv):,} characters, EMR takes "
+                f"{MAX_STEP_CHARACTERS:,} in one step, and the emrkit connection has no staging_uri to put "
+                "them in a file; set it to s3://your-bucket/prefix, or shorten conf and args"
+            )
+        file = StagedFile(long.key, "the job's arguments", long.content)
+        return long.step_argv(stage_file(file, self._staging_uri, self._clients.client("s3"), log.info))
 
     def _usable_cluster(self, cluster_id: str) -> Mapping[str, Any]:
         """Describe a cluster that is to run a step, and see that it can."""
         try:
-            cluster = self._describe(cluster_id)
+            cluster = patiently(partial(self._describe, cluster_id), self._pause)
         except Exception as error:
-            if not is_aws_error(error) or is_transient(error):
+            if not is_aws_error(error) and not is_transient(error):
                 raise
-            message = self._refusal(f"cluster {cluster_id} can't be used", error)
-            raise SubmitRefusedError(f"{message}; check its id and the connection's region") from error
+            what = f"cluster {cluster_id} can't be used, so the job was not submitted"
+            raise refusal(what, error, self._clients.region_name) from error
         state, _, message = cluster_state(cluster)
         if state not in CLUSTER_UP | CLUSTER_COMING_UP:
-            raise SubmitRefusedError(
-                f"cluster {cluster_id} is {state}{f' ({message})' if message else ''}; "
-                "name one that runs, or use a DynamicCluster"
+            raise ComputeNotFoundError(
+                f"cluster {cluster_id} is {state}{f' ({message})' if message else ''}, so the job was not "
+                "submitted; name one that runs, or use a DynamicCluster"
             )
         return cluster
 
@@ -139,42 +155,53 @@ class StepSubmission:
             request.pop("MonitoringConfiguration", None)
         return request
 
-    def _add_step(self, cluster_id: str, step: Mapping[str, Any], token: RunToken) -> JobRun:
-        cluster = self._usable_cluster(cluster_id)
-        emr = self._clients.client("emr", retries=False)
-        answer = emr.add_job_flow_steps(JobFlowId=cluster["Id"], Steps=[step])
-        return JobRun(
-            kind=KIND,
-            cluster_id=cluster["Id"],
-            step_id=answer["StepIds"][0],
-            token=str(token),
+    def _sent_once(
+        self,
+        send: Callable[[], JobRun],
+        compute: Compute,
+        token: RunToken,
+        request: Mapping[str, Any] | None = None,
+    ) -> JobRun:
+        began = time.time()
+        return SendOnce(
+            send,
+            look=lambda: [found.run for found in self._search.carrying(compute, token, began)],
+            drop=self._drop,
+            refuse=partial(refusal, region=self._clients.region_name, request=request),
             name=token.marked(),
-            region=self._clients.region_name,
-            submitted_at=time.time(),
-            log_uri=cluster.get("LogUri"),
-        )
+            pause=self._pause,
+            settle=self._settle,
+        ).run()
 
     def _run_job_flow(self, request: Mapping[str, Any], token: RunToken) -> JobRun:
-        cluster_id = self._clients.client("emr", retries=False).run_job_flow(**request)["JobFlowId"]
-        run = JobRun(
-            kind=KIND,
-            cluster_id=cluster_id,
-            step_id="",
-            token=str(token),
+        answer = self._clients.client("emr", retries=False).run_job_flow(**request)
+        return self._run({**request, "Id": answer["JobFlowId"]}, "", token, owns_cluster=True)
+
+    def _run(
+        self, cluster: Mapping[str, Any], step_id: str, token: RunToken, *, owns_cluster: bool = False
+    ) -> JobRun:
+        return run_of(
+            cluster,
+            step_id,
+            token.mark,
             name=token.marked(),
             region=self._clients.region_name,
-            owns_cluster=True,
             submitted_at=time.time(),
-            log_uri=request.get("LogUri"),
+            owns_cluster=owns_cluster,
         )
-        return self._with_step(run, token)
+
+    def _drop(self, run: JobRun) -> None:
+        """End a run that EMR made of a request that came twice."""
+        log.warning("EMR took the job twice, as the answer to the first request was lost; ending %s.", run)
+        ended = StepEnding(self._emr, self._settle).end(run, END_PATIENCE)
+        log.log(logging.INFO if ended.done else logging.ERROR, "Ending it: %s", ended.message)
 
     def _with_step(self, run: JobRun, token: RunToken) -> JobRun:
         """Give the run with the id of its step; a cluster whose step can't be found is ended."""
         try:
             return run if run.step_id else replace(run, step_id=self._first_step_id(run.cluster_id, token))
         except BaseException as error:  # nobody else knows of the cluster yet, whatever interrupted this
-            released = end_cluster(self._emr, run, self._settle)
+            released = StepEnding(self._emr, self._settle).end(run, END_PATIENCE)
             if not released.done:
                 raise SubmitRefusedError(
                     f"cluster {run.cluster_id} was started for the job, its step could not be found "
@@ -184,85 +211,51 @@ class StepSubmission:
 
     def _first_step_id(self, cluster_id: str, token: RunToken) -> str:
         """Give the id of the step a new cluster was made with; RunJobFlow's answer does not have it."""
-        for wait in (*SUBMIT_PAUSES, 0.0):
-            try:
-                step = self._named_step(cluster_id, token)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                step = None
-            if step:
-                return str(step["Id"])
+        for wait in (*LIST_PAUSES, 0.0):
+            step_id = self._listed_step_id(cluster_id, token)
+            if step_id:
+                return step_id
             if self._pause(wait):
                 raise SubmitRefusedError(f"the task was stopped while cluster {cluster_id} was started")
         raise SubmitRefusedError(f"cluster {cluster_id} does not list the step it was started with")
 
-    def _named_step(self, cluster_id: str, token: RunToken) -> Mapping[str, Any] | None:
-        """Find the step that carries a token (ListSteps)."""
-        steps = steps_of(self._emr, cluster_id, FIND_PAGES)
-        return next((step for step in steps if step.get("Name") == token.marked()), None)
-
-    def _found(
-        self, cluster_id: str, step: Mapping[str, Any] | None, token: RunToken, *, owns_cluster: bool = True
-    ) -> JobRun:
-        return JobRun(
-            kind=KIND,
-            cluster_id=cluster_id,
-            step_id=step["Id"] if step else "",
-            token=str(token),
-            name=token.marked(),
-            region=self._clients.region_name,
-            owns_cluster=owns_cluster,
-            submitted_at=time.time(),
-            log_uri=self._describe(cluster_id).get("LogUri"),
-        )
-
-    def _send_once(self, send: Callable[[], JobRun], compute: Compute, token: RunToken) -> JobRun:
-        unsent, stopped = True, False
-        for wait in (*SUBMIT_PAUSES, LAST_LOOK):
-            if unsent:
-                outcome = self._attempt(send)
-                if isinstance(outcome, JobRun):
-                    return outcome
-                error = outcome
-            stopped = self._pause(wait)
-            found = self._look(compute, token)
-            if isinstance(found, JobRun):
-                return self._with_step(found, token)
-            # When EMR could not be asked, sending again might run the job twice.
-            unsent = found is None
-            if stopped:
-                break
-        if unsent and stopped:
-            raise SubmitRefusedError("the task was stopped before its job was submitted") from error
-        unknown = f"it is not known whether the job was submitted, look for {token.marked()!r}"
-        what = "the job was not submitted" if unsent else unknown
-        raise SubmitRefusedError(self._refusal(what, error)) from error
-
-    def _look(self, compute: Compute, token: RunToken) -> JobRun | Exception | None:
-        """Look for a run; gives the error when EMR can't be asked."""
+    def _listed_step_id(self, cluster_id: str, token: RunToken) -> str | None:
+        emr = self._clients.client("emr", retries=False)
         try:
-            return self.find(compute, token)
+            steps = patiently(lambda: list(steps_of(emr, cluster_id, pages=1)), self._pause)
         except Exception as error:
-            if not is_aws_error(error):
+            if not is_aws_error(error) and not is_transient(error):
                 raise
-            return error
-
-    def _attempt(self, send: Callable[[], JobRun]) -> JobRun | Exception:
-        """Send once; gives the error when its outcome is open or another attempt may succeed."""
-        try:
-            return send()
-        except Exception as error:
-            if is_transient(error):
-                return error
-            if not is_aws_error(error):
-                raise
-            raise SubmitRefusedError(self._refusal("the job was not submitted", error)) from error
-
-    def _refusal(self, what: str, error: Exception) -> str:
-        region = self._clients.region_name
-        return f"{what} (region {region}): {explain(error, region)}"
+            what = f"the step of cluster {cluster_id} could not be found"
+            raise refusal(what, error, self._clients.region_name) from error
+        return next((step["Id"] for step in steps if Mark.of(step.get("Name") or "") == token.mark), None)
 
     def _describe(self, cluster_id: str) -> Mapping[str, Any]:
-        cluster: Mapping[str, Any] = self._emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+        emr = self._clients.client("emr", retries=False)
+        cluster: Mapping[str, Any] = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
         return cluster
+
+
+def _long_arguments(job: SparkJob, argv: Sequence[str]) -> ArgumentFile | None:
+    """Give the command as a file where it is too long for a step."""
+    if step_characters(argv) <= MAX_STEP_CHARACTERS:
+        return None
+    if job.deploy_mode == "cluster":
+        check_driver_arguments([str(arg) for arg in job.args])
+    return ArgumentFile.of(argv)
+
+
+def _tagged(job: SparkJob, tag: str) -> SparkJob:
+    """Tag the YARN application that a job's driver runs in, so that it can be ended apart from its step."""
+    if job.deploy_mode != "cluster":
+        return job
+    tags = [part.strip() for part in str(job.conf.get(YARN_TAGS, "")).split(",") if part.strip()]
+    if len(tags) >= MAX_YARN_TAGS:
+        log.warning(
+            "conf[%r] has %s tags, which is all that YARN takes, so emrkit's was left out: "
+            "a cancelled step may leave its driver running.",
+            YARN_TAGS,
+            len(tags),
+        )
+        return job
+    return replace(job, conf={**job.conf, YARN_TAGS: ",".join([*tags, tag])})

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import BaseTrigger, TriggerEvent, read_task_state
 from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.limits import Limits
+from airflow_provider_emrkit.runs.log_watch import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
 
-    from airflow_provider_emrkit.runs.protocol import Runs
+    from airflow_provider_emrkit.runs.limits import Breach
     from airflow_provider_emrkit.runs.states import RunStatus
-    from airflow_provider_emrkit.runs.watch import RunWatch, Tick
+    from airflow_provider_emrkit.triggers.attention import Attention
+    from airflow_provider_emrkit.triggers.poller import SharedPoller
 
 # What Airflow 3.3 and later say when they cancel a trigger because of a user, before they call on_kill.
 USER_ACTION = "__airflow_user_action__"
 
 # Seconds for ending a run because of a user; Airflow gives on_kill 30 by default.
 PATIENCE = 25.0
+# Seconds of them for asking Airflow first, and for the answers of AWS that come late.
+ASKING = 5.0
 
 # Seconds after which a trigger that starts can't be starting for the first time.
 RESTARTED_AFTER = 120.0
@@ -30,23 +37,29 @@ RESTARTED_AFTER = 120.0
 class EmrJobRunTrigger(BaseTrigger):
     """Watches one run until it ends.
 
-    Its event holds ``state`` (``ended``, ``timeout`` or ``error``), ``run``, ``status`` and ``message``, all
-    plain JSON, so that the task can go on from the event alone.
+    Its event holds ``state`` (``ended``, ``timeout`` or ``error``), ``run``, ``status``, ``message`` and
+    ``limit`` (the one that passed), all plain JSON, so that the task can go on from the event alone. A status
+    with ``by_event`` was told by the events queue, and EMR has not been asked.
 
     A user's action on the deferred task (mark, clear, failing the DAG run) ends the run on EMR. A restart of
     the triggerer, or handing the trigger over to another one, never does.
 
     :param run: ``JobRun.to_dict()``.
     :param emrkit_conn_id: The ``emrkit`` connection.
-    :param poll_interval: Seconds between two looks at the state.
+    :param poll_interval: Seconds between two looks at the state; more where nothing is about to happen.
     :param log_poll_interval: Seconds between two looks at the logs.
     :param log_drain: Seconds the logs must be silent after the end.
     :param max_lines: Lines to show at most for one look at the logs.
-    :param deadline: When the run's time is up, in seconds since 1970; None for never.
+    :param deadline: When the task's time is up, in seconds since 1970; None for never.
     :param deferred_at: When the task was deferred, in seconds since 1970.
+    :param on_kill: What a user's action does to the run: ``cancel`` or ``leave``.
+    :param limits: ``Limits.to_dict()``.
 
     >>> trigger = EmrJobRunTrigger(run.to_dict(), "emrkit_default")  # doctest: +SKIP
     """
+
+    _last_work: asyncio.Task[None] | None = None
+    _patient_until = 0.0
 
     def __init__(
         self,
@@ -58,36 +71,42 @@ class EmrJobRunTrigger(BaseTrigger):
         max_lines: int = 1_000,
         deadline: float | None = None,
         deferred_at: float | None = None,
+        on_kill: str = "cancel",
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.job_run = JobRun.from_dict(run)
-        self.emrkit_conn_id = emrkit_conn_id
-        self.poll_interval = poll_interval
-        self.log_poll_interval = log_poll_interval
-        self.log_drain = log_drain
-        self.max_lines = max_lines
+        self.emrkit_conn_id = sys.intern(emrkit_conn_id)
+        # Triggers are held by the thousand, most of them with the same settings.
+        self.pace = _shared_pace(poll_interval, log_poll_interval, log_drain, max_lines)
+        self.limits = _shared_limits(tuple(sorted((limits or {}).items())))
         self.deadline = deadline
         self.deferred_at = deferred_at
-        self._opened: Runs | None = None
+        self.kill_action = sys.intern(on_kill)  # on_kill itself is Airflow's
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what Airflow makes the trigger from again. No secrets: 3.x stores it in plain text."""
         kwargs = {
             "run": self.job_run.to_dict(),
             "emrkit_conn_id": self.emrkit_conn_id,
-            "poll_interval": self.poll_interval,
-            "log_poll_interval": self.log_poll_interval,
-            "log_drain": self.log_drain,
-            "max_lines": self.max_lines,
+            "poll_interval": self.pace.poll,
+            "log_poll_interval": self.pace.logs,
+            "log_drain": self.pace.drain,
+            "max_lines": self.pace.max_lines,
             "deadline": self.deadline,
             "deferred_at": self.deferred_at,
+            "on_kill": self.kill_action,
+            "limits": self.limits.to_dict(),
         }
         return "airflow_provider_emrkit.triggers.job_run.EmrJobRunTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch until the run has ended, or its time is up."""
+        self.logger()  # one for the class: a logger of its own takes a third of what a trigger may
         try:
-            payload = await self._watch_to_the_end()
+            attention = await self._attention()
+            passed = await attention.to_the_end()
+            payload = await self._outcome(attention.status, passed)
         except asyncio.CancelledError as error:
             if not (error.args and error.args[0] == USER_ACTION):
                 await self._uninterrupted(self._end_if_released())
@@ -103,66 +122,48 @@ class EmrJobRunTrigger(BaseTrigger):
         """End the run because of a user; called by Airflow 3.3 and later."""
         await self._uninterrupted(self._end_if_released())
 
-    async def _watch_to_the_end(self) -> dict[str, Any]:
-        watch = await self._open_watch()
-        while True:
-            tick = await asyncio.to_thread(watch.tick)
-            await self._show(tick)
-            if tick.done:
-                return self._payload("ended", tick.status)
-            left = self._seconds_left()
-            if left <= 0:
-                return await self._time_out(tick.status)
-            await asyncio.sleep(min(tick.delay, left))
+    async def cleanup(self) -> None:
+        """Wait for the end of a kill: before Python 3.12, a second cancel makes Airflow forget on_kill."""
+        await self._work_done()
 
-    async def _open_watch(self) -> RunWatch:
-        from airflow_provider_emrkit.logs.writing import LogWriter
-        from airflow_provider_emrkit.runs.watch import Pace, RunWatch
+    async def _attention(self) -> Attention:
+        from airflow_provider_emrkit.triggers.attention import Attention
 
-        runs = await self._open()
-        self._writer = LogWriter(self.log)
         if self.deferred_at and time.time() - self.deferred_at > RESTARTED_AFTER:
             self.log.info("The triggerer was started again; the job's log is read from its start once more.")
-        pace = Pace(
-            self.poll_interval, self.log_poll_interval, drain=self.log_drain, max_lines=self.max_lines
-        )
-        return RunWatch(self.job_run, runs, pace)
+        poller = await self._connect()
+        return Attention(poller, self.job_run, self.pace, self.limits, self.deadline, self.log)
 
-    async def _open(self) -> Runs:
-        """Make the AWS clients. Airflow's connections can't be asked from every thread, but from this one."""
-        from asgiref.sync import sync_to_async
+    async def _outcome(self, status: RunStatus | None, passed: Breach | None) -> dict[str, Any]:
+        if passed is None:
+            return self._payload("ended", status)
+        # End it here: by the time the worker wakes up, Airflow 2 may not let it do so any more.
+        message = f"{passed.sentence}; {await self._end()}"
+        return {**self._payload("timeout", status, message), "limit": passed.which}
 
-        from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
-        from airflow_provider_emrkit.runs.opening import open_runs
+    async def _connect(self) -> SharedPoller:
+        """Find the poller and see that it can ask AWS."""
+        from airflow_provider_emrkit.triggers.poller import shared_poller
 
-        if self._opened is None:
-            hook = EmrKitHook(self.emrkit_conn_id, self.job_run.region)
-            self._opened = await sync_to_async(open_runs)(hook)
-        return self._opened
-
-    async def _show(self, tick: Tick) -> None:
-        for _ in self._writer.write_in_parts(tick):
-            await asyncio.sleep(0)  # the loop belongs to all triggers
-
-    def _seconds_left(self) -> float:
-        return float("inf") if self.deadline is None else self.deadline - time.time()
-
-    async def _time_out(self, status: RunStatus | None) -> dict[str, Any]:
-        """End the run here: by the time the worker wakes up, Airflow 2 may not let it do so any more."""
-        message = await self._end()
-        return self._payload("timeout", status, message)
+        poller = shared_poller(self.emrkit_conn_id, self.job_run.region)
+        await poller.connecting.connected(self.log)
+        return poller
 
     async def _uninterrupted(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what must not stay half done, within :data:`PATIENCE` seconds.
+        """Do what must not stay half done, within :data:`PATIENCE` seconds."""
+        self._last_work = asyncio.create_task(work)
+        self._patient_until = time.monotonic() + PATIENCE
+        await self._work_done()
+
+    async def _work_done(self) -> None:
+        """Wait for work that must not stay half done.
 
         A triggerer cancels a trigger that is to go about once a second until it is gone, so also while it is
         asking Airflow and AWS.
         """
-        task = asyncio.create_task(work)
-        until = time.monotonic() + PATIENCE
-        while not task.done() and time.monotonic() < until:
+        while self._last_work and not self._last_work.done() and time.monotonic() < self._patient_until:
             with suppress(asyncio.CancelledError):
-                await asyncio.wait({task}, timeout=until - time.monotonic())
+                await asyncio.wait({self._last_work}, timeout=self._patient_until - time.monotonic())
 
     async def _end_if_released(self) -> None:
         """End the run, unless its task still waits for it: then somebody else watches, or will soon."""
@@ -178,21 +179,30 @@ class EmrJobRunTrigger(BaseTrigger):
         if state == "deferred":
             return
         self.log.info("The task is %s and no longer waits for its job.", state or "cleared")
+        if self.kill_action == "leave":
+            self.log.info("%s goes on, as on_kill is 'leave'.", self.job_run)
+            return
         self.log.info("Ended: %s", await self._end())
 
     async def _end(self) -> str:
+        """End the run and what was made for it; gives what came of it."""
         from airflow_provider_emrkit.runs.releasing import release
 
+        def end() -> Any:
+            ended = runs.end(self.job_run, PATIENCE - ASKING)
+            release(runs, self.job_run, self.log)
+            return ended
+
         try:
-            runs = await self._open()
-            cancelled = await asyncio.to_thread(runs.cancel, self.job_run)
-            await asyncio.to_thread(release, runs, self.job_run, self.log)
+            poller = await self._connect()
+            runs = (await poller.connecting.connected(self.log)).runs
+            ended = await poller.in_context(poller.ends, end)
         except Exception as error:
             self.log.exception("%s could not be ended", self.job_run)
             return f"it could not be ended: {error}"
-        if not cancelled.done:
-            self.log.error("%s", cancelled.message)
-        return cancelled.message
+        if not ended.done:
+            self.log.error("%s", ended.message)
+        return str(ended.message)
 
     def _payload(self, state: str, status: RunStatus | None = None, message: str = "") -> dict[str, Any]:
         return {
@@ -200,4 +210,15 @@ class EmrJobRunTrigger(BaseTrigger):
             "run": self.job_run.to_dict(),
             "status": status.to_dict() if status else None,
             "message": message,
+            "limit": None,
         }
+
+
+@lru_cache(maxsize=256)
+def _shared_pace(poll: float, logs: float, drain: float, max_lines: int) -> Pace:
+    return Pace(poll, logs, drain=drain, max_lines=max_lines)
+
+
+@lru_cache(maxsize=256)
+def _shared_limits(items: tuple[tuple[str, float], ...]) -> Limits:
+    return Limits.from_dict(dict(items))

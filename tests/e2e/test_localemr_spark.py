@@ -248,11 +248,77 @@ def test_two_steps_run_side_by_side(submit):
 
 
 def test_a_script_calls_spark_submit_itself(cluster, log):
-    command = (
-        "spark-submit --master yarn --deploy-mode cluster s3://data/tell.py x && hadoop fs -ls s3://data/"
-    )
+    command = "spark-submit --master yarn s3://data/tell.py x && hadoop fs -ls s3://data/"
     step = StepRequest("s-SCRIPT", "e2e", "command-runner.jar", ["bash", "-c", command])
     assert cluster.start_step(step).wait().succeeded
     lines = log("steps/s-SCRIPT/stdout")
     assert any(line.startswith("TOLD ") for line in lines)
     assert any(line.endswith("s3://data/words.txt") for line in lines)
+
+
+FROM_A_FILE = """
+set -euo pipefail
+file=$(mktemp)
+hadoop fs -cat "$1" > "$file"
+argv=()
+while IFS= read -r -d '' word; do argv+=("$word"); done < "$file"
+exec "${argv[@]}"
+"""
+
+
+def test_a_script_submits_what_a_file_on_s3_says(cluster, s3, log):
+    args = ["a b", "", "line\nbreak", "é 🎈", "x" * 100_000]
+    argv = ["spark-submit", "--deploy-mode", "cluster", "s3://data/tell.py", *args]
+    s3.put_object(Bucket="data", Key="argv", Body="".join(f"{word}\0" for word in argv).encode())
+    words = ["bash", "-c", FROM_A_FILE, "emrkit", "s3://data/argv"]
+    assert cluster.start_step(StepRequest("s-FILE", "e2e", "command-runner.jar", words)).wait().succeeded
+    report = log("steps/s-FILE/stderr")
+    assert any("final status: SUCCEEDED" in line for line in report)
+    told = next(line for line in log(driver_stream(report, "stdout")) if line.startswith("TOLD "))
+    assert json.loads(told.removeprefix("TOLD "))[0] == args
+
+
+def test_hadoop_fs_has_the_usual_commands(cluster, log, s3):
+    s3.put_object(Bucket="data", Key="dir/here", Body=b"1")
+    command = """set -ex
+    echo "a b" > local
+    hadoop fs -put local s3://data/dir/put
+    hadoop fs -cp s3://data/dir/put s3://data/dir/copy
+    hadoop fs -get s3://data/dir/copy back
+    cmp local back
+    hadoop fs -mkdir -p s3://data/dir/made
+    hadoop fs -test -d s3://data/dir/made
+    hdfs dfs -rm -r s3://data/dir/made s3://data/dir/put
+    ! hadoop fs -test -e s3://data/dir/put
+    hadoop fs -cat s3://data/dir/copy
+    """
+    step = StepRequest("s-HADOOP", "e2e", "command-runner.jar", ["bash", "-c", command])
+    result = cluster.start_step(step).wait()
+    assert result.succeeded, log("steps/s-HADOOP/stderr")
+    assert log("steps/s-HADOOP/stdout")[-1] == "a b"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_driver_outlives_its_step_until_it_is_killed_by_its_tag(submit, cluster, log, clusters_dir):
+    step_id, running = submit(
+        "--deploy-mode", "cluster", "--conf", "spark.yarn.tags=emrkit-E2E-0-1", "s3://data/sleeps.py"
+    )
+    waiter = threading.Thread(target=running.wait)
+    waiter.start()
+    pause, deadline = threading.Event(), time.monotonic() + 60
+    while not any("pyspark.daemon" in command for command in processes_of(clusters_dir)):
+        assert time.monotonic() < deadline
+        pause.wait(0.2)
+    running.cancel()
+    waiter.join(10)
+    assert running.wait().cancelled
+    assert any("pyspark.daemon" in command for command in processes_of(clusters_dir))
+    script = (
+        "yarn application -list -appTags EMRKIT-e2e-0-1 | grep -o 'application_[0-9_]*' "
+        "| xargs -r yarn application -kill"
+    )
+    step = StepRequest(f"{step_id}-kill", "e2e", "command-runner.jar", ["bash", "-c", script])
+    assert cluster.start_step(step).wait().succeeded
+    assert "Killing application" in log(f"steps/{step_id}-kill/stdout")[0]
+    assert processes_of(clusters_dir) == []
+    assert "sleeping" in log(driver_stream(log(f"steps/{step_id}/stderr"), "stdout"))

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_emrkit._compat import AirflowNotFoundException
 from airflow_provider_emrkit.exceptions import ConnectionFieldError
-from airflow_provider_emrkit.hooks.clients import forget_clients
+from airflow_provider_emrkit.hooks.clients import forget_clients, renew_clients
 from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
 from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 
@@ -145,3 +145,42 @@ def test_testing_the_connection_says_what_is_wrong(monkeypatch):
         "connection emrkit_default, field staging_uri: 'nonsense' can't be right; write it like "
         "s3://my-bucket/emrkit",
     )
+
+
+def test_an_address_that_is_not_aws_s_has_no_quotas_but_those_that_are_set(emrkit_connection, monkeypatch):
+    assert EmrKitHook().clients.quotas.limits == {}
+    forget_clients()
+    monkeypatch.setenv("AIRFLOW__EMRKIT__API_QUOTAS", '{"ListSteps": [20, 1]}')
+    assert EmrKitHook().clients.quotas.limits["ListSteps"] == (20, 1)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param(None, id="the public one"),
+        pytest.param("https://vpce-1.elasticmapreduce.eu-west-1.vpce.amazonaws.com", id="a private one"),
+    ],
+)
+def test_aws_s_own_addresses_have_aws_s_quotas(monkeypatch, endpoint):
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws"}))
+    set_connection(monkeypatch, region_name="us-east-1", endpoint_url=endpoint)
+    assert EmrKitHook().clients.quotas.limits["ListSteps"] == (10, 0.5)
+
+
+def test_the_clients_of_a_connection_keep_to_its_quotas_together(emrkit_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__EMRKIT__API_QUOTAS", '{"ListClusters": [4, 0.01]}')
+    clients = EmrKitHook().clients
+    clients.client("emr").list_clusters()
+    clients.client("emr", retries=False).list_clusters()
+    assert clients.quotas.spare("ListClusters") == pytest.approx(0.5, abs=0.01)
+
+
+def test_clients_that_are_renewed_do_not_start_with_full_quotas(emrkit_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__EMRKIT__API_QUOTAS", '{"ListClusters": [4, 0.01]}')
+    before = EmrKitHook().clients
+    before.client("emr").list_clusters()
+    renew_clients("emrkit_default", None)
+    after = EmrKitHook().clients
+    assert after is not before
+    after.client("emr").list_clusters()
+    assert after.quotas.spare("ListClusters") == pytest.approx(0.5, abs=0.01)

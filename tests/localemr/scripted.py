@@ -86,6 +86,7 @@ class ScriptedRunner:
             self._scripts: list[Script] = []
             self._running: dict[str, ScriptedStep] = {}
             self.start_error: Exception | None = None
+            self.last_active: float | None = None
             self.start_lines: list[str] = []
             self.refused_labels: dict[str, str] = {}
             self._starts = threading.Event()
@@ -189,6 +190,10 @@ class ScriptedCluster:
         running = ScriptedStep(self, step, script)
         self.runner.run(running)
         return running
+
+    def last_active(self) -> float | None:
+        """Say what the test says."""
+        return self.runner.last_active
 
     def stop(self) -> None:
         """Note that the cluster was stopped."""

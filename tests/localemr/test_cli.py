@@ -224,6 +224,30 @@ def test_two_that_start_it_at_the_same_moment_find_the_same_one(emrkit):
     assert f"listens at http://127.0.0.1:{port}" in (emrkit.directory(port) / "localemr.log").read_text()
 
 
+def test_what_a_killed_server_knew_is_known_to_the_next(emrkit):
+    port = free_port()
+    first = emrkit("up", "--port", port)
+    emr = boto3.client("emr", endpoint_url=f"http://127.0.0.1:{port}")
+    emr.create_security_configuration(Name="kept", SecurityConfiguration="{}")
+    server = Process.of(pid_of(first))
+    server.send(signal.SIGKILL)
+    assert server.wait_gone(10)
+    assert emrkit("up", "--port", port).returncode == 0
+    assert [found["Name"] for found in emr.list_security_configurations()["SecurityConfigurations"]] == [
+        "kept"
+    ]
+
+
+def test_a_state_that_cannot_be_kept_is_named_with_the_way_out(emrkit, tmp_path):
+    (tmp_path / "data" / "state.db").mkdir(parents=True)
+    port = free_port()
+    refused = emrkit("up", "--port", port, "--data-dir", tmp_path / "data")
+    assert refused.returncode == 1
+    assert f"{tmp_path}/data/state.db can't be written" in refused.stderr
+    assert "--ephemeral" in refused.stderr
+    assert emrkit("up", "--port", port, "--data-dir", tmp_path / "data", "--ephemeral").returncode == 0
+
+
 def test_an_address_that_is_not_this_machines_is_not_taken_for_a_taken_port(emrkit):
     result = emrkit("up", "--port", free_port(), "--host", "192.0.2.1")
     assert result.returncode == 1

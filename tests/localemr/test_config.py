@@ -6,6 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
+from airflow_provider_emrkit.localemr import serve
 from airflow_provider_emrkit.localemr.config import (
     ServerConfig,
     client_environment,
@@ -65,6 +68,28 @@ def test_directories_follow_the_users_wishes():
     assert default_cache_dir({"HOME": "/h"}) == Path("/h/.cache/emrkit")
     assert default_cache_dir({"HOME": "/h", "XDG_CACHE_HOME": "/c"}) == Path("/c/emrkit")
     assert default_cache_dir({"HOME": "/h", "EMRKIT_CACHE_DIR": "/x"}) == Path("/x")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ServerConfig(data_dir=Path("/d")),
+        ServerConfig(
+            data_dir=Path("/d e"),
+            host="::1",
+            port=0,
+            cache_dir=Path("/c"),
+            allowed_hosts=("a", "b"),
+            ephemeral=True,
+        ),
+    ],
+    ids=["plain", "everything"],
+)
+def test_a_server_is_started_with_the_configuration_it_was_asked_for(config, monkeypatch):
+    served = []
+    monkeypatch.setattr(serve, "serve", lambda given: served.append(given) or 0)
+    assert serve.main(serve.arguments(config)) == 0
+    assert served == [config]
 
 
 def test_the_address_is_one_that_clients_on_this_machine_can_use():

@@ -149,7 +149,27 @@ def test_the_driver_s_word_counts_more_than_what_spark_submit_makes_of_it():
 
 def test_spark_submit_s_word_is_better_than_none():
     cause = find_cause([LogText("submit", USER_CLASS.splitlines())], "Unknown Error.")
-    assert "finished with failed status" in cause.message
+    assert cause.message == "User application exited with status 1"
+
+
+@pytest.mark.parametrize(
+    ("log", "about"),
+    [
+        pytest.param(NO_MODULE, "not_found", id="module"),
+        pytest.param(DENIED, "denied", id="denied"),
+        pytest.param(OOM, "memory", id="memory"),
+        pytest.param("docker: manifest unknown: no such tag", "docker", id="docker"),
+        pytest.param("Diagnostics: Container released on a *lost* node", "node", id="node"),
+        pytest.param(PYTHON, "", id="something of the job's own"),
+    ],
+)
+def test_what_it_is_about_is_told_where_it_is_known(log, about):
+    assert find_cause([LogText("stderr", log.splitlines())]).about == about
+
+
+def test_a_line_that_quotes_a_failure_is_not_quoted_whole():
+    log = "24/01/01 WARN YarnAllocator: Container released on a *lost* node, 17 of 20 left"
+    assert find_cause([LogText("stderr", [log])]).message == "Container released on a *lost* node"
 
 
 @pytest.mark.parametrize(

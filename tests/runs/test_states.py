@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,4 +66,12 @@ def test_a_run_goes_on_until_a_state_that_stays():
 
 def test_a_status_survives_json():
     status = RunStatus(RunState.LOST, "INTERRUPTED", "m", "TERMINATED", "gone", 1.0, 2.5)
-    assert RunStatus.from_dict(json.loads(json.dumps(status.to_dict()))) == status
+    status = replace(status, compute_code="INSTANCE_FAILURE", compute_errors=("A", "B"))
+    data = status.to_dict()
+    assert json.loads(json.dumps(data)) == data
+    assert RunStatus.from_dict(data) == status
+
+
+def test_a_status_that_another_version_wrote_is_read():
+    old = {"state": "running", "detail": "RUNNING", "something_new": 1}
+    assert RunStatus.from_dict(old) == RunStatus(RunState.RUNNING, "RUNNING")

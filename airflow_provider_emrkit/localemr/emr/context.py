@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.aws_json import ApiError
+from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
 from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor, utc_now
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from airflow_provider_emrkit.localemr.emr.journal import Journal
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
     from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
 
 log = logging.getLogger(__name__)
+
+_LOST = "localemr ended while the cluster was there: its machine and its steps are gone"
+# What AWS documents for clusters that have ended.
+_REMEMBERED = timedelta(days=60)
+_LISTENERS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,19 +52,36 @@ class Emr:
     :param runner: What really starts clusters and steps.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param now: Clock.
+    :param journal: Clusters of an earlier process, which are lost if they had not ended, and where changes
+        are kept; None for nowhere.
 
     >>> emr = Emr(runner)  # doctest: +SKIP
     """
 
     def __init__(
-        self, runner: ClusterRunner, *, hold_seconds: float = 20.0, now: Callable[[], datetime] = utc_now
+        self,
+        runner: ClusterRunner,
+        *,
+        hold_seconds: float = 20.0,
+        now: Callable[[], datetime] = utc_now,
+        journal: Journal | None = None,
     ) -> None:
         self.runner = runner
-        self.store = Store()
+        self.store = Store(journal)
         self.now = now
         self._hold_seconds = hold_seconds
         self._supervisors: dict[str, Supervisor] = {}
         self._is_stopping = False
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Judge the clusters of an earlier process: what had not ended is lost, what is old is forgotten."""
+        now = self.now()
+        for cluster in self.store.all_clusters():
+            transitions.lose(cluster, _LOST, now)
+            self.store.commit(cluster)
+            if cluster.ended is not None and now - cluster.ended > _REMEMBERED:
+                self.store.forget_cluster(cluster.id)
 
     def cluster(self, call: Call, cluster_id: str) -> ClusterRecord:
         """Find a cluster for one of the newer operations.
@@ -87,7 +112,7 @@ class Emr:
             raise ApiError("InternalServerException", "localemr is stopping; no new cluster is started.")
         self.store.add_cluster(cluster)
         alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
-        supervisor = Supervisor(cluster, self.runner, self.store.lock, self.now)
+        supervisor = Supervisor(cluster, self.runner, self.store, self.now)
         self._supervisors = {**alive, cluster.id: supervisor}
         supervisor.start()
 
@@ -96,7 +121,8 @@ class Emr:
         return self._supervisors.get(cluster.id)
 
     def changed(self, cluster: ClusterRecord) -> None:
-        """Tell whoever waits for a cluster that its record was changed."""
+        """Keep what an operation changed of a cluster, and tell whoever waits for it."""
+        self.store.commit(cluster)
         supervisor = self.supervisor(cluster)
         if supervisor is not None:
             supervisor.news()
@@ -118,11 +144,13 @@ class Emr:
             supervisors = list(self._supervisors.values())
         for supervisor in supervisors:
             supervisor.terminate("USER_REQUEST", "localemr stops")
-        if _joined(supervisors, seconds):
-            return True
-        for supervisor in supervisors:
-            supervisor.kill()
-        return _joined(supervisors, seconds)
+        ended = _joined(supervisors, seconds)
+        if not ended:
+            for supervisor in supervisors:
+                supervisor.kill()
+            ended = _joined(supervisors, seconds)
+        self.store.changes.settle(_LISTENERS_SECONDS)
+        return ended
 
     def reset(self) -> None:
         """End all clusters and forget them."""

@@ -1,4 +1,7 @@
-"""Where records live. One lock guards them all; whoever reads or changes a record holds it."""
+"""Where records live. One lock guards them all; whoever reads or changes a record holds it.
+
+Whoever changes a cluster or its steps calls ``commit`` before the lock is given back.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,60 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.emr.changes import StateChanges
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_emrkit.localemr.emr.journal import Journal
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, SecurityConfigurationRecord
 
 
 class Store:
-    """Clusters and security configurations, in memory.
+    """Clusters and security configurations, in memory and in a journal.
 
     A cluster is seen only from its own region, as in AWS.
+
+    :param journal: Where changes are kept, and what there is from the start; None for nowhere.
 
     >>> Store().cluster("us-east-1", "j-1") is None
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
         self.lock = threading.RLock()
+        self.changes = StateChanges()
+        self._journal = journal
         self._clusters: dict[str, ClusterRecord] = {}
         self._security_configurations: dict[tuple[str, str], SecurityConfigurationRecord] = {}
+        if journal is not None:
+            self._clusters = {cluster.id: cluster for cluster in journal.clusters()}
+            self._security_configurations = {
+                (record.region, record.name): record for record in journal.security_configurations()
+            }
 
     def add_cluster(self, cluster: ClusterRecord) -> None:
         """Keep a new cluster."""
         self._clusters[cluster.id] = cluster
+        self.commit(cluster)
+
+    def commit(self, cluster: ClusterRecord) -> None:
+        """Put what has changed of a cluster and its steps on disk, and tell listeners of new states."""
+        if self._journal is not None:
+            self._journal.save(cluster)
+        self.changes.note(cluster)
+
+    def forget_cluster(self, cluster_id: str) -> None:
+        """Forget a cluster, if it is there."""
+        self._clusters.pop(cluster_id, None)
+        if self._journal is not None:
+            self._journal.forget(cluster_id)
+
+    def close(self) -> None:
+        """Close the journal: what changes from now on is not kept."""
+        with self.lock:
+            if self._journal is not None:
+                self._journal.close()
 
     def cluster(self, region: str, cluster_id: str) -> ClusterRecord | None:
         """Find a cluster."""
@@ -46,6 +80,8 @@ class Store:
     def put_security_configuration(self, record: SecurityConfigurationRecord) -> None:
         """Keep a security configuration under its name."""
         self._security_configurations[record.region, record.name] = record
+        if self._journal is not None:
+            self._journal.save_security_configuration(record)
 
     def security_configuration(self, region: str, name: str) -> SecurityConfigurationRecord | None:
         """Find a security configuration."""
@@ -58,6 +94,8 @@ class Store:
     def remove_security_configuration(self, region: str, name: str) -> None:
         """Forget a security configuration, if it is there."""
         self._security_configurations.pop((region, name), None)
+        if self._journal is not None:
+            self._journal.forget_security_configuration(region, name)
 
     def count(self) -> tuple[dict[str, int], dict[str, int]]:
         """Count clusters and steps of all regions by state."""
@@ -71,3 +109,6 @@ class Store:
         with self.lock:
             self._clusters.clear()
             self._security_configurations.clear()
+            self.changes.clear()
+            if self._journal is not None:
+                self._journal.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,15 @@ from airflow_provider_emrkit.localemr.run.contract import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_emrkit.localemr.emr.store import Store
+
 log = logging.getLogger(__name__)
 
 # The runner's progress lines carry no phase; the ones about bootstrap actions begin with this word.
 _BOOTSTRAP_WORD = "bootstrap"
+
+# Seconds that steps have to end by themselves when their cluster ends.
+_GRACE = 10.0
 
 _INTERNAL_ERROR = "localemr failed ({}); its log holds the traceback"
 
@@ -43,23 +49,24 @@ def utc_now() -> datetime:
 class Supervisor:
     """Runs one cluster.
 
-    :param cluster: Its record; changed only with ``lock`` held.
+    :param cluster: Its record; changed only with the store's lock held.
     :param runner: What really starts clusters and steps.
-    :param lock: The store's lock.
+    :param store: Where the record is kept.
     :param now: Clock.
 
-    >>> Supervisor(record, runner, store.lock).start()  # doctest: +SKIP
+    >>> Supervisor(record, runner, store).start()  # doctest: +SKIP
     """
 
     def __init__(
         self,
         cluster: ClusterRecord,
         runner: ClusterRunner,
-        lock: threading.RLock,
+        store: Store,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.cluster = cluster
-        self.changed = threading.Condition(lock)
+        self.changed = threading.Condition(store.lock)
+        self._store = store
         self._runner = runner
         self._now = now
         self._running: RunningCluster | None = None
@@ -82,7 +89,8 @@ class Supervisor:
         return not self._thread.is_alive()
 
     def news(self) -> None:
-        """Wake everybody who waits for this cluster; the lock must be held."""
+        """Keep what was changed, and wake everybody who waits for this cluster; the lock must be held."""
+        self._store.commit(self.cluster)
         self.changed.notify_all()
 
     def terminate(self, code: str, message: str) -> None:
@@ -152,12 +160,25 @@ class Supervisor:
                 move = transitions.next_move(self.cluster, now)
                 if isinstance(move, transitions.StartStep):
                     self._start_step(move.step)
+                elif isinstance(move, transitions.Terminate) and move.is_idle and self._was_active():
+                    continue
                 elif isinstance(move, transitions.Terminate):
                     transitions.begin_termination(self.cluster, move.code, move.message, now)
                     self.news()
                 else:
                     seconds = None if move.until is None else max(0.0, (move.until - now).total_seconds())
                     self.changed.wait(seconds)
+
+    def _was_active(self) -> bool:
+        """Count the idle time from the end of what ran without a step; False when there was nothing."""
+        seconds = self._running.last_active() if self._running else None
+        if seconds is None or self.cluster.idle_since is None:
+            return False
+        last = datetime.fromtimestamp(seconds, timezone.utc)
+        if last <= self.cluster.idle_since:
+            return False
+        self.cluster.idle_since = last
+        return True
 
     def _start_step(self, step: StepRecord) -> None:
         transitions.start_step(step, self._now())
@@ -198,8 +219,12 @@ class Supervisor:
             processes = list(self._steps.values())
         for process in processes:
             process.cancel()
-        for thread in self._step_threads:
-            thread.join()
+        if not self._steps_ended(_GRACE):
+            with self.changed:
+                processes = list(self._steps.values())
+            for process in processes:
+                process.cancel(force=True)
+            self._steps_ended(None)
         if self._running is not None:
             try:
                 self._running.stop()
@@ -208,6 +233,12 @@ class Supervisor:
         with self.changed:
             transitions.finish_termination(self.cluster, self._now())
             self.news()
+
+    def _steps_ended(self, seconds: float | None) -> bool:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for thread in self._step_threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._step_threads)
 
 
 def cluster_request(cluster: ClusterRecord) -> ClusterRequest:

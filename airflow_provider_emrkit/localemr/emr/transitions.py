@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.emr.model import BUSY_STEP_STATES, ClusterRecord, Failure, StepRecord
+from airflow_provider_emrkit.localemr.emr.model import (
+    BUSY_STEP_STATES,
+    ENDED_STATES,
+    ClusterRecord,
+    Failure,
+    StepRecord,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.run.contract import StepResult
@@ -23,10 +29,14 @@ class StartStep:
 
 @dataclass(frozen=True)
 class Terminate:
-    """The cluster ends by itself."""
+    """The cluster ends by itself.
+
+    :param is_idle: Because nothing was to be done for some time.
+    """
 
     code: str
     message: str
+    is_idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def _idle_move(cluster: ClusterRecord, now: datetime) -> Move:
     if now < end:
         return Wait(end)
     message = f"Cluster was idle for {cluster.auto_termination:g} seconds (auto-termination policy)"
-    return Terminate("ALL_STEPS_COMPLETED", message)
+    return Terminate("ALL_STEPS_COMPLETED", message, is_idle=True)
 
 
 def _completed_text(cluster: ClusterRecord) -> str:
@@ -135,6 +145,22 @@ def begin_termination(cluster: ClusterRecord, code: str, message: str, now: date
 def finish_termination(cluster: ClusterRecord, now: datetime) -> None:
     """Put a cluster into its end state: TERMINATED, or TERMINATED_WITH_ERRORS when its reason is an error."""
     cluster.state, cluster.ended = cluster.end_state, now
+
+
+def lose(cluster: ClusterRecord, message: str, now: datetime) -> None:
+    """End a cluster whose machines are gone, and its steps with it; one that has ended stays as it is.
+
+    A cluster that was TERMINATING already ends for the reason it had.
+    """
+    if cluster.state in ENDED_STATES:
+        return
+    begin_termination(cluster, "INTERNAL_ERROR", message, now)
+    for step in cluster.active_steps:
+        if step.state == "RUNNING":
+            step.state, step.message, step.ended = "INTERRUPTED", "Job terminated", now
+        else:
+            _cancelled(step, "Job terminated", now)
+    finish_termination(cluster, now)
 
 
 def cancel_pending_steps(cluster: ClusterRecord, message: str, now: datetime) -> None:

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.run.process import Session
-from airflow_provider_emrkit.localemr.run.step import SESSION_FILE, SparkStep, StepContext
-from airflow_provider_emrkit.localemr.run.yarn import Application
+from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, Session
+from airflow_provider_emrkit.localemr.run.step import SparkStep, StepContext
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.run.contract import StepRequest
-
-
-class Applications:
-    """Numbers the YARN applications of one cluster.
-
-    :param started: Start of the cluster (ms since the epoch).
-
-    >>> Applications(1700000000000)().application_id
-    'application_1700000000000_0001'
-    """
-
-    def __init__(self, started: int) -> None:
-        self._started = started
-        self._numbers = itertools.count(1)
-
-    def __call__(self) -> Application:
-        """Give the next one."""
-        return Application(self._started, next(self._numbers))
+    from airflow_provider_emrkit.localemr.run.yarn_service import YarnService
 
 
 class SparkCluster:
@@ -40,15 +21,17 @@ class SparkCluster:
 
     :param directory: The cluster's directory, removed by ``stop``.
     :param context: What its steps share.
+    :param yarn: Serves its programs; closed by ``stop``.
 
-    >>> cluster = SparkCluster(Path("/data/clusters/j-1"), context)  # doctest: +SKIP
+    >>> cluster = SparkCluster(Path("/data/clusters/j-1"), context, yarn)  # doctest: +SKIP
     >>> step = StepRequest("s-1", "hello", "command-runner.jar", ["true"])  # doctest: +SKIP
     >>> cluster.start_step(step).wait()  # doctest: +SKIP
     """
 
-    def __init__(self, directory: Path, context: StepContext) -> None:
+    def __init__(self, directory: Path, context: StepContext, yarn: YarnService) -> None:
         self._directory = directory
-        self._context = context
+        self.context = context
+        self._yarn = yarn
         self._steps: list[SparkStep] = []
         self._lock = threading.Lock()
         self._stopped = False
@@ -61,9 +44,13 @@ class SparkCluster:
         with self._lock:
             if self._stopped:
                 raise RuntimeError(f"step {step.step_id}: its cluster was stopped")
-            started = SparkStep(step, self._context)
+            started = SparkStep(step, self.context)
             self._steps = [*(known for known in self._steps if not known.is_over), started]
             return started
+
+    def last_active(self) -> float | None:
+        """Say when an application ran last: the present time while one does; None when there was none."""
+        return self.context.manager.last_active()
 
     def stop(self) -> None:
         """Kill whatever still runs, write its logs, and remove the cluster's files. Idempotent."""
@@ -74,6 +61,8 @@ class SparkCluster:
             step.cancel(force=True)
         for step in steps:
             step.wait()
+        self._yarn.close()
+        self.context.manager.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
@@ -85,7 +74,8 @@ def sweep(clusters: Path) -> None:
     if not clusters.is_dir():
         return
     for directory in clusters.iterdir():
-        for file in sorted(directory.glob(f"steps/*/{SESSION_FILE}")):
+        # Of steps, bootstrap actions and applications.
+        for file in sorted(directory.glob(f"*/*/{SESSION_FILE}")):
             session = Session.load(file)
             if session:
                 session.sweep()

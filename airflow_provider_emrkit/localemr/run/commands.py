@@ -96,12 +96,20 @@ class CommandPlanner:
             )
         env, argv = split_env(args)
         if argv and argv[0].rpartition("/")[2] == _SPARK_SUBMIT:
-            submission = translate(argv[1:], self.machine, self._defaults(argv))
-            program = str(self.place.spark_home / "bin" / _SPARK_SUBMIT)
-            return Command(
-                (program, *submission.args), {**env, **submission.env}, submission, submission.own_collector
-            )
+            return self.spark_submit(argv[1:], env)
         return Command(tuple(args), own_collector=own_collector(self.defaults))
+
+    def spark_submit(self, args: Sequence[str], env: Mapping[str, str]) -> Command:
+        """Give the command of a ``spark-submit``.
+
+        :param args: Everything after ``spark-submit``, as EMR would get it.
+        :param env: Variables that were set for it.
+        """
+        submission = translate(args, self.machine, self._defaults(args))
+        program = str(self.place.spark_home / "bin" / _SPARK_SUBMIT)
+        return Command(
+            (program, *submission.args), {**env, **submission.env}, submission, submission.own_collector
+        )
 
     def _defaults(self, argv: Sequence[str]) -> Mapping[str, str]:
         """Give what the job's own --properties-file says, which Spark reads instead of spark-defaults."""

@@ -88,7 +88,10 @@ class RunningStep(Protocol):
         """Block until the step and all its processes are gone and its logs are written."""
 
     def cancel(self, *, force: bool = False) -> None:
-        """End the step: SIGTERM and after a grace SIGKILL, or SIGKILL at once with ``force``. Idempotent."""
+        """Ask the step to end (SIGTERM), or kill it with ``force``. Idempotent.
+
+        A step that only waits for something else, such as the client of a YARN application, ends alone.
+        """
 
 
 class RunningCluster(Protocol):
@@ -96,6 +99,12 @@ class RunningCluster(Protocol):
 
     def start_step(self, step: StepRequest) -> RunningStep:
         """Start a step's process; several may run at once."""
+
+    def last_active(self) -> float | None:
+        """Say when something ran last that no step stands for: the present time while it does.
+
+        :return: Seconds since the epoch; None when nothing of the kind ever ran.
+        """
 
     def stop(self) -> None:
         """Kill whatever still runs and remove the cluster's files. Idempotent."""

@@ -71,11 +71,15 @@ esac
 exec @java@ -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp @classpath@ "$main" "$@"
 """
 
-_SPARK_SHIM = """#!/bin/sh
+# Our own programs: their modules' main gets the settings, the program's name and its arguments.
+_OWN_SHIM = """#!/bin/sh
 exec @python@ -I -c @code@ @settings@ @tool@ "$@"
 """
 
-_SPARK_TOOLS = ("spark-submit", "spark-sql", "spark-shell", "pyspark")
+_OWN_PROGRAMS = {
+    **dict.fromkeys(("spark-submit", "spark-sql", "spark-shell", "pyspark"), "submit_program"),
+    "yarn": "yarn_program",
+}
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,18 @@ class Place:
         return self.directory / "steps"
 
     @property
+    def applications(self) -> Path:
+        """Where each application of deploy mode cluster has a directory."""
+        return self.directory / "applications"
+
+    @property
+    def staging(self) -> Path:
+        """Where drivers that a script submits get a working directory."""
+        return self.directory / "staging"
+
+    @property
     def settings(self) -> Path:
-        """What the spark-submit found in PATH needs to know."""
+        """What the spark-submit and yarn found in PATH need to know."""
         return self.directory / "submit.json"
 
     @property
@@ -225,18 +239,18 @@ def write_shims(place: Place, uv: str) -> None:
         _write_program(place.shims / name, _filled(text, words))
     for name, target in aliases.items():
         _write_program(place.shims / name, _filled(texts[target], words))
-    for tool in _SPARK_TOOLS:
-        _write_program(place.shims / tool, _spark_shim(place, tool))
+    for tool, module in _OWN_PROGRAMS.items():
+        _write_program(place.shims / tool, _own_shim(place, tool, module))
 
 
-def _spark_shim(place: Place, tool: str) -> str:
+def _own_shim(place: Place, tool: str, name: str) -> str:
     root = Path(airflow_provider_emrkit.__file__).parent.parent
-    module = "airflow_provider_emrkit.localemr.run.submit_program"
+    module = f"airflow_provider_emrkit.localemr.run.{name}"
     code = (
         f"import sys; sys.path.insert(0, {os.fspath(root)!r}); from {module} import main; main(sys.argv[1:])"
     )
     words = {"python": sys.executable, "code": code, "settings": os.fspath(place.settings), "tool": tool}
-    return _filled(_SPARK_SHIM, words)
+    return _filled(_OWN_SHIM, words)
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:

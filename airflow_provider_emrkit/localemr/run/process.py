@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 PROC = Path("/proc")
 
-GRACE = 10.0
-"""Seconds between SIGTERM and SIGKILL."""
-
 _POLL = 0.05
 # Places in /proc/PID/stat, counted after the command's name, and the states of processes that run no more.
 _SESSION_FIELD, _START_FIELD = 3, 19
 _DEAD = frozenset("ZX")
 _SWEEP_LIMIT = 5.0
+
+SESSION_FILE = "process.json"
+"""Name of the file in a command's directory that says how to find its processes."""
 
 MARK = "EMRKIT_LOCALEMR_STEP"
 """Environment variable that all processes of a step carry; it finds those that left the session."""
@@ -39,7 +40,8 @@ MARK = "EMRKIT_LOCALEMR_STEP"
 class Session:
     """What is needed to find a step's processes again, also from another process after a restart.
 
-    :param sid: Session id, which is also the id of the first process and of its process group.
+    :param sid: Session id, which is also the id of the first process and of its process group; 0 while there
+        is none yet.
     :param started: Start time of the first process (clock ticks since boot), 0 when unknown.
     :param mark: Value of :data:`MARK` in the environment of the step's processes.
     """
@@ -68,14 +70,15 @@ class Session:
             yet.
         """
         if not PROC.is_dir():
-            return [self.sid] if _group_alive(self.sid) else []
+            return [self.sid] if self.sid and _group_alive(self.sid) else []
         same_session = reaped or (self.started > 0 and _start_time(self.sid) == self.started)
         return [pid for pid in _all_pids() if self._owns(pid, same_session)]
 
     def signal(self, number: int, *, reaped: bool = False) -> None:
         """Send a signal to every process of the session."""
         if not PROC.is_dir():
-            _send_group(self.sid, number)
+            if self.sid:
+                _send_group(self.sid, number)
             return
         for pid in self.pids(reaped=reaped):
             _send(pid, number)
@@ -124,6 +127,26 @@ class StepProcess:
         self._ended = threading.Event()
         self._asked = threading.Event()
 
+    @classmethod
+    def start(cls, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, directory: Path) -> StepProcess:
+        """Start a command that a later process can find and end, whenever this one is killed.
+
+        :param directory: Where :data:`SESSION_FILE` is written, and left.
+        :raises OSError: when the command can't be started or the file can't be written.
+        """
+        mark, file = secrets.token_hex(16), directory / SESSION_FILE
+        Session(0, 0, mark).save(file)
+        process = cls(argv, env=env, cwd=cwd, mark=mark)
+        try:
+            process.session.save(file)
+        except OSError:
+            process.cancel(force=True)
+            process.wait()
+            for pipe in process.pipes:
+                pipe.close()
+            raise
+        return process
+
     @property
     def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         """The reading ends of the command's stdout and stderr; whoever reads them closes them."""
@@ -133,18 +156,26 @@ class StepProcess:
             raise RuntimeError("StepProcess: the pipes are gone")
         return self._popen.stdout, self._popen.stderr
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for the command, then end what it left behind; None after ``timeout`` seconds."""
-        try:
-            code = self._popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
+    def wait(self) -> int:
+        """Wait for the command, then end what it left behind."""
+        code = self._popen.wait()
         self._ended.set()
         self.session.sweep(reaped=True)
         return code
 
-    def cancel(self, *, force: bool = False, grace: float = GRACE) -> None:
-        """End the command: SIGTERM, then SIGKILL after ``grace`` seconds, or at once; does not wait."""
+    def wait_for(self, seconds: float) -> int | None:
+        """Wait as :meth:`wait` does, but not longer than some seconds: then None."""
+        try:
+            self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        return self.wait()
+
+    def cancel(self, *, force: bool = False, grace: float | None = None) -> None:
+        """End the command: SIGTERM, or SIGKILL with ``force``; does not wait.
+
+        :param grace: Seconds after which SIGKILL follows a SIGTERM; None for never.
+        """
         if self._ended.is_set():
             return
         if force:
@@ -153,9 +184,10 @@ class StepProcess:
             # Once: a second SIGTERM would hit a process that is cleaning up.
             self._asked.set()
             self.session.signal(signal.SIGTERM)
-            threading.Thread(
-                target=self._kill_later, args=(grace,), name="localemr-kill", daemon=True
-            ).start()
+            if grace is not None:
+                threading.Thread(
+                    target=self._kill_later, args=(grace,), name="localemr-kill", daemon=True
+                ).start()
 
     def _kill_later(self, grace: float) -> None:
         if not self._ended.wait(grace):

@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit.localemr.run.bootstrap import run_bootstrap_actions
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
-from airflow_provider_emrkit.localemr.run.cluster import Applications, SparkCluster, sweep
+from airflow_provider_emrkit.localemr.run.cluster import SparkCluster, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError
-from airflow_provider_emrkit.localemr.run.environment import FAST_JVM, FORGIVING_JVM, Place, write_shims
+from airflow_provider_emrkit.localemr.run.environment import (
+    FAST_COLLECTOR,
+    FAST_JVM,
+    FORGIVING_JVM,
+    Place,
+    write_shims,
+)
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
+from airflow_provider_emrkit.localemr.run.outputs import Outputs
+from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
 from airflow_provider_emrkit.localemr.run.s3_logs import log_location
 from airflow_provider_emrkit.localemr.run.step import StepContext
 from airflow_provider_emrkit.localemr.run.submit_program import write_settings
+from airflow_provider_emrkit.localemr.run.yarn_service import YarnService
 from airflow_provider_emrkit.localemr.spark.archive import archive_path
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
 from airflow_provider_emrkit.localemr.spark.install import InstallError, uv_program
@@ -79,16 +88,17 @@ class SparkClusterRunner:
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)
             try:
-                context = self._prepare(request, software, directory)
+                cluster = self._prepare(request, software, directory)
             except (InstallError, OSError) as error:
                 raise ClusterStartError(
                     f"the cluster's files can't be made: {error}", "INTERNAL_ERROR"
                 ) from error
-            run_bootstrap_actions(request.bootstrap_actions, context, progress)
+            undo.callback(cluster.stop)
+            run_bootstrap_actions(request.bootstrap_actions, cluster.context, progress)
             undo.pop_all()
-        return SparkCluster(directory, context)
+        return cluster
 
-    def _prepare(self, request: ClusterRequest, software: Software, directory: Path) -> StepContext:
+    def _prepare(self, request: ClusterRequest, software: Software, directory: Path) -> SparkCluster:
         jar = s3_jar(self._cache_dir)
         machine = Machine(
             os.cpu_count() or 1, memory_limit_mib(), (os.fspath(jar),), os.fspath(software.spark_home)
@@ -118,24 +128,31 @@ class SparkClusterRunner:
         place.home.mkdir(parents=True, exist_ok=True)
         make_environment(software.python, place.venv)
         write_shims(place, uv_program())
-        write_settings(place.settings, machine, conf.requested)
-        return self._context(request, place, machine, conf.requested)
+        context = self._context(request, place, machine, conf.requested)
+        yarn = YarnService(context.manager, context.planner, context.fetch)
+        write_settings(
+            place.settings, machine, conf.requested, fast_collector=FAST_COLLECTOR, yarn=yarn.address
+        )
+        return SparkCluster(directory, context, yarn)
 
     def _context(
         self, request: ClusterRequest, place: Place, machine: Machine, defaults: Mapping[str, str]
     ) -> StepContext:
         s3 = aws_client("s3", self._endpoint_url, request.region)
         fetch = S3Fetch(s3)
+        outputs = Outputs(
+            logs_client=aws_client("logs", self._endpoint_url, request.region),
+            s3_client=s3,
+            target=log_target(request.monitoring, request.cluster_id),
+            location=log_location(request.log_uri, request.cluster_id),
+        )
         return StepContext(
             cluster_id=request.cluster_id,
             place=place,
             planner=CommandPlanner(place, machine, defaults, fetch),
             fetch=fetch,
-            logs_client=aws_client("logs", self._endpoint_url, request.region),
-            s3_client=s3,
-            log_target=log_target(request.monitoring, request.cluster_id),
-            log_location=log_location(request.log_uri, request.cluster_id),
-            new_application=Applications(time.time_ns() // 1_000_000),
+            outputs=outputs,
+            manager=ResourceManager(place, outputs, time.time_ns() // 1_000_000),
         )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 import shlex
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.run.cloudwatch import CloudWatchPublisher, LogTarget
+from airflow_provider_emrkit.localemr.run.application import KILLED_CLIENT, Driver, RunningApplication
 from airflow_provider_emrkit.localemr.run.commands import (
     Command,
     CommandError,
@@ -21,17 +20,14 @@ from airflow_provider_emrkit.localemr.run.commands import (
 from airflow_provider_emrkit.localemr.run.contract import StepRequest, StepResult
 from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
 from airflow_provider_emrkit.localemr.run.failures import tail, telling_line
-from airflow_provider_emrkit.localemr.run.logs import LogStream, PipeReader, Publish
-from airflow_provider_emrkit.localemr.run.process import StepProcess
-from airflow_provider_emrkit.localemr.run.s3_logs import LogLocation, S3Logs
-from airflow_provider_emrkit.localemr.run.yarn import REPORT_EVERY, Application
+from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-SESSION_FILE = "process.json"
-"""Name of the file in a step's directory that says how to find its processes."""
+    from airflow_provider_emrkit.localemr.run.logs import LogStream
+    from airflow_provider_emrkit.localemr.run.outputs import Outputs
+    from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
 
 _UNKNOWN = "Unknown Error."
 
@@ -44,45 +40,50 @@ class StepContext:
     :param place: The cluster's directories and programs.
     :param planner: Turns a step into a command.
     :param fetch: Brings files to this machine.
-    :param logs_client: boto3 client of CloudWatch Logs; used only with ``log_target``.
-    :param s3_client: boto3 client of S3; used only with ``log_location`` and by ``fetch``.
-    :param log_target: Where live lines go, None for nowhere.
-    :param log_location: Where gzipped logs go, None for nowhere.
-    :param new_application: Gives the next YARN application of the cluster.
+    :param outputs: What becomes of logs.
+    :param manager: Runs the drivers of deploy mode cluster.
     """
 
     cluster_id: str
     place: Place
     planner: CommandPlanner
     fetch: Fetch
-    logs_client: Any
-    s3_client: Any
-    log_target: LogTarget | None
-    log_location: LogLocation | None
-    new_application: Callable[[], Application]
+    outputs: Outputs
+    manager: ResourceManager
 
 
-@dataclass
-class _Streams:
-    """The files and publishers of one step."""
+class _OwnProcess:
+    """A step whose command is a process of its own."""
 
-    controller: LogStream
-    stdout: LogStream
-    stderr: LogStream
-    driver_stdout: LogStream
-    driver_stderr: LogStream
-    publisher: CloudWatchPublisher | None = None
-    upload: S3Logs | None = None
-    readers: list[PipeReader] = field(default_factory=list)
+    def __init__(self, process: StepProcess) -> None:
+        self._process = process
 
-    def close(self) -> None:
-        """Wait for everything that was read to be where it belongs."""
-        for reader in self.readers:
-            reader.finish()
-        if self.publisher:
-            self.publisher.close()
-        if self.upload:
-            self.upload.close()
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def cancel(self, *, force: bool) -> None:
+        self._process.cancel(force=force)
+
+
+class _Client:
+    """A step that is the client of an application, which goes on when the client is told to end."""
+
+    def __init__(self, application: RunningApplication, stderr: LogStream) -> None:
+        self.application = application
+        self._stderr = stderr
+        self._is_left = threading.Event()
+        stderr.write_lines(application.ids.submitted(time.time()))
+
+    def wait(self) -> int:
+        for line in self.application.report(self._is_left.is_set):
+            self._stderr.write_lines([line])
+        if self._is_left.is_set() and not self.application.is_over:
+            return KILLED_CLIENT
+        return self.application.client_exit_code
+
+    def cancel(self, *, force: bool) -> None:  # noqa: ARG002 - a client that only waits needs no force
+        self._is_left.set()
+        self.application.wake()
 
 
 class SparkStep:
@@ -103,22 +104,17 @@ class SparkStep:
         self._directory = context.place.steps / request.step_id
         self._work = self._directory / "work"
         (self._work / "tmp").mkdir(parents=True)
-        self._application: Application | None = None
-        self._process: StepProcess | None = None
+        self._logs = context.outputs.open(self._directory, context.outputs.step_places(request.step_id))
+        self._run: _OwnProcess | _Client | None = None
         self._cancelled = threading.Event()
         self._result: StepResult | None = None
         self._finishing = threading.Lock()
         self._problem: str | None = None
         try:
-            command = self._plan()
+            self._run = self._start()
         except (CommandError, OSError) as error:
-            self._streams = self._open_streams()
-            self._refuse(str(error))
-            return
-        if command.cluster_mode:
-            self._application = context.new_application()
-        self._streams = self._open_streams()
-        self._launch(command)
+            self._problem = str(error)
+            self._logs["stderr"].write_lines([self._problem])
 
     @property
     def is_over(self) -> bool:
@@ -129,149 +125,80 @@ class SparkStep:
         """Block until the step's processes are gone and its logs are written."""
         with self._finishing:
             if self._result is None:
-                code = self._wait_for_exit() if self._process else None
+                code = self._run.wait() if self._run else None
                 self._result = self._finish(code)
             return self._result
 
     def cancel(self, *, force: bool = False) -> None:
-        """End the step: SIGTERM and after a grace SIGKILL, or SIGKILL at once with ``force``. Idempotent."""
-        if self._process and self._result is None:
-            self._cancelled.set()
-            self._process.cancel(force=force)
+        """End the step: SIGTERM, or SIGKILL with ``force``. Idempotent.
 
-    def _plan(self) -> Command:
+        In deploy mode cluster that ends the client; the driver goes on.
+        """
+        if self._run and self._result is None:
+            self._cancelled.set()
+            self._run.cancel(force=force)
+
+    def _start(self) -> _OwnProcess | _Client:
         command = self._context.planner.plan(self._request, self._work)
         if command.submission and command.cluster_mode:
             localise(command.submission, self._work, self._context.fetch)
-        return command
-
-    def _launch(self, command: Command) -> None:
-        env = command_environment(self._context.place, self._work, own_collector=command.own_collector)
         self._control(f"INFO startExec {shlex.join([self._request.jar, *self._request.args])!r}")
         try:
-            self._process = StepProcess(
-                command.argv,
-                env={**env, **_step_env(self._request, command.env)},
-                cwd=self._work,
-                mark=secrets.token_hex(16),
-            )
+            return self._client(command) if command.cluster_mode else self._own_process(command)
         except (OSError, ValueError) as error:
-            self._refuse(
-                f"Cannot run program {command.argv[0]!r}: {getattr(error, 'strerror', None) or error}"
-            )
-            return
-        out, err = self._process.pipes
-        self._streams.readers = [
-            PipeReader(out, self._streams.driver_stdout),
-            PipeReader(err, self._streams.driver_stderr),
-        ]
-        try:
-            self._process.session.save(self._directory / SESSION_FILE)
-        except OSError as error:
-            self._process.cancel(force=True)
-            self._refuse(f"the step's files can't be written: {error}")
-            return
-        if self._application:
-            self._streams.stderr.write_lines(self._application.submitted(time.time()))
+            reason = getattr(error, "strerror", None) or error
+            raise CommandError(f"Cannot run program {command.argv[0]!r}: {reason}") from error
 
-    def _wait_for_exit(self) -> int | None:
-        process = self._process
-        while process:
-            code = process.wait(REPORT_EVERY)
-            if code is not None:
-                return code
-            if self._application:
-                self._streams.stderr.write_lines(self._application.running(time.time()))
-        return None
+    def _own_process(self, command: Command) -> _OwnProcess:
+        env = command_environment(self._context.place, self._work, own_collector=command.own_collector)
+        process = StepProcess.start(
+            command.argv,
+            env={**env, **_step_env(self._request, command.env)},
+            cwd=self._work,
+            directory=self._directory,
+        )
+        self._logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
+        return _OwnProcess(process)
+
+    def _client(self, command: Command) -> _Client:
+        driver = Driver(command, self._work, _step_env(self._request, command.env))
+        return _Client(self._context.manager.submit(driver), self._logs["stderr"])
 
     def _finish(self, code: int | None) -> StepResult:
-        for reader in self._streams.readers:
-            reader.finish()
+        self._logs.finish_reading()
         if code is not None:
-            if self._application:
-                self._streams.stderr.write_lines(self._application.finished(time.time(), code))
             self._control(f"INFO waitProcessCompletion ended with exit code {code} : {self._request.jar}")
         self._control(f"INFO Step {'succeeded' if code == 0 else 'failed'}")
-        self._streams.close()
+        self._logs.close()
         (self._directory / SESSION_FILE).unlink(missing_ok=True)
         return self._judge(code)
 
     def _judge(self, code: int | None) -> StepResult:
         if code == 0:
             return StepResult(succeeded=True)
-        cancelled = self._cancelled.is_set()
-        location = self._context.log_location
+        if self._cancelled.is_set():
+            return StepResult(succeeded=False, cancelled=True)
+        location = self._context.outputs.location
         return StepResult(
             succeeded=False,
-            cancelled=cancelled,
-            reason=None if cancelled else _UNKNOWN,
-            message=None if cancelled else self._failure_message(code),
-            log_file=location.uri(f"steps/{self._request.step_id}/stderr.gz")
-            if location and not cancelled
-            else None,
+            reason=_UNKNOWN,
+            message=self._failure_message(code),
+            log_file=location.uri(f"steps/{self._request.step_id}/stderr.gz") if location else None,
         )
 
     def _failure_message(self, code: int | None) -> str:
         if self._problem:
             return self._problem
-        if self._application:
-            return self._application.failure
-        line = telling_line(tail(self._streams.stderr.path), tail(self._streams.stdout.path))
+        if isinstance(self._run, _Client):
+            return self._run.application.failure
+        line = telling_line(tail(self._logs["stderr"].path), tail(self._logs["stdout"].path))
         return line or f"the command ended with exit code {code}"
-
-    def _refuse(self, problem: str) -> None:
-        self._problem = problem
-        self._streams.stderr.write_lines([problem])
 
     def _control(self, text: str) -> None:
         now = dt.datetime.now(dt.timezone.utc)
-        self._streams.controller.write_lines(
+        self._logs["controller"].write_lines(
             [f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z {text}"]
         )
-
-    def _open_streams(self) -> _Streams:
-        context, application = self._context, self._application
-        target = context.log_target
-        publisher = CloudWatchPublisher(context.logs_client, target.group) if target else None
-
-        def stream(file: str, name: str | None) -> LogStream:
-            return LogStream(self._directory / file, _publish(publisher, name))
-
-        step_names = [
-            target.step_stream(self._request.step_id, name) if target else None
-            for name in ("stdout", "stderr")
-        ]
-        stdout, stderr = (
-            stream(file, name) for file, name in zip(("stdout", "stderr"), step_names, strict=True)
-        )
-        driver = (stdout, stderr)
-        if application:
-            ids = application.application_id, application.driver_container
-            names = [target.driver_stream(*ids, name) if target else None for name in ("stdout", "stderr")]
-            driver = (stream("driver-stdout", names[0]), stream("driver-stderr", names[1]))
-        streams = _Streams(stream("controller", None), stdout, stderr, *driver, publisher=publisher)
-        stream("syslog", None)
-        if context.log_location:
-            streams.upload = S3Logs(context.s3_client, context.log_location, self._log_files())
-        return streams
-
-    def _log_files(self) -> dict[str, Path]:
-        step = f"steps/{self._request.step_id}"
-        files = {
-            f"{step}/{name}": self._directory / name for name in ("controller", "syslog", "stdout", "stderr")
-        }
-        if self._application:
-            container = f"containers/{self._application.application_id}/{self._application.driver_container}"
-            files |= {
-                f"{container}/{name}": self._directory / f"driver-{name}" for name in ("stdout", "stderr")
-            }
-        return files
-
-
-def _publish(publisher: CloudWatchPublisher | None, stream: str | None) -> Publish | None:
-    if publisher is None or stream is None:
-        return None
-    return lambda timestamp, line: publisher.add(stream, timestamp, line)
 
 
 def _step_env(request: StepRequest, env: Mapping[str, str]) -> dict[str, str]:

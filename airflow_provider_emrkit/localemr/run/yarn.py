@@ -12,10 +12,13 @@ from dataclasses import dataclass
 REPORT_EVERY = 30.0
 """Seconds between two state reports (``spark.yarn.report.loggingFrequency``)."""
 
+_EXCEPTION = 'Exception in thread "main" org.apache.spark.SparkException:'
+_TRACE = "\tat org.apache.spark.deploy.yarn.Client.run(Client.scala)"
+
 
 @dataclass(frozen=True)
 class Application:
-    """A YARN application that was never there.
+    """The ids of a YARN application, and what its client says of it.
 
     :param cluster_started: Start of the cluster (ms since the epoch).
     :param number: Its number inside the cluster, from 1.
@@ -40,13 +43,12 @@ class Application:
     @property
     def failure(self) -> str:
         """The line by which a failed application shows in the step's stderr."""
-        return f'Exception in thread "main" {self._exception}'
+        return f"{_EXCEPTION} Application {self.application_id} finished with failed status"
 
     @property
-    def _exception(self) -> str:
-        return (
-            f"org.apache.spark.SparkException: Application {self.application_id} finished with failed status"
-        )
+    def kill(self) -> str:
+        """The line by which a killed application shows in the step's stderr."""
+        return f"{_EXCEPTION} Application {self.application_id} is killed"
 
     def submitted(self, now: float) -> list[str]:
         """Lines for the start."""
@@ -61,28 +63,40 @@ class Application:
         """Lines for now and then."""
         return [self._state(now, "RUNNING")]
 
+    def killed(self, now: float) -> list[str]:
+        """Lines for the end of an application that was killed."""
+        return [
+            *self._end(
+                now, "KILLED", "KILLED", f"Application {self.application_id} was killed by user hadoop"
+            ),
+            self.kill,
+            _TRACE,
+        ]
+
     def finished(self, now: float, exit_code: int) -> list[str]:
         """Lines for the end.
 
         :param exit_code: Exit code of the driver.
         """
-        status = "SUCCEEDED" if exit_code == 0 else "FAILED"
-        diagnostics = "N/A" if exit_code == 0 else f"User application exited with status {exit_code}"
-        lines = [
-            self._state(now, "FINISHED"),
+        if exit_code == 0:
+            return self._end(now, "FINISHED", "SUCCEEDED", "N/A")
+        diagnostics = f"User application exited with status {exit_code}"
+        return [
+            *self._end(now, "FINISHED", "FAILED", diagnostics),
+            _line(now, f"ERROR Client: Application diagnostics message: {diagnostics}"),
+            self.failure,
+            _TRACE,
+        ]
+
+    def _end(self, now: float, state: str, status: str, diagnostics: str) -> list[str]:
+        return [
+            self._state(now, state),
             _line(now, "INFO Client: "),
             "\t client token: N/A",
             f"\t diagnostics: {diagnostics}",
             f"\t final status: {status}",
             "\t user: hadoop",
         ]
-        if exit_code:
-            lines += [
-                _line(now, f"ERROR Client: Application diagnostics message: {diagnostics}"),
-                self.failure,
-                "\tat org.apache.spark.deploy.yarn.Client.run(Client.scala)",
-            ]
-        return lines
 
     def _state(self, now: float, state: str) -> str:
         return _line(now, f"INFO Client: Application report for {self.application_id} (state: {state})")

@@ -56,6 +56,7 @@ _DROPPED_CONF = frozenset(
 _EMR_CLASSES = ("com.amazon.emr.", "com.amazon.ws.emr.", "com.amazonaws.glue.catalog.")
 _FILE_SYSTEM_KEY = re.compile(r"spark\.hadoop\.fs\.(AbstractFileSystem\.)?s3[an]?\.impl")
 _MASTER_ENV = "spark.yarn.appMasterEnv."
+_WAITS = "spark.yarn.submit.waitAppCompletion"
 _CLASS_PATH = "spark.driver.extraClassPath"
 _JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
@@ -102,6 +103,10 @@ class Submission:
         cluster mode.
     :param archives: See ``files``; unpacked there.
     :param own_collector: The job chooses its JVM's garbage collector itself.
+    :param name: Name of the application.
+    :param tags: Its tags (``spark.yarn.tags``), in lower case as YARN keeps them.
+    :param waits: Whether a client in cluster mode waits for the application's end
+        (``spark.yarn.submit.waitAppCompletion``).
     """
 
     args: tuple[str, ...]
@@ -110,19 +115,24 @@ class Submission:
     files: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     own_collector: bool = False
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    waits: bool = True
 
 
 @dataclass
-class _Parsed:
+class CommandLine:
     """The command line, taken apart: options in their order; the primary resource and what follows."""
 
     options: list[tuple[str, str | None]]
     rest: list[str]
 
     def last(self, option: str) -> str | None:
+        """Give the value of an option's last occurrence."""
         return next((value for name, value in reversed(self.options) if name == option), None)
 
     def conf(self) -> dict[str, str]:
+        """Give all ``--conf``, later ones winning."""
         pairs = (value.partition("=") for name, value in self.options if name == "--conf" and value)
         return {key: value for key, found, value in pairs if found}
 
@@ -133,7 +143,7 @@ def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str]
     :param args: Everything after ``spark-submit``, as EMR would get it.
     :param defaults: What ``spark-defaults`` says: the cluster's, or the job's own ``--properties-file``.
     """
-    parsed = _parse(args)
+    parsed = parse(args)
     conf = {**(defaults or {}), **parsed.conf()}
     mode = parsed.last("--deploy-mode") or conf.get("spark.submit.deployMode") or "client"
     memory = heap_mib(
@@ -153,7 +163,15 @@ def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str]
         files=_comma_list(files or conf.get("spark.yarn.dist.files") or conf.get("spark.files")),
         archives=_comma_list(archives or conf.get("spark.yarn.dist.archives") or conf.get("spark.archives")),
         own_collector=own_collector(conf),
+        name=_application_name(parsed, conf),
+        tags=tuple(tag.lower() for tag in _comma_list(conf.get("spark.yarn.tags"))),
+        waits=conf.get(_WAITS, "true").strip().lower() != "false",
     )
+
+
+def _application_name(parsed: CommandLine, conf: Mapping[str, str]) -> str:
+    given = parsed.last("--name") or conf.get("spark.app.name") or parsed.last("--class")
+    return given or (parsed.rest[0].rpartition("/")[2] if parsed.rest else "")
 
 
 def local_conf(conf: Mapping[str, str], class_path: Iterable[str] = ()) -> dict[str, str]:
@@ -196,7 +214,8 @@ def memory_mib(text: str | None) -> int | None:
     return int(int(found[1]) * _TO_MIB[found[2].lower() or "m"])
 
 
-def _parse(args: Sequence[str]) -> _Parsed:
+def parse(args: Sequence[str]) -> CommandLine:
+    """Take the arguments of ``spark-submit`` apart."""
     options: list[tuple[str, str | None]] = []
     place = 0
     while place < len(args):
@@ -213,7 +232,7 @@ def _parse(args: Sequence[str]) -> _Parsed:
             place += 1
             options.append((name, args[place] if place < len(args) else None))
         place += 1
-    return _Parsed(options, list(args[place:]))
+    return CommandLine(options, list(args[place:]))
 
 
 def _option(name: str, value: str | None, machine: Machine) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -54,6 +56,24 @@ def test_a_cluster_with_a_running_step_is_not_idle(localemr_server):
         == "RUNNING"
     )
     localemr_server.runner.finish("long")
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+
+
+def test_the_idle_time_counts_from_the_end_of_what_ran_without_a_step(localemr_server):
+    cluster_id = localemr_server.run_cluster(AutoTerminationPolicy={"IdleTimeout": 60})
+    record = localemr_server.wait_cluster(cluster_id, "WAITING")
+    an_hour_later = time.time() + 3600
+    localemr_server.runner.last_active = an_hour_later
+    shorten_idle_time(localemr_server, cluster_id)
+    emr = localemr_server.server.emr
+    with emr.store.lock:
+        changed = emr.supervisor(record).changed
+        assert not changed.wait_for(lambda: record.state != "WAITING", 0.3)
+    assert record.idle_since.timestamp() == pytest.approx(an_hour_later)
+    with emr.store.lock:
+        localemr_server.runner.last_active = time.time() - 60
+        record.idle_since = emr.now()
+        emr.changed(record)
     localemr_server.wait_cluster(cluster_id, "TERMINATED")
 
 

@@ -215,6 +215,17 @@ def test_a_step_that_takes_its_time_to_end_is_cancel_pending(localemr_server):
     assert (step_id, True) in localemr_server.runner.cancels
 
 
+def test_a_step_that_ignores_its_clusters_end_is_killed(localemr_server, monkeypatch):
+    monkeypatch.setattr("airflow_provider_emrkit.localemr.emr.supervisor._GRACE", 0.05)
+    localemr_server.runner.script("stubborn", hold=True, ignores_cancel=True)
+    cluster_id = localemr_server.run_cluster()
+    step_id = localemr_server.add_step(cluster_id, "stubborn")
+    localemr_server.runner.wait_started("stubborn")
+    localemr_server.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    assert localemr_server.runner.cancels == [(step_id, False), (step_id, True)]
+
+
 def test_cancelling_does_not_trigger_the_action_on_failure(localemr_server):
     localemr_server.runner.script("long", hold=True)
     cluster_id = localemr_server.run_cluster()

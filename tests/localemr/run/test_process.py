@@ -63,7 +63,7 @@ def test_cancel_ends_the_whole_tree(tmp_path, code):
     process = start(code, tmp_path)
     pids = children(process)
     process.cancel(grace=0.3)
-    assert process.wait(10) not in (0, None)
+    assert process.wait_for(10) not in (0, None)
     assert [pid for pid in pids if running(pid)] == []
 
 
@@ -71,7 +71,7 @@ def test_force_does_not_ask(tmp_path):
     process = start(STUBBORN + TREE + WAIT, tmp_path)
     children(process)
     process.cancel(force=True)
-    assert process.wait(10) == -9
+    assert process.wait_for(10) == -9
 
 
 def test_sigterm_leaves_time_to_clean_up(tmp_path):
@@ -84,13 +84,13 @@ def test_sigterm_leaves_time_to_clean_up(tmp_path):
     os.read(process.pipes[0].fileno(), 100)
     process.cancel()
     process.cancel()
-    assert process.wait(10) == 3
+    assert process.wait_for(10) == 3
     assert (tmp_path / "cleaned").exists()
 
 
 def test_wait_gives_up_after_its_time(tmp_path):
     process = start("import time; time.sleep(600)", tmp_path)
-    assert process.wait(0.05) is None
+    assert process.wait_for(0.05) is None
     process.cancel(force=True)
     process.wait()
 
@@ -111,6 +111,35 @@ def test_another_process_can_end_it_after_a_restart(tmp_path):
     Session.load(tmp_path / "process.json").sweep()
     reaper.join(10)
     assert [pid for pid in [process.session.sid, *pids] if running(pid)] == []
+
+
+@needs_proc
+def test_a_command_can_be_found_before_it_has_said_its_id(tmp_path):
+    seen = []
+
+    class Killed(BaseException):
+        """The server dies right after it has started the command."""
+
+    class Interrupted(StepProcess):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            seen.append(self)
+            raise Killed
+
+    with pytest.raises(Killed):
+        Interrupted.start(
+            [sys.executable, "-c", "import time; time.sleep(600)"], env={}, cwd=tmp_path, directory=tmp_path
+        )
+    (process,) = seen
+    reaper = threading.Thread(target=process.wait)
+    reaper.start()
+    Session.load(tmp_path / "process.json").sweep()
+    reaper.join(10)
+    assert not reaper.is_alive()
+
+
+def test_a_session_without_a_process_owns_nothing(tmp_path):
+    assert Session(0, 0, "no process has this").pids() == []
 
 
 @needs_proc

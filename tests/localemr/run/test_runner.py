@@ -6,10 +6,10 @@ import gc
 import gzip
 import os
 import re
-import sys
 import threading
+import time
 import weakref
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,60 +21,11 @@ from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, Cluste
 from airflow_provider_emrkit.localemr.run.process import Session, StepProcess
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 from airflow_provider_emrkit.localemr.spark.install import InstallError
-from airflow_provider_emrkit.localemr.spark.java import Java
-from airflow_provider_emrkit.localemr.spark.software import Software
-from airflow_provider_emrkit.localemr.spark.versions import candidates
 
-FAKE_SPARK = """#!/bin/sh
-for arg do
-  [ "$arg" = job-that-fails ] || continue
-  printf '%s\\n' 'Traceback (most recent call last):' 'ValueError: boom'
-  exit 1
-done
-printf '%s\\n' "$@"
-"""
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LIVE = {"CloudWatchLogConfiguration": {"Enabled": True}}
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    aws_client("s3", url, "us-east-1").create_bucket(Bucket="emr-logs")
-    yield url
-    server.stop()
-
-
-@pytest.fixture
-def runner(endpoint, tmp_path, monkeypatch):
-    spark, java = tmp_path / "spark", tmp_path / "java"
-    for program, text in ((spark / "bin/spark-submit", FAKE_SPARK), (java / "bin/java", "#!/bin/sh\n")):
-        program.parent.mkdir(parents=True)
-        program.write_text(text)
-        program.chmod(0o755)
-    (tmp_path / "s3.jar").write_bytes(b"jar")
-    monkeypatch.setattr(module, "s3_jar", lambda cache_dir: tmp_path / "s3.jar")
-    software = Software(candidates("emr-7.11.0")[0], spark, Java(java, 17, "17"), Path(sys.executable))
-    monkeypatch.setattr(module, "install_software", lambda label, cache_dir, progress: software)
-    return SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
-
-
-@pytest.fixture
-def start(runner, request):
-    clusters = []
-
-    def call(cluster_id: str = "", **fields):
-        cluster_id = cluster_id or f"j-{abs(hash(request.node.name)):X}"
-        clusters.append(runner.start(ClusterRequest(cluster_id, "emr-7.11.0", **fields), lambda _: None))
-        return clusters[-1]
-
-    yield call
-    for cluster in clusters:
-        cluster.stop()
 
 
 def step(*args: str, step_id: str = "s-1", jar: str = "command-runner.jar") -> StepRequest:
@@ -181,6 +132,23 @@ def test_cancel_ends_a_step(start):
     assert not result.succeeded
     running.cancel()
     assert running.wait() is result
+
+
+def test_a_step_that_ignores_the_interrupt_runs_on_until_it_is_killed(start, tmp_path):
+    script = f"trap '' TERM; touch {tmp_path}/ready; while :; do sleep 0.05; done"
+    running = start().start_step(step("bash", "-c", script))
+    deadline, pause = time.monotonic() + 20, threading.Event()
+    while not (tmp_path / "ready").exists():
+        assert time.monotonic() < deadline
+        pause.wait(0.02)
+    waiter = threading.Thread(target=running.wait)
+    waiter.start()
+    running.cancel()
+    waiter.join(0.5)
+    assert waiter.is_alive()
+    running.cancel(force=True)
+    waiter.join(10)
+    assert running.wait().cancelled
 
 
 def test_steps_run_side_by_side(start, tmp_path):

@@ -46,6 +46,7 @@ def put_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
     cluster = _open_cluster(emr, call)
     policy = call.params["ManagedScalingPolicy"]
     cluster.managed_scaling = checked_managed_scaling(policy, release_of(cluster.release_label))
+    emr.changed(cluster)
     return {}
 
 
@@ -56,7 +57,9 @@ def get_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
 
 def remove_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
     """RemoveManagedScalingPolicy."""
-    emr.cluster(call, call.params["ClusterId"]).managed_scaling = None
+    cluster = emr.cluster(call, call.params["ClusterId"])
+    cluster.managed_scaling = None
+    emr.changed(cluster)
     return {}
 
 

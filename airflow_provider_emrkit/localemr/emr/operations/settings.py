@@ -41,6 +41,7 @@ def set_visible_to_all_users(emr: Emr, call: Call) -> dict[str, Any]:
     """SetVisibleToAllUsers."""
     for cluster in _open_job_flows(emr, call):
         cluster.visible_to_all_users = call.params["VisibleToAllUsers"]
+        emr.changed(cluster)
     return {}
 
 
@@ -56,6 +57,7 @@ def set_unhealthy_node_replacement(emr: Emr, call: Call) -> dict[str, Any]:
     """SetUnhealthyNodeReplacement."""
     for cluster in _open_job_flows(emr, call):
         cluster.unhealthy_node_replacement = call.params["UnhealthyNodeReplacement"]
+        emr.changed(cluster)
     return {}
 
 

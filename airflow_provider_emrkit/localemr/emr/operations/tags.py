@@ -14,6 +14,7 @@ def add_tags(emr: Emr, call: Call) -> dict[str, Any]:
     """AddTags: a key that is there gets the new value."""
     cluster = emr.cluster(call, call.params["ResourceId"])
     cluster.tags.update(checked_tags(call.params["Tags"]))
+    emr.changed(cluster)
     return {}
 
 
@@ -22,6 +23,7 @@ def remove_tags(emr: Emr, call: Call) -> dict[str, Any]:
     cluster = emr.cluster(call, call.params["ResourceId"])
     for key in call.params["TagKeys"]:
         cluster.tags.pop(key, None)
+    emr.changed(cluster)
     return {}
 
 

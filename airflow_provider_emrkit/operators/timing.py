@@ -1,0 +1,56 @@
+"""How long an operator's job may take, and how often it is looked at."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit._compat import conf
+from airflow_provider_emrkit.validation import check_seconds
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.runs.watch import Pace
+
+# Seconds: a shorter limit can't be kept.
+MIN_LIMIT = 1.0
+# Part of the execution timeout that is kept for ending the job, and the most seconds it may be.
+TIMEOUT_MARGIN = 0.1
+MAX_TIMEOUT_MARGIN = 10.0
+
+
+def check_limit(owner: str, field: str, value: timedelta | float | None) -> float | None:
+    """Give a limit of time in seconds.
+
+    :raises InvalidValueError: when it is no length of time, or shorter than :data:`MIN_LIMIT`.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds is not None:
+        check_seconds(owner, field, seconds, MIN_LIMIT)
+    return seconds
+
+
+def execution_deadline(ti: Any, execution_timeout: timedelta | None) -> float | None:
+    """Tell when a deferred task's ``execution_timeout`` is over, in seconds since 1970; None for never.
+
+    Airflow 3 does not watch the timeout of a deferred task, and 2 leaves no time to clean up.
+    """
+    if execution_timeout is None:
+        return None
+    seconds = execution_timeout.total_seconds()
+    margin = min(seconds * TIMEOUT_MARGIN, MAX_TIMEOUT_MARGIN)
+    started = ti.start_date.timestamp() if ti.start_date else time.time()
+    return float(started + seconds - margin)
+
+
+def pace(poll_interval: float | None) -> Pace:
+    """Give how often to look, as far as the operator or the ``[emrkit]`` configuration say."""
+    from airflow_provider_emrkit.runs.watch import Pace
+
+    defaults = Pace()
+    return Pace(
+        poll=poll_interval or conf.getfloat("emrkit", "poll_interval", fallback=defaults.poll),
+        logs=conf.getfloat("emrkit", "log_poll_interval", fallback=defaults.logs),
+        drain=conf.getfloat("emrkit", "log_drain", fallback=defaults.drain),
+        max_lines=conf.getint("emrkit", "max_log_lines", fallback=defaults.max_lines),
+    )

@@ -1,0 +1,217 @@
+"""Follows the logs of one run, as far as they can be, without ever failing it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error, is_transient
+from airflow_provider_emrkit.logs.cluster_sources import NoSources
+from airflow_provider_emrkit.logs.tail import DEFAULT_MAX_LINES, LogTail
+from airflow_provider_emrkit.runs.states import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_emrkit.logs.sources import LogLine
+    from airflow_provider_emrkit.runs.job_run import JobRun
+    from airflow_provider_emrkit.runs.protocol import Runs
+    from airflow_provider_emrkit.runs.states import RunStatus
+
+# Seconds of the longest pause after calls that failed.
+MAX_BACKOFF = 60.0
+# Seconds of the longest pause between two looks at silent logs while the API quota is short; and the part of
+# its burst from which on it is.
+LONGEST_SILENCE = 30.0
+SHORT_SPARE = 0.5
+
+# The call that reading logs makes most.
+LOG_OPERATION = "GetLogEvents"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to look, in seconds.
+
+    :param poll: Between two looks at the state.
+    :param logs: Between two looks at the logs.
+    :param drain: How long the logs must have been silent after the end of the job; they come a little late.
+    :param max_drain: How long to wait for that silence.
+    :param max_lines: Lines to show at most for one look at the logs.
+
+    >>> Pace(poll=30.0).logs
+    2.0
+    """
+
+    poll: float = 5.0
+    logs: float = 2.0
+    drain: float = 5.0
+    max_drain: float = 30.0
+    max_lines: int = DEFAULT_MAX_LINES
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to tell in the task's log.
+
+    :param level: A level of :mod:`logging`.
+    """
+
+    level: int
+    text: str
+
+
+@dataclass
+class Trouble:
+    """A streak of calls that failed for reasons that pass: backed off with jitter.
+
+    :param jitter: A random number from 0 to 1.
+
+    >>> Trouble(lambda: 1.0).delay(10.0)
+    20.0
+    """
+
+    jitter: Callable[[], float] = random.random
+    streak: int = 0
+
+    def delay(self, pause: float) -> float:
+        """Give the seconds to wait after another failure.
+
+        :param pause: The seconds where all is well.
+        """
+        self.streak += 1
+        longest: float = min(MAX_BACKOFF, pause * 2 ** min(self.streak, 16))
+        return pause + self.jitter() * max(0.0, longest - pause)
+
+    def end(self) -> None:
+        """Note that a call went well."""
+        self.streak = 0
+
+
+def _plenty() -> float:
+    return 1.0
+
+
+@dataclass
+class LogWatch:
+    """The logs of one run. Not thread-safe; ``read`` blocks for as long as AWS takes to answer.
+
+    :param run: The run.
+    :param runs: Where it runs.
+    :param pace: How often to look.
+    :param clock: Seconds that only go up.
+    :param jitter: A random number from 0 to 1.
+    :param spare: What is left of the API quota's burst, from 0 to 1.
+
+    >>> watch = LogWatch(run, runs, Pace())  # doctest: +SKIP
+    >>> watch.see(status)  # doctest: +SKIP
+    >>> lines, notes = watch.read()  # doctest: +SKIP
+    """
+
+    run: JobRun
+    runs: Runs
+    pace: Pace
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    spare: Callable[[], float] = _plenty
+    _tail: LogTail | None = None
+    _next_read: float = 0.0
+    _ended: float | None = None
+    _last_line: float = 0.0
+    _silence: int = 0
+    _has_started: bool = False
+    _given_up: bool = False
+    _trouble: Trouble = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trouble = Trouble(self.jitter)
+
+    def see(self, status: RunStatus) -> None:
+        """Learn how the run is doing: before it runs there is nothing to read, and asking costs quota."""
+        self._has_started = may_have_lines(status)
+        if status.state.is_final and self._ended is None:
+            self._ended = self._last_line = self.clock()
+            self._next_read = 0.0
+
+    @property
+    def due(self) -> float | None:
+        """When the next look is due, by the clock; None for never, as far as is known."""
+        return self._next_read if self._may_have_lines() else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended and what it wrote is read."""
+        if self._ended is None:
+            return False
+        if not self._may_have_lines():
+            return True
+        now = self.clock()
+        silent = now - max(self._ended, self._last_line)
+        return silent >= self.pace.drain or now - self._ended >= self.pace.max_drain
+
+    def read(self) -> tuple[Sequence[LogLine], Sequence[Note]]:
+        """Read what is new; gives lines, and what there is to tell about the logs themselves."""
+        notes: list[Note] = []
+        try:
+            lines = self._read(notes)
+        except Exception as error:
+            if not is_aws_error(error):
+                raise
+            lines = ()
+            self._note_trouble(error, notes)
+        return lines, notes
+
+    def _may_have_lines(self) -> bool:
+        return self._has_started and not self._given_up
+
+    def _read(self, notes: list[Note]) -> Sequence[LogLine]:
+        self._next_read = self.clock() + self.pace.logs
+        if self._tail is None:
+            self._tail = self._open(notes)
+        new = self._tail.read()
+        self._silence = 0 if new.lines else self._silence + 1
+        # Reading may have taken long: the pause starts when it is over.
+        self._next_read = self.clock() + (self._pause() if new.complete else 0.0)
+        if new.errors:
+            self._note_trouble(new.errors[0], notes)
+        else:
+            self._trouble.end()
+        if new.lines:
+            self._last_line = self.clock()
+        return new.lines
+
+    def _pause(self) -> float:
+        """Give the seconds until the next look; silent logs make room for others where calls are short."""
+        if self._ended is not None or not self._silence or self.spare() >= SHORT_SPARE:
+            return self.pace.logs
+        longest = max(LONGEST_SILENCE, self.pace.logs)
+        return min(longest, self.pace.logs * 2.0 ** min(self._silence, 16)) * (0.75 + 0.5 * self.jitter())
+
+    def _open(self, notes: list[Note]) -> LogTail:
+        sources = self.runs.log_sources(self.run)
+        if sources.note:
+            notes.append(Note(logging.INFO, sources.note))
+        if isinstance(sources, NoSources):
+            self._given_up = True
+        return LogTail(sources, self.pace.max_lines)
+
+    def _note_trouble(self, error: Exception, notes: list[Note]) -> None:
+        """Back off when that helps, else say so and go on without the logs."""
+        if is_transient(error):
+            self._next_read = self.clock() + self._trouble.delay(self.pace.logs)
+            if self._trouble.streak == 1:
+                code = error_code(error) or type(error).__name__
+                text = f"The job's logs could not be read ({code}); trying again."
+                notes.append(Note(logging.WARNING, text))
+            return
+        self._given_up = True
+        reason = explain(error, self.run.region)
+        notes.append(Note(logging.WARNING, f"The job's logs can't be shown here: {reason}"))
+
+
+def may_have_lines(status: RunStatus) -> bool:
+    """Tell whether a job can have written anything."""
+    return status.state not in (RunState.STARTING, RunState.QUEUED, RunState.NEVER_RAN)

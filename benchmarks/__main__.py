@@ -1,0 +1,117 @@
+"""``python -m benchmarks``, or ``make bench``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+from benchmarks.running import MeasurementError, in_order, run
+from benchmarks.scenarios import EMRKIT, FLOOR, FULL, PEERS, QUICK
+from benchmarks.table import by_scenario, figures_table, goals_table, in_brief, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.figures import Figures
+    from benchmarks.scenarios import Scenario
+
+# So that the table fits where nobody looks at a terminal.
+_WIDTH = 160
+
+_MISSED = 1
+_BROKEN = 2
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    loads = "\n".join(f"  {one.name:14} {one.title}" for one in (*FULL, *QUICK))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"Compare waiting for deferred EMR steps: emrkit and the amazon provider.\n\n{loads}",
+        epilog="examples:\n"
+        "  python -m benchmarks                      all of it, about 20 minutes\n"
+        "  python -m benchmarks --quick              small loads, about 2 minutes\n"
+        "  python -m benchmarks --only steps-1000 --contestant emrkit\n\n"
+        "exit codes:\n  0  all goals that could be judged are met\n  1  one is missed\n"
+        "  2  something could not be measured",
+        formatter_class=RawDescriptionRichHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="the small loads instead")
+    parser.add_argument("--only", action="append", metavar="LOAD", help="this load alone (may be repeated)")
+    parser.add_argument(
+        "--contestant", action="append", choices=(EMRKIT, *PEERS, FLOOR), help="this one alone"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    parser.add_argument("--seed", type=int, default=1, help="of the jobs' times (default: 1)")
+    arguments = parser.parse_args(argv)
+    names = [one.name for one in (*FULL, *QUICK)]
+    unknown = [name for name in arguments.only or () if name not in names]
+    if unknown:
+        parser.error(f"no load is called {unknown[0]!r}; there are {', '.join(names)}")
+    return arguments
+
+
+def _report(arguments: argparse.Namespace, figures: Sequence[Figures], seconds: float) -> dict[str, Any]:
+    return {
+        "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seed": arguments.seed,
+        "seconds": round(seconds, 1),
+        "machine": {"cores": os.cpu_count(), "system": platform.system(), "architecture": platform.machine()},
+        "python": platform.python_version(),
+        "figures": [one.to_json() for one in figures],
+    }
+
+
+def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[Figures], bool]:
+    """Measure, telling how it goes on; gives what was measured, and whether that is all of it."""
+    progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    groups = in_order(scenarios, arguments.contestant or (EMRKIT, *PEERS))
+    began = time.monotonic()
+    figures: list[Figures] = []
+    try:
+        for one in run(groups, arguments.seed, progress.print):
+            figures.append(one)
+            progress.print(f"  {one.scenario}, {one.contestant}: {in_brief(one)}")
+            if arguments.json:
+                report = _report(arguments, figures, time.monotonic() - began)
+                arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    except MeasurementError as error:
+        progress.print(str(error), style="bold red")
+        return figures, False
+    return figures, True
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print the table, and tell whether the goals are met."""
+    arguments = _arguments(argv)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    chosen = [one for one in (*FULL, *QUICK) if one.name in (arguments.only or ())]
+    scenarios = chosen or list(QUICK if arguments.quick else FULL)
+    began = time.monotonic()
+    figures, complete = _measure(arguments, scenarios)
+    measured = by_scenario(figures)
+    judged = verdicts(scenarios, measured)
+    console.print(figures_table(scenarios, measured), goals_table(judged))
+    if figures:
+        loads = [one.load for one in figures]
+        console.print(
+            f"{(time.monotonic() - began) / 60:.1f} minutes on {os.cpu_count()} cores, of which other "
+            f"programs took {min(loads):.0%} to {max(loads):.0%} meanwhile.",
+            highlight=False,
+        )
+    if not complete:
+        return _BROKEN
+    return _MISSED if any(verdict.met is False for _, verdict in judged) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

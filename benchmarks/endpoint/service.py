@@ -1,0 +1,122 @@
+"""The HTTP side: takes AWS's JSON and query protocols apart, counts, throttles, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from benchmarks.endpoint.buckets import Quota, Throttle
+from benchmarks.endpoint.emr import Emr
+from benchmarks.endpoint.queue import Queue
+from benchmarks.endpoint.refusal import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.schedule import Job
+
+# Seconds that AWS takes for an answer.
+ANSWER_TIME = 0.03
+
+_STS = (
+    '<{0}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{0}Result>'
+    "<Account>123456789012</Account><UserId>bench</UserId><Arn>arn:aws:iam::123456789012:user/bench</Arn>"
+    "<Credentials><AccessKeyId>ASIABENCH</AccessKeyId><SecretAccessKey>bench</SecretAccessKey>"
+    "<SessionToken>bench</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>"
+    "</{0}Result></{0}Response>"
+)
+
+
+class Service:
+    """All of the AWS there is here.
+
+    :param jobs: The schedule; it begins to run when told to (``POST /start``).
+    :param quotas: See :class:`~benchmarks.endpoint.buckets.Throttle`.
+    """
+
+    def __init__(self, jobs: Sequence[Job], quotas: Mapping[str, Quota]) -> None:
+        self._jobs = jobs
+        self._throttle = Throttle(quotas)
+        self._served: Counter[str] = Counter()
+        self._throttled: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._peak = 0
+        self._runner: web.AppRunner | None = None
+        self._begin(float("inf"))
+
+    def app(self) -> web.Application:
+        """Give the application, whose control routes are beside AWS's."""
+        app = web.Application()
+        app.router.add_post("/start", self._start)
+        app.router.add_get("/counts", self._counts)
+        app.router.add_post("/{path:.*}", self._answer)
+        return app
+
+    def watch_connections_of(self, runner: web.AppRunner) -> None:
+        """Say whose open connections are counted."""
+        self._runner = runner
+
+    def _begin(self, started: float) -> None:
+        self._started = started
+        self._emr = Emr(self._jobs, started)
+        self._queue = Queue(self._jobs if started < float("inf") else (), started, self._now)
+
+    def _now(self) -> float:
+        return time.time() - self._started
+
+    async def _start(self, request: web.Request) -> web.Response:
+        self._begin(float((await request.json())["started"]))
+        return web.json_response({})
+
+    async def _counts(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "served": self._served,
+                "throttled": self._throttled,
+                "refused": self._refused,
+                "connections": self._peak,
+                "shown": len(self._emr.shown),
+            }
+        )
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if self._runner is not None and self._runner.server is not None:
+            self._peak = max(self._peak, len(self._runner.server.connections))
+        body = await request.read()
+        target = request.headers.get("X-Amz-Target", "")
+        service, _, operation = target.rpartition(".")
+        if not operation:
+            operation = parse_qs(body.decode()).get("Action", ["unknown"])[0]
+        await asyncio.sleep(ANSWER_TIME)
+        if not self._throttle.passes(operation, time.monotonic()):
+            self._throttled[operation] += 1
+            return _error("ThrottlingException", "Rate exceeded")
+        self._served[operation] += 1
+        if not service:
+            return web.Response(text=_STS.format(operation), content_type="text/xml")
+        try:
+            return _json(await self._dispatch(service, operation, json.loads(body or b"{}")))
+        except RefusedError as refused:
+            self._refused[f"{operation}: {refused.code}"] += 1
+            return _error(refused.code, refused.message)
+
+    async def _dispatch(self, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if service == "AmazonSQS":
+            return await self._queue.answer(operation, request)
+        if service == "ElasticMapReduce" and operation in self._emr.operations:
+            return self._emr.operations[operation](request, self._now())
+        raise RefusedError("UnknownOperationException", f"{service}.{operation} is not part of this endpoint")
+
+
+def _json(answer: Mapping[str, Any], status: int = 200) -> web.Response:
+    return web.json_response(answer, status=status, content_type="application/x-amz-json-1.1")
+
+
+def _error(code: str, message: str) -> web.Response:
+    return _json({"__type": code, "message": message}, status=400)

@@ -1,0 +1,71 @@
+"""What emrkit is to reach, and whether it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.figures import Figures
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One goal for one figure.
+
+    :param figure: Name of a property of :class:`~benchmarks.figures.Figures`.
+    :param text: What the table says.
+    :param below: The figure is to be smaller.
+    :param at_least: The figures of each of ``than`` are to be so many times as large.
+    :param than: Contestants.
+    """
+
+    figure: str
+    text: str
+    below: float | None = None
+    at_least: float | None = None
+    than: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a goal was reached.
+
+    :param met: None when it could not be judged, because somebody did not take part.
+    :param reached: The figure or ratio.
+    """
+
+    goal: Goal
+    met: bool | None
+    reached: str
+
+
+def ratio(others: float, ours: float) -> float:
+    """Tell how many times as large another figure is.
+
+    >>> ratio(30.0, 2.0)
+    15.0
+    """
+    return others / ours if ours > 0 else float("inf")
+
+
+def judge(goal: Goal, figures: Mapping[str, Figures], ours: str) -> Verdict:
+    """Judge one goal of a scenario.
+
+    :param figures: Of the scenario, by contestant.
+    :param ours: Whose goal it is.
+    """
+    if ours not in figures:
+        return Verdict(goal, None, "not measured")
+    own = float(getattr(figures[ours], goal.figure))
+    if goal.below is not None:
+        # A figure that is not a number is no success.
+        return Verdict(goal, own < goal.below, f"{own:,.2f}".rstrip("0").rstrip("."))
+    compared = {name: figures[name] for name in goal.than if name in figures}
+    if not compared:
+        return Verdict(goal, None, "nobody to compare with")
+    ratios = [ratio(float(getattr(other, goal.figure)), own) for other in compared.values()]
+    reached = min(ratios)
+    return Verdict(goal, reached >= (goal.at_least or 0.0), f"{reached:.1f} times")

@@ -1,0 +1,162 @@
+"""What ends a job on EMR, and what does not: users' actions and workers' ends, in a real Airflow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import demo.airflow
+from demo.environment import MARKER
+from demo.processes import all_processes, command_of, members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from demo.rest import Airflow
+
+pytestmark = pytest.mark.e2e
+
+SYNC, DEFERRED = "e2e_kill_sync", "e2e_kill_deferred"
+TASK_ID = "job"
+
+
+class Attempted:
+    """One run of a DAG whose job beats on a cluster, seen from Airflow, EMR and the process table."""
+
+    def __init__(self, airflow: Airflow, localemr: Any, cluster_id: str, dag_id: str, beats: int) -> None:
+        self.airflow = airflow
+        self.localemr = localemr
+        self.cluster_id = cluster_id
+        self.dag_id = dag_id
+        self.label = f"label-{uuid.uuid4().hex[:12]}"
+        self.run_id = f"kill-{uuid.uuid4().hex[:8]}"
+        params = {"cluster_id": cluster_id, "label": self.label, "beats": beats}
+        airflow.trigger(dag_id, self.run_id, params)
+
+    def task(self) -> dict[str, Any]:
+        (task,) = self.airflow.tasks(self.dag_id, self.run_id)
+        return task
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps that were to run the job, oldest first."""
+        steps = self.localemr.steps(self.cluster_id)
+        return [step for step in reversed(steps) if self.label in " ".join(step["Config"]["Args"])]
+
+    def step_states(self) -> list[str]:
+        return [step["Status"]["State"] for step in self.steps()]
+
+    def processes(self) -> list[str]:
+        """The command lines of the job's processes, client and driver."""
+        found = members((MARKER, self.localemr.base[MARKER]))
+        return [line for line in (command_of(one.pid) for one in found) if self.label in line]
+
+    def is_beating(self) -> bool:
+        return any("beats.py" in line for line in self.processes()) and self.step_states()[-1:] == ["RUNNING"]
+
+    def log(self, try_number: int = 1) -> list[str]:
+        return [line.text for line in self.airflow.log(self.dag_id, self.run_id, TASK_ID, try_number)]
+
+    def mark(self, state: str) -> None:
+        self.airflow.set_task_state(self.dag_id, self.run_id, TASK_ID, state)
+
+    def fail_run(self) -> None:
+        self.airflow.fail_run(self.dag_id, self.run_id)
+
+    def clear(self) -> None:
+        body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [TASK_ID], "only_failed": False}
+        self.airflow._call("POST", f"/dags/{self.dag_id}/clearTaskInstances", body)
+
+
+@pytest.fixture(scope="module")
+def cluster_id(localemr, wait_until) -> str:
+    """A cluster of others, which runs one step at a time."""
+    cluster_id: str = localemr.emr.run_job_flow(
+        Name="team",
+        ReleaseLabel="emr-7.11.0",
+        Instances={
+            "InstanceCount": 1,
+            "MasterInstanceType": "m5.xlarge",
+            "KeepJobFlowAliveWhenNoSteps": True,
+        },
+        JobFlowRole="EMR_EC2_DefaultRole",
+        ServiceRole="EMR_DefaultRole",
+    )["JobFlowId"]
+    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster is up", 120)
+    return cluster_id
+
+
+@pytest.fixture
+def start(standalone, localemr, cluster_id, wait_until) -> Callable[..., Attempted]:
+    """Start a run of a DAG, and wait until its job beats."""
+    demo.airflow.wait_parsed(standalone.airflow, DEFERRED, "kill_dags.py", lambda _: None)
+
+    def start(dag_id: str, beats: int = 600) -> Attempted:
+        run = Attempted(standalone.airflow, localemr, cluster_id, dag_id, beats)
+        wait_until(run.is_beating, "the job runs", 90)
+        state = "deferred" if dag_id == DEFERRED else "running"
+        wait_until(lambda: run.task()["state"] == state, f"the task is {state}", 30)
+        return run
+
+    return start
+
+
+def _ended_for_good(run: Attempted, wait_until) -> None:
+    wait_until(lambda: run.step_states()[0] == "CANCELLED", "the step is cancelled", 60)
+    step_id = run.steps()[0]["Id"]
+    told = [f"{step_id} on cluster {run.cluster_id} is CANCELLED", f"{step_id} is CANCELLED"]
+    wait_until(
+        lambda: any(part in line for line in run.log() for part in told), "the log tells the final state", 60
+    )
+
+
+@pytest.mark.parametrize("dag_id", [SYNC, DEFERRED])
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(lambda run: run.mark("failed"), id="marked failed"),
+        pytest.param(lambda run: run.mark("success"), id="marked success"),
+        pytest.param(lambda run: run.fail_run(), id="run failed"),
+    ],
+)
+def test_what_a_user_ends_ends_on_emr_too_and_the_cluster_goes_on(
+    start, localemr, cluster_id, wait_until, dag_id, action
+):
+    run = start(dag_id)
+    action(run)
+    _ended_for_good(run, wait_until)
+    wait_until(lambda: run.processes() == [], "client and driver are gone", 60)
+    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster waits for steps", 60)
+    assert run.step_states() == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("dag_id", [SYNC, DEFERRED])
+def test_a_cleared_task_runs_again_and_what_it_had_started_ends(
+    start, localemr, cluster_id, wait_until, dag_id
+):
+    run = start(dag_id)
+    run.clear()
+    _ended_for_good(run, wait_until)
+    wait_until(lambda: run.step_states()[1:] == ["RUNNING"], "the second step runs", 90)
+    run.fail_run()
+    wait_until(lambda: run.step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
+    wait_until(lambda: run.processes() == [], "clients and drivers are gone", 60)
+    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster waits for steps", 60)
+
+
+def test_the_end_of_a_worker_ends_nothing_and_the_retry_goes_on_with_the_job(start, wait_until):
+    run = start(SYNC, beats=50)
+    # What a pod's end does: a signal to the supervisor, which it passes on to the task's own process.
+    title = f"airflow worker -- {run.task()['id']}"
+    (task_process,) = [one for one in all_processes() if command_of(one.pid) == title]
+    os.kill(task_process.parent, signal.SIGTERM)
+
+    wait_until(lambda: run.task()["try_number"] == 2, "the task is tried again", 60)
+    assert run.step_states() == ["RUNNING"]
+    wait_until(lambda: run.task()["state"] in ("success", "failed"), "the task has ended", 120)
+    assert run.task()["state"] == "success"
+    assert run.step_states() == ["COMPLETED"]
+    assert any("goes on: the worker is stopped, the task is running" in line for line in run.log())
