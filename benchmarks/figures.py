@@ -37,6 +37,7 @@ class Figures:
         the first one until all had started; clients and modules that the first one loads are part of it.
     :param kib_peak: The same, at the highest.
     :param lag_max: The longest that the event loop was held up, in seconds.
+    :param lag_max_at: When that was, in seconds after the start.
     :param lag_p99: What 99 % of its delays did not exceed.
     :param idle_lag_max: The same for a thread of another process, which only ticks: the machine's own part.
     :param connections: The most connections to AWS that were open at once.
@@ -59,6 +60,7 @@ class Figures:
     kib: float
     kib_peak: float
     lag_max: float
+    lag_max_at: float
     lag_p99: float
     idle_lag_max: float
     connections: int

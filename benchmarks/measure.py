@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from benchmarks.contestants import CONTESTANTS, connections
 from benchmarks.endpoint.tls import make_certificate
 from benchmarks.figures import Figures, percentile
 from benchmarks.processes import Endpoint, Triggerer
+from benchmarks.readings import Usage, memory, ticking
 from benchmarks.scenarios import FULL, QUICK
 from benchmarks.schedule import make_schedule
 from benchmarks.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from airflow.triggers.base import BaseTrigger
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 # The triggerer syncs once a second; by the third time it has done all it does before there is a trigger.
 IDLE_SYNCS = 3
-
-# Seconds between two ticks, as in the triggerer.
-TICK = 0.05
 
 # Seconds between two looks at the process's memory.
 SAMPLE = 2.0
@@ -59,67 +57,46 @@ class _Run:
         self, scenario: Scenario, contestant: str, seed: int, endpoint: Endpoint, triggerer: Triggerer
     ) -> None:
         self._scenario = scenario
-        self._contestant = contestant
+        self._contestant = CONTESTANTS[contestant]
+        self._name = contestant
         self._jobs = make_schedule(scenario.shape, seed)
         self._endpoint = endpoint
         self._triggerer = triggerer
         self._process = psutil.Process(triggerer.process.pid)
+        self._others = (psutil.Process(), psutil.Process(endpoint.pid))
         self._started: float | None = None
         self._created = 0
+        self._idle = 0.0
         self._memory: float | None = None
         self._shown = 0
         self._peak = 0.0
         self._next_sample = 0.0
-        self._supervisor = Supervisor(
-            triggerer.sock, connections(scenario, endpoint.url), lambda: self._due(time.time())
-        )
+        self._supervisor = Supervisor(triggerer.sock, connections(scenario, endpoint.url), self._due)
 
     def measure(self) -> Figures:
         self._supervisor.serve(lambda: self._supervisor.syncs >= IDLE_SYNCS)
-        idle, cpu, ours, machine = memory(self._process), self._cpu(), self._own_cpu(), _busy()
+        self._idle = memory(self._process)
+        before = Usage.now(self._process, self._others)
         self._started = time.time()
         self._endpoint.start(self._started)
         with ticking() as idle_lags:
             self._supervisor.serve(self._is_over)
         seconds = time.time() - self._started
-        spent, machine = self._cpu() - cpu, _busy() - machine
-        ours = self._own_cpu() - ours
+        used = Usage.now(self._process, self._others) - before
         counts = self._endpoint.counts()
         self._triggerer.stop()
         self._supervisor.serve_to_the_end()
-        report = self._triggerer.report()
-        latencies, failed = self._results(report["fired"])
-        return Figures(
-            scenario=self._scenario.name,
-            contestant=self._contestant,
-            jobs=len(self._jobs),
-            seconds=seconds,
-            served=counts["served"],
-            throttled=counts["throttled"],
-            refused=counts["refused"],
-            cpu=spent,
-            kib=((self._memory or self._peak) - idle) / len(self._jobs) / 1024,
-            kib_peak=(self._peak - idle) / len(self._jobs) / 1024,
-            lag_max=max(report["lags"], default=0.0),
-            lag_p99=percentile(report["lags"], 0.99),
-            idle_lag_max=max(idle_lags, default=0.0),
-            connections=counts["connections"],
-            failed=failed,
-            shown=self._shown,
-            load=max(0.0, machine - ours) / seconds / (psutil.cpu_count() or 1),
-            latencies=latencies,
-            complaints=self._complaints(),
-        )
+        return self._figures(seconds, used, counts, max(idle_lags, default=0.0))
 
-    def _due(self, now: float) -> Sequence[tuple[int, BaseTrigger]]:
+    def _due(self) -> Sequence[tuple[int, BaseTrigger]]:
         """Give the triggers of the jobs that have been deferred since the last time."""
         if self._started is None:
             return ()
-        first = self._created
-        while self._created < len(self._jobs) and self._jobs[self._created].deferred <= now - self._started:
+        now, first = time.time() - self._started, self._created
+        while self._created < len(self._jobs) and self._jobs[self._created].deferred <= now:
             self._created += 1
-        make = CONTESTANTS[self._contestant].trigger
-        return [(job.number, make(job, self._scenario)) for job in self._jobs[first : self._created]]
+        new = self._jobs[first : self._created]
+        return [(job.number, self._contestant.trigger(job, self._scenario)) for job in new]
 
     def _is_over(self) -> bool:
         elapsed = time.time() - (self._started or 0.0)
@@ -140,12 +117,37 @@ class _Run:
         if late or self._shown == len(self._jobs):
             self._memory = used
 
-    def _cpu(self) -> float:
-        return _spent(self._process)
+    def _figures(self, seconds: float, used: Usage, counts: dict[str, Any], idle_lag: float) -> Figures:
+        started = self._started or 0.0
+        report = self._triggerer.report()
+        lags = [(at, lag) for at, lag in report["lags"] if started <= at <= started + seconds]
+        longest_at, longest = max(lags, key=itemgetter(1), default=(started, 0.0))
+        latencies, failed = self._results(report["fired"])
+        return Figures(
+            scenario=self._scenario.name,
+            contestant=self._name,
+            jobs=len(self._jobs),
+            seconds=seconds,
+            served=counts["served"],
+            throttled=counts["throttled"],
+            refused=counts["refused"],
+            cpu=used.cpu,
+            kib=self._kib(self._memory or self._peak),
+            kib_peak=self._kib(self._peak),
+            lag_max=longest,
+            lag_max_at=longest_at - started,
+            lag_p99=percentile([lag for _, lag in lags], 0.99),
+            idle_lag_max=idle_lag,
+            connections=counts["connections"],
+            failed=failed,
+            shown=self._shown,
+            load=used.load(seconds),
+            latencies=latencies,
+            complaints=self._complaints(),
+        )
 
-    def _own_cpu(self) -> float:
-        """Give what this measurement has used, of all its processes."""
-        return self._cpu() + _spent(psutil.Process(self._endpoint.pid)) + _spent(psutil.Process())
+    def _kib(self, used: float) -> float:
+        return (used - self._idle) / len(self._jobs) / 1024
 
     def _results(self, fired: dict[str, float]) -> tuple[list[float], int]:
         """Give the latencies of those who told the truth, and how many did not."""
@@ -153,7 +155,7 @@ class _Run:
         latencies, failed = [], len(self._supervisor.failures)
         for number, payload in self._supervisor.payloads.items():
             latency = fired[str(number)] - (self._started or 0.0) - jobs[number].ends
-            if latency >= 0 and CONTESTANTS[self._contestant].succeeded(payload):
+            if latency >= 0 and self._contestant.succeeded(payload):
                 latencies.append(latency)
             else:
                 failed += 1
@@ -163,49 +165,9 @@ class _Run:
         wrong = [
             f"event of trigger {number}: {payload}"
             for number, payload in self._supervisor.payloads.items()
-            if not CONTESTANTS[self._contestant].succeeded(payload)
+            if not self._contestant.succeeded(payload)
         ]
         return [*list(self._supervisor.failures.values())[:3], *wrong[:3], *self._triggerer.complaints]
-
-
-@contextmanager
-def ticking() -> Iterator[list[float]]:
-    """Measure how late a thread is that does nothing but tick: the machine's own part in any delay."""
-    lags: list[float] = []
-    stop = threading.Event()
-
-    def tick() -> None:
-        while True:
-            began = time.monotonic()
-            if stop.wait(TICK):
-                return
-            lags.append(time.monotonic() - began - TICK)
-
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield lags
-    finally:
-        stop.set()
-        thread.join()
-
-
-def memory(process: psutil.Process) -> float:
-    """Give the memory a process has to itself, in bytes: shared pages count by share, where that is known."""
-    info: Any = process.memory_full_info()
-    return float(getattr(info, "pss", info.uss))
-
-
-def _spent(process: psutil.Process) -> float:
-    """Give the seconds of processor time that a process has used, threads and kernel included."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _busy() -> float:
-    """Give the seconds of processor time that the whole machine has used."""
-    times = psutil.cpu_times()
-    return float(times.user + times.system + getattr(times, "nice", 0.0) + getattr(times, "steal", 0.0))
 
 
 def main() -> None:

@@ -36,7 +36,10 @@ class StampedEvents(deque[TriggerEventEntry]):
 
 
 class MeasuredRunner(TriggerRunner):
-    """Writes a report when told to end: ``fired`` (by trigger, seconds since 1970) and ``lags`` (seconds).
+    """Writes a report when told to end.
+
+    It has ``fired`` (by trigger, seconds since 1970) and ``lags`` (pairs: seconds since 1970, and the
+    seconds by which the event loop was late then).
 
     :param report: The file.
     """
@@ -46,7 +49,7 @@ class MeasuredRunner(TriggerRunner):
         self._report = report
         self._stamped = StampedEvents()
         self.events = self._stamped
-        self._lags: list[float] = []
+        self._lags: list[tuple[float, float]] = []
 
     async def arun(self) -> None:
         """Run until told to end, with the ticking coroutine beside."""
@@ -58,7 +61,8 @@ class MeasuredRunner(TriggerRunner):
         while True:
             began = time.monotonic()
             await asyncio.sleep(TICK)
-            self._lags.append(time.monotonic() - began - TICK)
+            lag = time.monotonic() - began - TICK
+            self._lags.append((time.time(), lag))
 
     def _handle_signal(self, signum: int, frame: Any) -> None:
         self._report.write_text(json.dumps({"fired": self._stamped.fired, "lags": self._lags}))

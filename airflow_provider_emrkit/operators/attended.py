@@ -129,6 +129,7 @@ class AttendedRun:
         """
         watch, writer = RunWatch(run, self.runs, pace), LogWriter(self._log)
         while True:
+            self.refuse_if_stopped(run)
             tick = watch.tick()
             writer.write_all(tick)
             if tick.done and tick.status:
@@ -138,8 +139,7 @@ class AttendedRun:
                 raise RunTimedOutError(passed.sentence)
             deadline = next_deadline(self._limits, run, tick.status)
             left = tick.delay if deadline is None else max(0.0, deadline - time.time())
-            if self._stopping.wait(min(tick.delay, left)):
-                self.refuse_if_stopped(run)
+            self._stopping.wait(min(tick.delay, left))
 
     def refuse_if_stopped(self, run: JobRun | None = None) -> None:
         """Go no further with a task that Airflow stopped; its signal alone does not end the task on 3.x.
@@ -257,10 +257,8 @@ class AttendedRun:
             return
         try:
             found = self.runs.earlier(compute, token, None)
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
-            self._log.warning("It is not known whether the job was submitted: %s", explain(error, None))
+        except SubmitRefusedError as error:
+            self._log.warning("It is not known whether the job was submitted: %s", error)
             return
         for lost in found:
             if lost.mark == token.mark:

@@ -13,6 +13,7 @@ from airflow_provider_emrkit.logs.cluster_sources import (
     StepCloudWatchSources,
 )
 from airflow_provider_emrkit.logs.sources import LogLine
+from airflow_provider_emrkit.runs.gathered_calls import GatheredEmr
 from airflow_provider_emrkit.runs.protocol import FailureFacts
 from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps
 from airflow_provider_emrkit.runs.step_cost import read_step_cost
@@ -61,12 +62,13 @@ class ClusterSteps:
         self._clients = clients
         self._settle = settle or threading.Event().wait
         self._memory = StepMemory()
+        self._gathered = GatheredEmr(lambda: self._emr)
         self._submission = StepSubmission(clients, defaults, pause, self._settle, staging_uri)
         self._search = StepSearch(clients, pause)
 
     @property
     def _ending(self) -> StepEnding:
-        return StepEnding(self._emr, self._settle)
+        return StepEnding(self._gathered, self._settle)
 
     @property
     def _emr(self) -> Any:

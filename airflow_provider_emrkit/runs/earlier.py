@@ -100,7 +100,8 @@ def decide(found: Iterable[Found], token: RunToken, on_existing: str = "attach")
     ours = [one for one in found if one.mark.stem == token.stem]
     ours.sort(key=lambda one: one.age, reverse=True)
     _refuse_if_replaced(ours, token)
-    attach = next((one for one in ours if _is_kept(one, token)), None) if on_existing != "fresh" else None
+    kept = (one for one in ours if _is_kept(one, token) and not _is_of_another_life(one, ours))
+    attach = next(kept, None) if on_existing != "fresh" else None
     if attach and on_existing == "fail":
         raise ExistingRunError(
             f"{attach.run}, which try {attach.mark.try_number} of this task has started, is "
@@ -116,6 +117,16 @@ def decide(found: Iterable[Found], token: RunToken, on_existing: str = "attach")
 
 def _is_kept(one: Found, token: RunToken) -> bool:
     return one.mark.generation == token.generation and one.is_worth_keeping
+
+
+def _is_of_another_life(one: Found, ours: Iterable[Found]) -> bool:
+    """Tell work of a deleted DAG run with the same id: it is older than that of an earlier try."""
+    attempt = (one.mark.try_number, one.mark.relaunch)
+    return any(
+        (other.mark.try_number, other.mark.relaunch) < attempt
+        and other.run.submitted_at > one.run.submitted_at
+        for other in ours
+    )
 
 
 def _refuse_if_replaced(ours: Iterable[Found], token: RunToken) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.targets import ExistingCluster
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds back that finished work is looked for where nobody knows since when, and seconds that the clocks of
-# Airflow and AWS may differ by.
+# Seconds back that finished work is looked for where nobody knows since when.
 SEARCH_WITHIN = 24 * 3600.0
+# Seconds that the clocks of Airflow and AWS may differ by. What was just sent must be found by all means;
+# what is older than the DAG run is of another one, which had the same id and was deleted.
 CLOCK_SKEW = 300.0
+DAG_RUN_SKEW = 60.0
 # Pages of 50. EMR lists a cluster's last 1,000 steps; of clusters there may be any number.
 STEP_PAGES = 20
 CLUSTER_PAGES = 40
@@ -160,7 +162,7 @@ class StepSearch:
             submitted_at=created_at(step or cluster) or time.time(),
             owns_cluster=owns_cluster,
         )
-        return Found(run, run_status(step, cluster), mark)
+        return Found(replace(run, driver_apart=_has_driver_apart(step)), run_status(step, cluster), mark)
 
     def _own_clusters(self, wanted: _Wanted) -> dict[str, Mark]:
         """Give the clusters of a task instance, but for the ended ones of other generations."""
@@ -235,3 +237,10 @@ def _is_recent(step: Mapping[str, Any], oldest: float) -> bool:
 
 def _is_active(step: Mapping[str, Any]) -> bool:
     return (step.get("Status") or {}).get("State") in ACTIVE_STEPS
+
+
+def _has_driver_apart(step: Mapping[str, Any] | None) -> bool:
+    """Tell whether a step's driver may run in YARN: always, unless its arguments can be read and say no."""
+    arguments = ((step or {}).get("Config") or {}).get("Args") or []
+    modes = [value for flag, value in pairwise(arguments) if flag == "--deploy-mode"]
+    return modes[:1] != ["client"]

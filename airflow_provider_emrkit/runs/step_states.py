@@ -117,6 +117,15 @@ def step_states(emr: Any, runs: Sequence[JobRun], memory: StepMemory) -> dict[Jo
     return statuses
 
 
+def find_steps(emr: Any, cluster_id: str, step_ids: Sequence[str], memory: StepMemory) -> dict[str, Step]:
+    """Find steps of one cluster (ListSteps), in as few calls as will do.
+
+    :return: ``Id`` and ``Status`` of each, by id; none for those EMR does not know.
+    :raises botocore.exceptions.ClientError: when AWS refuses.
+    """
+    return _Look(emr, cluster_id, memory).steps(step_ids)
+
+
 class _Look:
     """One look at a cluster and its steps."""
 
@@ -129,7 +138,7 @@ class _Look:
     def statuses(self, runs: Sequence[JobRun]) -> dict[JobRun, RunStatus]:
         if self._is_still_coming_up(runs):
             return {run: run_status(NOT_STARTED, self._memory.cluster) for run in runs}
-        steps = self._steps([run.step_id for run in runs])
+        steps = self.steps([run.step_id for run in runs])
         cluster = self._cluster(steps, unlisted=any(run.step_id not in steps for run in runs))
         self._memory.waiting = frozenset(
             step_id for step_id, step in steps.items() if step["Status"]["State"] == "PENDING"
@@ -147,7 +156,7 @@ class _Look:
         self._describe()
         return memory.state in CLUSTER_COMING_UP
 
-    def _steps(self, ids: Sequence[str]) -> dict[str, Step]:
+    def steps(self, ids: Sequence[str]) -> dict[str, Step]:
         found: dict[str, Step] = {}
         missing = dict.fromkeys(ids)  # in their order
         if len(missing) > IDS_AT_ONCE:

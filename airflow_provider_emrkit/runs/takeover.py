@@ -58,7 +58,8 @@ class Takeover:
     def _end(self, run: JobRun) -> None:
         self.log.info("An earlier job of this task, %s, is not wanted any more; waiting for its end.", run)
         ended = self.runs.end(run, END_PATIENCE)
-        if not ended.done:
+        going = ended.done and run.owns_cluster  # a cluster that terminates comes back no more
+        if not (ended.ended or going):
             raise SubmitRefusedError(
                 f"{run} of an earlier try could not be ended ({ended.message}), so the job was not submitted "
                 "a second time; end it by hand, or let the task be retried"

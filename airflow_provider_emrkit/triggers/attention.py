@@ -106,6 +106,8 @@ class Attention:
         self._tell(notes)
 
     def _see(self, status: RunStatus) -> None:
+        if status.state.is_final:
+            self._poller.leave(self._watched)  # its logs may take a while yet, its state is what it is
         if not self._has_streamed and may_have_lines(status):
             self._has_streamed = True
             self._stream = _Stream(self._poller, self._watched.run, self._pace, self._log)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_transient, typed
+from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_not_found, is_transient, typed
 from airflow_provider_emrkit.runs.log_watch import Trouble
 from airflow_provider_emrkit.runs.pacing import KEPT_SPARE, SOON_INTERVAL, Situation, UsualTimes, pause
 from airflow_provider_emrkit.runs.watch import no_answer
@@ -36,7 +36,7 @@ T = TypeVar("T")
 # Threads for looks at states, for reading logs, and for ending runs. Most of their time they wait for AWS.
 LOOKS = 4
 LOG_READS = 8
-ENDS = 16
+ENDS = 64
 
 # Seconds in which the triggers of one cluster come together before it is looked at first.
 GATHER = 0.5
@@ -51,6 +51,8 @@ TOLD_AFTER = 3
 # spread, and changed credentials to be noticed.
 REFUSALS = 4
 REFUSAL_PAUSE = 10.0
+# Seconds after its submission in which AWS may not know a run everywhere.
+NEW = 60.0
 # Seconds until another trigger is asked to renew the connection.
 RENEWAL_PAUSE = 60.0
 
@@ -138,7 +140,7 @@ class SharedPoller:
         return watched
 
     def leave(self, watched: Watched) -> None:
-        """Watch a run no more."""
+        """Watch a run no more; as often as one likes."""
         key = (watched.run.kind, watched.run.cluster_id)
         group = self._groups.get(key)
         if group is None:
@@ -316,10 +318,11 @@ class SharedPoller:
                 for watched in group:
                     watched.remark(no_answer(error))
             return now + delay
-        if is_denied(error) and group.refusals + 1 < REFUSALS:
+        if group.refusals + 1 < REFUSALS and (is_denied(error) or _may_be_too_new(group, error)):
             group.refusals += 1
-            self._refused = True
-            self._ask_for_renewal(now)
+            if is_denied(error):
+                self._refused = True
+                self._ask_for_renewal(now)
             return now + REFUSAL_PAUSE * group.refusals
         self._fail(list(group), error)
         return None
@@ -342,6 +345,12 @@ class SharedPoller:
             chosen = random.choice(everybody)
             chosen.renews = True
             chosen.wake()
+
+
+def _may_be_too_new(group: Group, error: BaseException) -> bool:
+    """Tell whether a cluster may not be known everywhere in AWS yet."""
+    youngest = max((watched.run.submitted_at for watched in group), default=0.0)
+    return is_not_found(error) and time.time() - youngest < NEW
 
 
 _pollers: dict[tuple[str, str], SharedPoller] = {}

@@ -25,6 +25,7 @@ OURS = Figures(
     kib=40.0,
     kib_peak=50.0,
     lag_max=0.1,
+    lag_max_at=3.0,
     lag_p99=0.01,
     idle_lag_max=0.02,
     connections=4,

@@ -19,7 +19,7 @@ import pytest
 from havoc.killer import DEATHS, Killer, deaths
 from havoc.programs import AirflowPrograms, LocalEmrProgram, marker_of, shared_environment
 from havoc.verdict import judge, table
-from havoc.witness import Planned, raised, step_processes, steps_by_stem, still_running, witness
+from havoc.witness import Planned, ended, raised, step_processes, steps_by_stem, still_running, witness
 
 from demo.environment import Places
 from demo.ports import any_free
@@ -42,6 +42,8 @@ ALWAYS = 3
 PARALLELISM = 8
 PATIENCE = 40 * RUNS + 300
 LEFTOVER_PATIENCE = 60
+# Seconds between two looks at the runs, and between two at the processes.
+LOOK_SECONDS, STRIKE_SECONDS = 1.0, 0.1
 
 
 def planned_runs(chance: random.Random) -> list[Planned]:
@@ -118,16 +120,21 @@ def ends(runs: list[Planned], house: House, killer: Killer) -> list[Planned]:
             if waiting and len(under_way) < (ALWAYS if ahead else AT_ONCE):
                 waiting[0].start(house.programs.airflow)
                 under_way.append(waiting.pop(0))
-            killer.strike_when_due()
-            under_way = [run for run in under_way if not has_ended(run, house)]
+            over = ended(house.programs.airflow) if under_way else set()
+            under_way = [run for run in under_way if run.run_id not in over]
         except AirflowError as error:  # a busy machine; what was asked is asked again
             print(f"  {error}")
-        time.sleep(0.2)
+        strike_for_a_while(house, killer)
     return [*waiting, *under_way]
 
 
-def has_ended(run: Planned, house: House) -> bool:
-    return house.programs.airflow.run_state(run.dag_id, run.run_id) in ("success", "failed")
+def strike_for_a_while(house: House, killer: Killer) -> None:
+    until = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < until:
+        killer.strike_when_due()
+        for name in house.programs.start_missing():
+            print(f"  {time.strftime('%H:%M:%S', time.gmtime())} {name} is started again")
+        time.sleep(STRIKE_SECONDS)
 
 
 def test_every_run_ends_as_it_must_whatever_is_killed(house):

@@ -14,7 +14,7 @@ from demo.environment import MARKER
 from demo.processes import all_processes, command_of, members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from demo.rest import Airflow
 
@@ -57,6 +57,10 @@ class Attempted:
     def is_beating(self) -> bool:
         return any("beats.py" in line for line in self.processes()) and self.step_states()[-1:] == ["RUNNING"]
 
+    def is_watched(self, try_number: int = 1) -> bool:
+        """Whether a worker or, for a deferred task, a triggerer has told that the job runs."""
+        return any("is RUNNING" in line for line in self.log(try_number))
+
     def log(self, try_number: int = 1) -> list[str]:
         return [line.text for line in self.airflow.log(self.dag_id, self.run_id, TASK_ID, try_number)]
 
@@ -65,6 +69,15 @@ class Attempted:
 
     def fail_run(self) -> None:
         self.airflow.fail_run(self.dag_id, self.run_id)
+
+    def leave_nothing(self) -> None:
+        """The cluster runs one step at a time: one that goes on would hold up all other tests."""
+        self.fail_run()
+        active = [step["Id"] for step in self.steps() if step["Status"]["State"] in ("PENDING", "RUNNING")]
+        if active:
+            self.localemr.emr.cancel_steps(
+                ClusterId=self.cluster_id, StepIds=active, StepCancellationOption="TERMINATE_PROCESS"
+            )
 
     def clear(self) -> None:
         body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [TASK_ID], "only_failed": False}
@@ -90,22 +103,26 @@ def cluster_id(localemr, wait_until) -> str:
 
 
 @pytest.fixture
-def start(standalone, localemr, cluster_id, wait_until) -> Callable[..., Attempted]:
-    """Start a run of a DAG, and wait until its job beats."""
+def start(standalone, localemr, cluster_id, wait_until) -> Iterator[Callable[..., Attempted]]:
+    """Start a run of a DAG, and wait until its job beats and somebody watches it."""
     demo.airflow.wait_parsed(standalone.airflow, DEFERRED, "kill_dags.py", lambda _: None)
+    runs: list[Attempted] = []
 
     def start(dag_id: str, beats: int = 600) -> Attempted:
-        run = Attempted(standalone.airflow, localemr, cluster_id, dag_id, beats)
-        wait_until(run.is_beating, "the job runs", 90)
+        runs.append(run := Attempted(standalone.airflow, localemr, cluster_id, dag_id, beats))
+        wait_until(run.is_beating, "the job runs", 120)
         state = "deferred" if dag_id == DEFERRED else "running"
         wait_until(lambda: run.task()["state"] == state, f"the task is {state}", 30)
+        wait_until(run.is_watched, "it is watched", 60)
         return run
 
-    return start
+    yield start
+    for run in runs:
+        run.leave_nothing()
 
 
 def _ended_for_good(run: Attempted, wait_until) -> None:
-    wait_until(lambda: run.step_states()[0] == "CANCELLED", "the step is cancelled", 60)
+    wait_until(lambda: run.step_states()[0] == "CANCELLED", "the step is cancelled", 90)
     step_id = run.steps()[0]["Id"]
     told = [f"{step_id} on cluster {run.cluster_id} is CANCELLED", f"{step_id} is CANCELLED"]
     wait_until(
@@ -140,7 +157,8 @@ def test_a_cleared_task_runs_again_and_what_it_had_started_ends(
     run = start(dag_id)
     run.clear()
     _ended_for_good(run, wait_until)
-    wait_until(lambda: run.step_states()[1:] == ["RUNNING"], "the second step runs", 90)
+    wait_until(lambda: run.step_states()[1:] == ["RUNNING"], "the second step runs", 120)
+    wait_until(lambda: run.task()["try_number"] == 2 and run.is_watched(2), "it is watched", 60)
     run.fail_run()
     wait_until(lambda: run.step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
     wait_until(lambda: run.processes() == [], "clients and drivers are gone", 60)

@@ -171,3 +171,11 @@ def test_a_generation_may_be_a_smaller_number_than_the_one_before():
 def test_a_word_that_is_not_known_is_named():
     with pytest.raises(InvalidValueError, match="'reuse' is not known; use one of attach, fresh, fail"):
         decide([], THIRD, "reuse")
+
+
+def test_work_older_than_that_of_an_earlier_try_is_of_a_dag_run_that_was_deleted():
+    old = found(SECOND, RunState.SUCCEEDED)
+    first = found(replace(THIRD, try_number=1), RunState.FAILED)
+    recreated = replace(first, run=replace(first.run, submitted_at=old.run.submitted_at + 1))
+    assert decide([old, recreated], THIRD).attach is None
+    assert decide([old, first], THIRD).attach == old

@@ -400,3 +400,26 @@ def test_exactly_one_token_is_looked_for_and_asked_for_once(emr, team):
 def test_marks_are_read_from_names_of_any_length():
     token = replace(SECOND, dag_id="d" * 250)
     assert Mark.of(token.marked()) == token.mark
+
+
+@pytest.mark.parametrize(
+    ("arguments", "apart"),
+    [
+        pytest.param(["spark-submit", "--deploy-mode", "client", "job.py"], False, id="client"),
+        pytest.param(["spark-submit", "--deploy-mode", "cluster", "job.py"], True, id="cluster"),
+        pytest.param(
+            ["spark-submit", "--deploy-mode", "cluster", "job.py", "--deploy-mode", "client"],
+            True,
+            id="an argument of the job's own",
+        ),
+        pytest.param(["bash", "-c", "...", "emrkit", "s3://code/x.args"], True, id="not to be read"),
+    ],
+)
+def test_a_driver_that_may_run_apart_is_taken_for_one(localemr_server, emr, team, arguments, apart):
+    step = {
+        "Name": SECOND.marked(),
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": arguments},
+    }
+    localemr_server.client("emr").add_job_flow_steps(JobFlowId=team.cluster_id, Steps=[step])
+    assert [one.run.driver_apart for one in emr.earlier(team)] == [apart]

@@ -27,7 +27,7 @@ from airflow_provider_emrkit.exceptions import (
     SubmitRefusedError,
     ThrottledError,
 )
-from airflow_provider_emrkit.runs.sending import SEND_PAUSES
+from airflow_provider_emrkit.runs.sending import LAST_LOOK_PAUSES, SEND_PAUSES
 from airflow_provider_emrkit.runs.step_adding import LONGEST_WAIT, PLACE_PATIENCE
 from airflow_provider_emrkit.runs.step_calls import MAX_FAULTS
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
@@ -54,6 +54,7 @@ class Emr:
         self.team = server.run_cluster(Name="team", LogUri="s3://logs/emr/")
         self.there = ExistingCluster(self.team)
         self.pauses: list[float] = []
+        self.settles: list[float] = []
         self.stops_after = 10**6
         server.wait_cluster(self.team, "WAITING")
 
@@ -63,7 +64,7 @@ class Emr:
 
     def submit(self, compute: Any, job: SparkJob = JOB, staging_uri: str | None = None, **others: Any) -> Any:
         clients = clients_of(self.faulty, **others)
-        submission = StepSubmission(clients, ClusterDefaults(), self.pause, lambda seconds: None, staging_uri)
+        submission = StepSubmission(clients, ClusterDefaults(), self.pause, self.settles.append, staging_uri)
         return submission.submit(job, compute, TOKEN)
 
     def compute(self, name: str) -> DynamicCluster | ExistingCluster:
@@ -287,6 +288,7 @@ def test_a_task_that_is_stopped_while_the_answer_is_lost_still_learns_of_its_run
     emr.faulty.hide("list_clusters" if where == "new" else "list_steps", times=1)
     run = emr.submit(emr.compute(where))
     assert (run.cluster_id, run.step_id) == emr.steps()[0][:2]
+    assert emr.settles == [LAST_LOOK_PAUSES[1]]
 
 
 def test_a_refusal_is_not_repeated_and_names_the_mend(emr):

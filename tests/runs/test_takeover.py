@@ -41,7 +41,8 @@ class FakeRuns:
 
     def end(self, run: JobRun, patience: float) -> Released:
         self.ended.append(run)
-        return Released(self.ends, "CANCELLED" if self.ends else "still RUNNING")
+        # EMR's acceptance of a cancellation is not the end yet.
+        return Released(True, "CANCELLED" if self.ends else "still CANCEL_PENDING", ended=self.ends)
 
 
 def take_over(runs: FakeRuns, on_existing: str = "attach") -> Found | None:
@@ -81,7 +82,9 @@ def test_work_that_is_being_cancelled_is_waited_for():
 
 
 def test_the_job_is_not_submitted_beside_work_that_does_not_end():
-    with pytest.raises(SubmitRefusedError, match=r"could not be ended \(still RUNNING\).*end it by hand"):
+    with pytest.raises(
+        SubmitRefusedError, match=r"could not be ended \(still CANCEL_PENDING\).*end it by hand"
+    ):
         take_over(FakeRuns([found(FIRST, RunState.CANCELLING)], ends=False))
 
 

@@ -82,7 +82,10 @@ def held_run(localemr_server, emrkit_connection):
     "trigger",
     [
         pytest.param(EmrJobRunTrigger(RUN.to_dict()), id="defaults"),
-        pytest.param(EmrJobRunTrigger(RUN.to_dict(), "mine", 1.0, 2.0, 3.0, 4, 5.0, 6.0), id="all arguments"),
+        pytest.param(
+            EmrJobRunTrigger(RUN.to_dict(), "mine", 1.0, 2.0, 3.0, 4, 5.0, 6.0, "leave", {"running": 7.0}),
+            id="all arguments",
+        ),
     ],
 )
 def test_it_can_be_made_again_from_what_it_serializes(trigger):
@@ -90,6 +93,12 @@ def test_it_can_be_made_again_from_what_it_serializes(trigger):
     assert path == f"{EmrJobRunTrigger.__module__}.{EmrJobRunTrigger.__name__}"
     assert json.loads(json.dumps(kwargs)) == kwargs
     assert EmrJobRunTrigger(**kwargs).serialize() == (path, kwargs)
+
+
+def test_it_can_be_made_from_what_an_older_version_serialized():
+    _, kwargs = EmrJobRunTrigger(RUN.to_dict()).serialize()
+    older = {name: value for name, value in kwargs.items() if name not in ("on_kill", "limits")}
+    assert EmrJobRunTrigger(**older).serialize()[1] == kwargs
 
 
 def test_it_takes_what_a_newer_version_wrote_into_the_run():
@@ -174,6 +183,29 @@ def test_a_user_ends_the_job_though_airflow_goes_on_cancelling_the_trigger(
     wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
 
 
+def test_a_user_ends_many_jobs_of_a_cluster_at_once_within_emr_s_quotas(
+    localemr_server, emrkit_connection, waiting_cluster, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__EMRKIT__API_QUOTAS", "{}")
+    localemr_server.runner.script("load", hold=True)
+    steps = [localemr_server.add_step(waiting_cluster, "load") for _ in range(40)]
+    say_task_is("failed", monkeypatch)
+    run = replace(RUN, cluster_id=waiting_cluster, driver_apart=False)
+    triggers = [make(replace(run, step_id=step)) for step in steps]
+
+    async def all_are_cancelled() -> None:
+        tasks = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+        await asyncio.sleep(1)
+        for task in tasks:
+            task.cancel(USER_ACTION)
+        await asyncio.wait(tasks)
+        await asyncio.gather(*(trigger.on_kill() for trigger in triggers))
+
+    asyncio.run(all_are_cancelled())
+    record = localemr_server.wait_cluster(waiting_cluster, "WAITING")
+    assert {step.state for step in record.steps.values()} == {"CANCELLED"}
+
+
 def test_a_handed_over_trigger_does_not_end_the_job_though_airflow_calls_it_a_user_s_action(
     held_run, monkeypatch, emr
 ):
@@ -198,6 +230,50 @@ def test_time_is_up_ends_the_job_and_tells_so(held_run, emr):
     payload = payload_of(make(run, deadline=time.time() + 0.5))
     assert payload["state"] == "timeout"
     wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
+@pytest.mark.parametrize("which", ["total", "running"])
+def test_a_limit_that_is_passed_ends_the_job_and_tells_which(held_run, emr, which):
+    run, _ = held_run
+    payload = payload_of(make(run, limits={which: 1.0}))
+    assert (payload["state"], payload["limit"]) == ("timeout", which)
+    assert f"(limit {which})" in payload["message"]
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
+
+
+def test_a_limit_of_another_part_of_the_run_s_life_does_not_hold(localemr_server, emrkit_connection):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    run = submitted()
+    wait_for(lambda: cluster_state(localemr_server.client("emr"), run.cluster_id) == "TERMINATED")
+    assert payload_of(make(run, limits={"queued": 0.01, "starting": 0.01}))["state"] == "ended"
+
+
+def test_a_job_that_has_ended_in_time_is_not_said_to_be_late(localemr_server, emrkit_connection):
+    """The last look is long ago when the time is up: there is one more before anything is ended."""
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    run = submitted()
+    wait_for(lambda: cluster_state(localemr_server.client("emr"), run.cluster_id) == "TERMINATED")
+    payload = payload_of(make(run, poll_interval=300.0, deadline=time.time()))
+    assert (payload["state"], payload["status"]["state"]) == ("ended", "succeeded")
+
+
+@pytest.mark.parametrize(
+    "message", [pytest.param((), id="before 3.3"), pytest.param((USER_ACTION,), id="from 3.3 on")]
+)
+def test_a_job_goes_on_where_kills_are_to_leave_it(held_run, monkeypatch, emr, task_log, message):
+    run, is_running = held_run
+    say_task_is("failed", monkeypatch)
+    cancel_while_it_runs(make(run, on_kill="leave"), is_running, *message)
+    assert cluster_state(emr, run.cluster_id) == "RUNNING"
+    assert any("goes on, as on_kill is 'leave'" in line for line in task_log.lines)
+
+
+def test_a_job_without_live_logs_asks_for_none(localemr_server, emrkit_connection, task_log):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    run = replace(submitted(), log_group=None)
+    assert payload_of(make(run))["state"] == "ended"
+    assert len([line for line in task_log.lines if "does not send its logs to CloudWatch" in line]) == 1
+    assert not any("24 rows" in line for line in task_log.lines)
 
 
 def test_trouble_wakes_the_task_up_instead_of_leaving_the_cluster_alone(emrkit_connection):

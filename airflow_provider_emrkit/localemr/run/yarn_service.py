@@ -6,25 +6,37 @@ import hmac
 import json
 import logging
 import secrets
+import select
 import socket
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from airflow_provider_emrkit.localemr.run.application import Driver, RunningApplication
 from airflow_provider_emrkit.localemr.run.commands import CommandError, CommandPlanner, Fetch, localise
 from airflow_provider_emrkit.localemr.run.yarn_wire import MAX_REQUEST, YarnAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
 
 log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
+
+
+class _Request(NamedTuple):
+    """What a program asks for.
+
+    :param fields: The request.
+    :param is_left: Whether the program is gone.
+    """
+
+    fields: Mapping[str, Any]
+    is_left: Callable[[], bool]
 
 
 class YarnService:
@@ -73,29 +85,31 @@ class YarnService:
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection, connection.makefile("rb") as asked, connection.makefile("wb") as answers:
-                self._talk(asked, answers)
+                self._talk(
+                    _Request(_parsed(asked.readline(MAX_REQUEST)), lambda: _is_left(connection)), answers
+                )
         except OSError:
             # The client was killed, for which it owes no explanation; its application goes on.
             return
         except Exception:
             log.exception("a request of a cluster's program failed")
 
-    def _talk(self, asked: BinaryIO, answers: BinaryIO) -> None:
-        request = _request(asked.readline(MAX_REQUEST))
-        if not hmac.compare_digest(str(request.get("secret", "")).encode(), self.address.secret.encode()):
+    def _talk(self, request: _Request, answers: BinaryIO) -> None:
+        secret = str(request.fields.get("secret", ""))
+        if not hmac.compare_digest(secret.encode(), self.address.secret.encode()):
             return
-        action = self._actions.get(str(request.get("action")))
+        action = self._actions.get(str(request.fields.get("action")))
         for answer in action(request) if action else ():
             _send(answers, answer)
         _send(answers, {"last": True})
 
-    def _list(self, _: Mapping[str, Any]) -> Iterator[Answer]:
+    def _list(self, _: _Request) -> Iterator[Answer]:
         for application in self._manager.applications():
             yield description(application)
 
-    def _kill(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+    def _kill(self, request: _Request) -> Iterator[Answer]:
         """Kill an application and wait for its end."""
-        found = self._manager.find(str(request.get("id")))
+        found = self._manager.find(str(request.fields.get("id")))
         if found is None:
             return
         yield description(found)
@@ -104,17 +118,21 @@ class YarnService:
             found.wait()
             yield description(found)
 
-    def _submit(self, request: Mapping[str, Any]) -> Iterator[Answer]:
+    def _submit(self, request: _Request) -> Iterator[Answer]:
         """Submit an application, and be the client's eyes until it ends."""
         try:
-            application = self._manager.submit(self._driver([str(arg) for arg in request["args"]]))
+            driver = self._driver([str(arg) for arg in request.fields["args"]])
+            if request.is_left():
+                # Killed while it brought the job's files: on EMR too, nothing is submitted then.
+                return
+            application = self._manager.submit(driver)
         except (CommandError, OSError, ValueError, RuntimeError) as error:
             yield {"line": str(error)}
             yield {"exit": 1}
             return
         for line in application.ids.submitted(time.time()):
             yield {"line": line}
-        for line in application.report():
+        for line in application.report(request.is_left):
             yield {"line": line}
         yield {"exit": application.client_exit_code}
 
@@ -141,7 +159,17 @@ def description(application: RunningApplication) -> Answer:
     }
 
 
-def _request(line: bytes) -> Mapping[str, Any]:
+def _is_left(connection: socket.socket) -> bool:
+    """Tell whether the other side has hung up; it sends nothing after its request."""
+    if not select.select([connection], [], [], 0)[0]:
+        return False
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True
+
+
+def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
         request = json.loads(line)
     except ValueError:

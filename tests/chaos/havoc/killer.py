@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from havoc.victims import Worker
 
 # Of 50 runs: how often each kind of death comes. The first three hit a worker: its task's process, both of
-# its processes (a lost machine), the one that supervises the task (which lives on, an orphan).
-DEATHS = {"task": 24, "worker": 4, "supervisor": 3, "triggerer": 4, "localemr": 3}
+# its processes (a lost machine), the one that supervises the task (which lives on, an orphan). The scheduler
+# takes all workers along.
+DEATHS = {"task": 24, "worker": 4, "supervisor": 3, "triggerer": 4, "scheduler": 2, "localemr": 3}
 RUNS = 50
 # Seconds between two deaths, and seconds that the local EMR stays away.
 PAUSE = (0.2, 2.5)
@@ -35,7 +36,7 @@ def deaths(runs: int, kinds: tuple[str, ...]) -> Mapping[str, int]:
 
 
 class Killer:
-    """Kills workers, triggerers and the local EMR, and starts again what does not start by itself.
+    """Kills workers, the triggerer, the scheduler and the local EMR, which alone is started again here.
 
     :param random: Decides who, and when.
     :param budget: How many of each kind of death.
@@ -76,9 +77,11 @@ class Killer:
         """Kill the next one when its time has come; one that finds no victim stays due."""
         if self.over or time.monotonic() < self._next:
             return
-        strike = {"triggerer": self._triggerer, "localemr": self._local_emr}
         kind = self._order[0]
-        told = strike[kind]() if kind in strike else self._worker(kind)
+        if kind == "localemr":
+            told = self._local_emr()
+        else:
+            told = self._component(kind) if kind in self._airflow.components else self._worker(kind)
         if told:
             self._order.pop(0)
             self.done[kind] += 1
@@ -116,19 +119,13 @@ class Killer:
             return True
         return victims.kill_supervisor(worker, with_task=kind == "worker")
 
-    def _triggerer(self) -> str:
-        victims = Victims(self._airflow.roots)
-        mine = [one for root in self._airflow.roots for one in victims.below(root)]
-        triggerers = [
-            one for one in mine if command_of(one.pid).rstrip().endswith(("triggerer", "--skip-serve-logs"))
-        ]
-        pids = {one.pid for one in triggerers}
-        tops = [one for one in triggerers if one.parent not in pids]
-        if not tops:
-            return ""
-        victims.kill_tree(tops[0])
-        self._airflow.start_triggerer()
-        return f"pid {tops[0].pid}"
+    def _component(self, name: str) -> str:
+        """Take one of Airflow's programs with all its processes."""
+        child = self._airflow.components[name]
+        with suppress(NotOursError):  # it has ended by itself, and is not yet started again
+            Victims([child.process]).kill_tree(child.process)
+            return f"pid {child.process.pid}"
+        return ""
 
     def _local_emr(self) -> str:
         server = self._localemr.child.process

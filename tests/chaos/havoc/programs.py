@@ -5,27 +5,32 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import demo.airflow
 import demo.localemr
 from demo.environment import MARKER, REGION, Places, airflow_connections, environment
 from demo.processes import Child
+from demo.rest import Airflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from demo.processes import Process
-    from demo.rest import Airflow
 
 # The one bucket that a local EMR makes at each of its starts.
 BUCKET = "emrkit-local"
 RELEASE = "emr-7.11.0"
 # Steps that may run at once on the shared cluster, beside the dynamic clusters.
 SHARED_STEPS = 3
+API_SERVER = "api-server"
+COMPONENTS = ("scheduler", "dag-processor", API_SERVER, "triggerer")
 # Seconds that one of Airflow's processes waits for another one's transaction.
-LOCK_SECONDS = 60
+LOCK_SECONDS, API_LOCK_SECONDS = 60, 5
+MIGRATION_SECONDS = 180
 
 # Airflow finds the dead within seconds instead of minutes.
 IMPATIENT = {
@@ -34,6 +39,8 @@ IMPATIENT = {
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "40",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
     "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "10",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
 }
@@ -92,7 +99,7 @@ class LocalEmrProgram:
 
 
 class AirflowPrograms:
-    """``airflow standalone``, and triggerers beside it.
+    """The components of ``airflow standalone``, each of which may be killed: it starts again.
 
     :param places: Its ``endpoint`` is where Airflow's tasks find AWS.
     :param base: The environment of its processes.
@@ -100,52 +107,74 @@ class AirflowPrograms:
     :param extra: Further variables.
     """
 
-    def __init__(
-        self,
-        places: Places,
-        base: Mapping[str, str],
-        dags: Path,
-        extra: Mapping[str, str],
-    ) -> None:
+    def __init__(self, places: Places, base: Mapping[str, str], dags: Path, extra: Mapping[str, str]) -> None:
         self._places = places
         self._base = base
-        home = demo.airflow.Home(places.folder / "airflow")
+        self._home = demo.airflow.Home(places.folder / "airflow")
         connection = {"AIRFLOW_CONN_EMRKIT_DEFAULT": emrkit_connection(places.endpoint)}
-        variables = {**IMPATIENT, **_patient_database(home), **connection, **extra}
-        self._settings = demo.airflow.Settings(home, dags, places.airflow_port, variables)
-        self.standalone: Child
-        self.airflow: Airflow
-        self.triggerers: list[Child] = []
+        variables = {**IMPATIENT, **connection, **extra}
+        self._settings = demo.airflow.Settings(self._home, dags, places.airflow_port, variables)
+        self._starts: Counter[str] = Counter()
+        self.components: dict[str, Child] = {}
+        self.airflow = Airflow(places.airflow_url, demo.airflow.USER, self._home.password())
 
     @property
     def roots(self) -> list[Process]:
         """The processes that were started here."""
-        return [child.process for child in (self.standalone, *self.triggerers)]
+        return [child.process for child in self.components.values()]
 
     def start(self, dag_id: str, dag_file: str) -> None:
         """Start Airflow, and wait until it knows a DAG."""
-        log = self._places.folder / "airflow.log"
-        self.standalone, self.airflow = demo.airflow.start(self._places, self._base, self._settings, log)
-        demo.airflow.wait_ready(self.standalone, self.airflow, lambda _: None)
+        _make_patient_database(self._database)
+        subprocess.run(
+            [str(self._program), "db", "migrate"],
+            env=self._variables("db"),
+            check=True,
+            capture_output=True,
+            timeout=MIGRATION_SECONDS,
+        )
+        self.start_missing()
+        demo.airflow.wait_ready(self.components[API_SERVER], self.airflow, lambda _: None)
         demo.airflow.wait_parsed(self.airflow, dag_id, dag_file, lambda _: None)
 
-    def start_triggerer(self) -> None:
-        """Start one more triggerer."""
-        connections = airflow_connections(self._places.endpoint)
-        variables = {**self._base, **connections, **self._settings.variables()}
-        log = self._places.folder / f"triggerer-{len(self.triggerers) + 1}.log"
-        argv = [str(self._places.airflow_env / "bin" / "airflow"), "triggerer", "--skip-serve-logs"]
-        self.triggerers.append(Child.start("triggerer", argv, variables, log))
+    def start_missing(self) -> list[str]:
+        """Start the components that do not run, as whatever watches over programs does; their names."""
+        missing = [
+            name for name in COMPONENTS if name not in self.components or not self.components[name].running
+        ]
+        for name in missing:
+            self._starts[name] += 1
+            log = self._places.folder / f"{name}-{self._starts[name]}.log"
+            self.components[name] = Child.start(name, [str(self._program), name], self._variables(name), log)
+        return missing
+
+    @property
+    def _program(self) -> Path:
+        return self._places.airflow_env / "bin" / "airflow"
+
+    @property
+    def _database(self) -> Path:
+        return self._home.folder / "airflow.db"
+
+    def _variables(self, component: str) -> dict[str, str]:
+        # The API server asks its database in the one thread in which it would also end the transaction that
+        # it is waiting for; the others give up for good when they find it locked.
+        patience = API_LOCK_SECONDS if component == API_SERVER else LOCK_SECONDS
+        return {
+            **self._base,
+            **airflow_connections(self._places.endpoint),
+            **self._settings.variables(),
+            "PATH": f"{self._program.parent}:{self._base.get('PATH', '')}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._database}?timeout={patience}",
+        }
 
 
-def _patient_database(home: demo.airflow.Home) -> dict[str, str]:
-    """Make Airflow's database one in which writers wait for each other: a triggerer ends when it is locked."""
-    path = home.folder / "airflow.db"
-    home.folder.mkdir(parents=True, exist_ok=True)
+def _make_patient_database(path: Path) -> None:
+    """Make a database in which nobody who reads waits for somebody who writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{path}?timeout={LOCK_SECONDS}"}
 
 
 def emrkit_connection(endpoint: str) -> str:

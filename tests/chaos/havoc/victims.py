@@ -106,8 +106,9 @@ class Victims:
         if not self.owns(worker.task):
             self._send(worker.supervisor, signal.SIGCONT)
             return False
-        if with_task:
-            self.kill(worker.task)
+        with suppress(NotOursError):  # it ends just now, and its supervisor can't see that any more
+            if with_task:
+                self.kill(worker.task)
         self.kill(worker.supervisor)
         return True
 

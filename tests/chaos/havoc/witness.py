@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TASK_ID = "job"
 _THERE_ALREADY = 409
+_PAGE = 100
 # What Airflow writes into a task's log when the operator raises.
 _FAILED = "Task failed with exception"
 
@@ -57,6 +58,16 @@ class Planned:
         """Its task instance, as Airflow tells of it."""
         (task,) = airflow.tasks(self.dag_id, self.run_id)
         return task
+
+
+def ended(airflow: Airflow) -> set[str]:
+    """The runs that have ended, of all DAGs."""
+    ids: set[str] = set()
+    while True:
+        page = airflow.get(f"/dags/~/dagRuns?state=success&state=failed&limit={_PAGE}&offset={len(ids)}")
+        ids |= {run["dag_run_id"] for run in page["dag_runs"]}
+        if len(page["dag_runs"]) < _PAGE:
+            return ids
 
 
 def steps_by_stem(emr: Any) -> Mapping[str, Sequence[Step]]:

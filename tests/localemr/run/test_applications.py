@@ -255,6 +255,25 @@ def test_relative_paths_of_files_are_made_full(tmp_path):
     ]
 
 
+def test_a_client_that_is_killed_before_it_has_submitted_leaves_nothing(cluster, directory, monkeypatch):
+    fetching, go_on = threading.Event(), threading.Event()
+
+    def slow(*_):
+        fetching.set()
+        assert go_on.wait(20)
+
+    monkeypatch.setattr("airflow_provider_emrkit.localemr.run.yarn_service.localise", slow)
+    running = begin(cluster, "bash", "-c", 'spark-submit --deploy-mode cluster "$@"', "x", "job.py")
+    assert fetching.wait(20)
+    running.cancel()
+    assert running.wait().cancelled
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "localemr-yarn-client":
+            thread.join(20)
+    assert cluster.context.manager.applications() == []
+
+
 def address(directory: Path) -> YarnAddress:
     from airflow_provider_emrkit.localemr.run.yarn_program import read_address
 
