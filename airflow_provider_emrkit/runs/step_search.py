@@ -100,7 +100,7 @@ class StepSearch:
                 tries.add(mark.try_number)
             return mark.stem == token.stem
 
-        wanted = _Wanted(is_ours, since - CLOCK_SKEW, token.generation)
+        wanted = _Wanted(is_ours, since - DAG_RUN_SKEW, token.generation)
         try:
             found = list(self._search(compute, wanted))
             the_last_is_missing = max(tries, default=0) < token.try_number - 1

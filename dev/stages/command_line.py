@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         epilog="example:\n  python3 dev/checks.py lint unit",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help="which (default: all but chaos, in this order)")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="which (default: all but chaos)")
     arguments = parser.parse_args(argv)
     unknown = [name for name in arguments.stages if name not in STAGES]
     if unknown:

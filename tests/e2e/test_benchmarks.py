@@ -34,7 +34,7 @@ def test_every_end_is_noticed_and_the_figures_add_up(tmp_path: Path, monkeypatch
     assert (figures.unfinished, figures.failed) == (0, 0), figures.complaints
     assert all(0 <= latency < 30 for latency in figures.latencies)
     assert figures.seconds > SCENARIO.shape.first_end
-    assert figures.calls >= 5
+    assert figures.calls >= SCENARIO.shape.clusters
     assert figures.refused == {}
     assert figures.cpu > 0
     assert figures.connections >= 1

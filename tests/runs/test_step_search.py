@@ -17,8 +17,8 @@ from airflow_provider_emrkit.exceptions import (
 )
 from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.step_search import (
-    CLOCK_SKEW,
     CLUSTER_PAGES,
+    DAG_RUN_SKEW,
     LATE_LIST,
     SEARCH_WITHIN,
     StepSearch,
@@ -259,8 +259,9 @@ def test_a_day_is_looked_back_where_nobody_knows_since_when():
 
 def test_clocks_may_differ():
     since = NOW.timestamp() - 3600
-    skew = (CLOCK_SKEW - 1) / 3600
-    listed = Listed((SECOND.marked(), "COMPLETED", 1 + skew), *OLD_OTHERS)
+    in_time, too_old = ((DAG_RUN_SKEW + more) / 3600 for more in (-10, 10))
+    steps = [(SECOND.marked(), "COMPLETED", 1 + in_time), (SECOND.marked(), "COMPLETED", 1 + too_old)]
+    listed = Listed(*steps, *OLD_OTHERS)
     assert earlier_of(listed, ExistingCluster("j-1"), since) == ["x-0"]
 
 

@@ -82,9 +82,8 @@ def test_work_that_is_being_cancelled_is_waited_for():
 
 
 def test_the_job_is_not_submitted_beside_work_that_does_not_end():
-    with pytest.raises(
-        SubmitRefusedError, match=r"could not be ended \(still CANCEL_PENDING\).*end it by hand"
-    ):
+    message = r"could not be ended \(still CANCEL_PENDING\).*end it by hand"
+    with pytest.raises(SubmitRefusedError, match=message):
         take_over(FakeRuns([found(FIRST, RunState.CANCELLING)], ends=False))
 
 

@@ -38,7 +38,7 @@ def test_all_attempts_of_a_task_instance_have_the_stem_in_common(change):
         "x emrkit:c66c9179a54ad449-0-1 again",
         "x emrkit:c66c9179a54ad449-0",
         "x emrkit:C66C9179A54AD449-0-1",
-        "x emrkit:c66c9179a54ad449-0-١",
+        "x emrkit:c66c9179a54ad449-0-\u0661",
     ],
 )
 def test_names_that_emrkit_did_not_give_have_no_mark(name):

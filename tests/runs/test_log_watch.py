@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from airflow_provider_emrkit.logs.cluster_sources import NoSources
+from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.log_watch import LONGEST_SILENCE, MAX_BACKOFF, LogWatch, Pace, Trouble
+from airflow_provider_emrkit.runs.states import RunState, RunStatus
+
+RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1")
+RUNNING = RunStatus(RunState.RUNNING, "RUNNING")
+DONE = RunStatus(RunState.SUCCEEDED, "COMPLETED")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class OneSource:
+    """A log that gives lines at the looks it is told, and takes its time."""
+
+    clock: Clock
+    lines_at: set[int] = field(default_factory=set)
+    took: float = 0.0
+    note: str | None = None
+    name: str = "stream"
+    label: str = "stdout"
+    looks: int = 0
+
+    def current(self) -> Any:
+        return [self]
+
+    def observe(self, lines: Any) -> None:
+        pass
+
+    def read(self, cursor: Any) -> Read:
+        self.looks += 1
+        self.clock.seconds += self.took
+        return Read([LogLine(1, "a", "stdout")] if self.looks in self.lines_at else [], "next")
+
+    def log_sources(self, run: JobRun) -> Any:
+        return self
+
+
+def make(source: Any, clock: Clock, spare: float = 1.0, **pace: Any) -> LogWatch:
+    return LogWatch(RUN, source, Pace(logs=2.0, **pace), clock, lambda: 0.5, lambda: spare)
+
+
+def looks_in(seconds: float, watch: LogWatch, clock: Clock, source: OneSource) -> int:
+    before, until = source.looks, clock() + seconds
+    while watch.due is not None and watch.due < until:
+        clock.seconds = max(clock(), watch.due)
+        watch.read()
+    return source.looks - before
+
+
+@pytest.mark.parametrize(
+    ("state", "due"),
+    [
+        pytest.param(RunState.STARTING, None, id="cluster starts"),
+        pytest.param(RunState.QUEUED, None, id="waits"),
+        pytest.param(RunState.NEVER_RAN, None, id="never ran"),
+        pytest.param(RunState.RUNNING, 0.0, id="runs"),
+        pytest.param(RunState.FAILED, 0.0, id="failed"),
+    ],
+)
+def test_logs_are_due_when_the_job_can_have_written_any(state, due):
+    watch = make(OneSource(Clock()), Clock())
+    assert watch.due is None
+    watch.see(RunStatus(state, ""))
+    assert watch.due == due
+
+
+def test_silent_logs_are_read_as_often_as_others_where_calls_are_plenty():
+    clock = Clock()
+    source = OneSource(clock)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    assert looks_in(600, watch, clock, source) == 300
+
+
+def test_silent_logs_are_read_seldom_while_calls_are_short():
+    clock = Clock()
+    source = OneSource(clock)
+    watch = make(source, clock, spare=0.1)
+    watch.see(RUNNING)
+    looks_in(60, watch, clock, source)
+    assert looks_in(600, watch, clock, source) == pytest.approx(600 / LONGEST_SILENCE, abs=1)
+
+
+def test_logs_that_speak_are_read_often_though_calls_are_short():
+    clock = Clock()
+    source = OneSource(clock, lines_at=set(range(1_000)))
+    watch = make(source, clock, spare=0.1)
+    watch.see(RUNNING)
+    assert looks_in(60, watch, clock, source) == 30
+
+
+def test_the_last_lines_are_waited_for_at_the_usual_pace_though_calls_are_short():
+    clock = Clock()
+    source = OneSource(clock)
+    watch = make(source, clock, spare=0.1, drain=10.0)
+    watch.see(RUNNING)
+    looks_in(300, watch, clock, source)
+    watch.see(DONE)
+    assert looks_in(10, watch, clock, source) == 5
+    clock.seconds += 2
+    assert watch.is_over
+
+
+def test_the_pause_starts_when_a_slow_look_is_over():
+    clock = Clock()
+    source = OneSource(clock, took=8.0)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    watch.read()
+    assert watch.due == 8 + 2
+
+
+def test_a_run_without_logs_is_over_when_it_has_ended_and_is_never_due():
+    clock = Clock()
+
+    class Without:
+        def log_sources(self, run: JobRun) -> Any:
+            return NoSources("they will be in s3://logs/")
+
+    watch = make(Without(), clock)
+    watch.see(RUNNING)
+    _, notes = watch.read()
+    assert [note.text for note in notes] == ["they will be in s3://logs/"]
+    assert watch.due is None
+    assert not watch.is_over
+    watch.see(DONE)
+    assert watch.is_over
+
+
+def test_backing_off_has_an_end():
+    trouble = Trouble(lambda: 1.0)
+    assert [trouble.delay(10.0) for _ in range(3)] == [20, 40, 60]
+    assert max(trouble.delay(10.0) for _ in range(100)) == MAX_BACKOFF
+    assert trouble.delay(300.0) == 300
+    trouble.end()
+    assert trouble.delay(10.0) == 20
