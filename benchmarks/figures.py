@@ -35,7 +35,8 @@ class Figures:
         included.
     :param kib: Memory per trigger: growth of the process (PSS, or USS where there is none) from just before
         the first one until all had started; clients and modules that the first one loads are part of it.
-    :param kib_peak: The same, at the highest.
+        NaN when they had not all started before the first job ended.
+    :param kib_peak: The same, at its highest during the run.
     :param lag_max: The longest that the event loop was held up, in seconds.
     :param lag_max_at: When that was, in seconds after the start.
     :param lag_p99: What 99 % of its delays did not exceed.
@@ -44,7 +45,6 @@ class Figures:
     :param latencies: From the end of each job to its trigger's event, in seconds; of those whose event told
         that the job succeeded, and not before it had.
     :param failed: Triggers that ended with anything else.
-    :param shown: How many different jobs AWS had told about when memory was measured.
     :param load: What other programs took of the machine meanwhile, 1.0 for all of it.
     :param complaints: The first warnings and errors of the triggerer's log.
     """
@@ -65,7 +65,6 @@ class Figures:
     idle_lag_max: float
     connections: int
     failed: int
-    shown: int
     load: float
     latencies: Sequence[float] = field(repr=False)
     complaints: Sequence[str] = ()
@@ -102,7 +101,7 @@ class Figures:
 
     def to_json(self) -> dict[str, Any]:
         """Give all of it, the latencies in summary."""
-        derived = ("calls", "cpu_share", "unfinished", "latency_p50", "latency_p95", "latency_max")
+        derived = ("kib", "calls", "cpu_share", "unfinished", "latency_p50", "latency_p95", "latency_max")
         values = asdict(replace(self, latencies=()))
         del values["latencies"]
         return {**values, **{name: _finite(getattr(self, name)) for name in derived}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,9 @@ def judge(goal: Goal, figures: Mapping[str, Figures], ours: str) -> Verdict:
     if goal.below is not None:
         # A figure that is not a number is no success.
         return Verdict(goal, own < goal.below, f"{own:,.2f}".rstrip("0").rstrip("."))
-    compared = {name: figures[name] for name in goal.than if name in figures}
-    if not compared:
+    others = [float(getattr(figures[name], goal.figure)) for name in goal.than if name in figures]
+    ratios = [ratio(other, own) for other in others if not math.isnan(other)]
+    if not ratios:
         return Verdict(goal, None, "nobody to compare with")
-    ratios = [ratio(float(getattr(other, goal.figure)), own) for other in compared.values()]
     reached = min(ratios)
     return Verdict(goal, reached >= (goal.at_least or 0.0), f"{reached:.1f} times")

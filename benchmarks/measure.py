@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from benchmarks.endpoint.tls import make_certificate
 from benchmarks.figures import Figures, percentile
 from benchmarks.processes import Endpoint, Triggerer
 from benchmarks.readings import Usage, memory, ticking
-from benchmarks.scenarios import FULL, QUICK
+from benchmarks.scenarios import FLOOR, FULL, QUICK
 from benchmarks.schedule import make_schedule
 from benchmarks.supervisor import Supervisor
 
@@ -68,7 +69,6 @@ class _Run:
         self._created = 0
         self._idle = 0.0
         self._memory: float | None = None
-        self._shown = 0
         self._peak = 0.0
         self._next_sample = 0.0
         self._supervisor = Supervisor(triggerer.sock, connections(scenario, endpoint.url), self._due)
@@ -109,12 +109,11 @@ class _Run:
     def _sample(self, elapsed: float) -> None:
         used = memory(self._process)
         self._peak = max(self._peak, used)
-        if self._memory is not None or elapsed < self._scenario.settled:
+        waiting = self._scenario.settled <= elapsed < self._scenario.shape.first_end
+        if self._memory is not None or not waiting:
             return
-        # Once all have looked at least once; with throttling that may take longer than the first job.
-        self._shown = self._endpoint.counts()["shown"]
-        late = elapsed >= self._scenario.shape.first_end
-        if late or self._shown == len(self._jobs):
+        # Those that are throttled, or starved by other programs, may not all have started.
+        if self._name == FLOOR or self._endpoint.counts()["shown"] == len(self._jobs):
             self._memory = used
 
     def _figures(self, seconds: float, used: Usage, counts: dict[str, Any], idle_lag: float) -> Figures:
@@ -132,7 +131,7 @@ class _Run:
             throttled=counts["throttled"],
             refused=counts["refused"],
             cpu=used.cpu,
-            kib=self._kib(self._memory or self._peak),
+            kib=math.nan if self._memory is None else self._kib(self._memory),
             kib_peak=self._kib(self._peak),
             lag_max=longest,
             lag_max_at=longest_at - started,
@@ -140,7 +139,6 @@ class _Run:
             idle_lag_max=idle_lag,
             connections=counts["connections"],
             failed=failed,
-            shown=self._shown,
             load=used.load(seconds),
             latencies=latencies,
             complaints=self._complaints(),

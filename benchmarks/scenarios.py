@@ -167,7 +167,7 @@ QUICK = (
         Shape(100, 20, arrival=2, first_end=6, last_end=10),
         interval=30,
         contestants=(EMRKIT,),
-        cut_off=40,
+        cut_off=45,
         settled=5,
         quotas=EMR_DEFAULTS,
         push=True,

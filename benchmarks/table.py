@@ -70,7 +70,7 @@ def _cells(one: Figures) -> list[str]:
         f"{sum(one.throttled.values()):,}",
         f"{one.cpu:.1f}",
         f"{one.cpu_share:.0%}",
-        f"{one.kib:,.1f}" if _all_had_started(one) else "-",
+        _kib(one),
         f"{one.lag_max:.2f}",
         f"{one.idle_lag_max:.2f}",
         f"{one.connections:,}",
@@ -79,19 +79,18 @@ def _cells(one: Figures) -> list[str]:
     ]
 
 
-def _all_had_started(one: Figures) -> bool:
-    return one.shown == one.jobs or one.contestant == FLOOR
-
-
 def _ratios(other: Figures, ours: Figures) -> list[str]:
-    kib = "kib" if _all_had_started(other) and _all_had_started(ours) else ""
-    names = ("calls", "", "cpu", "cpu_share", kib, "lag_max", "", "connections")
+    names = ("calls", "", "cpu", "cpu_share", "kib", "lag_max", "", "connections")
     return [_times(getattr(other, name), getattr(ours, name)) if name else "" for name in names]
 
 
 def _times(other: float, ours: float) -> str:
     found = ratio(other, ours)
-    return "" if math.isinf(found) else f"{found:.1f} x"
+    return f"{found:.1f} x" if math.isfinite(found) else ""
+
+
+def _kib(one: Figures) -> str:
+    return "-" if math.isnan(one.kib) else f"{one.kib:,.1f}"
 
 
 def _seconds(value: float) -> str:
@@ -101,7 +100,7 @@ def _seconds(value: float) -> str:
 def in_brief(one: Figures) -> str:
     """Give what matters most in one line."""
     return (
-        f"{one.calls:,} calls, {one.cpu:.1f} s of CPU, {one.kib:,.1f} KiB a trigger, "
+        f"{one.calls:,} calls, {one.cpu:.1f} s of CPU, {_kib(one)} KiB a trigger, "
         f"median latency {_seconds(one.latency_p50)} s, {one.unfinished} undetected"
     )
 

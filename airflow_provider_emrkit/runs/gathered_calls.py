@@ -134,7 +134,7 @@ class GatheredEmr:
     def _one_by_one(
         self, key: Hashable, items: Sequence[str], send: Callable[[Sequence[str]], dict[str, Any]], most: int
     ) -> dict[str, Any]:
-        """Make a call together, and alone where AWS does not take it because of somebody else's part of it."""
+        """Make a call together; alone where AWS does not take it because of somebody else's part of it."""
         batch, _ = self._join(key, items, send, most)
         others = len(batch.items) > len(items)
         if others and batch.error and is_aws_error(batch.error) and not is_transient(batch.error):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit._compat import BaseTrigger, TriggerEvent, read_task_state
+from airflow_provider_emrkit._compat import AIRFLOW_V_3_3_PLUS, BaseTrigger, TriggerEvent, read_task_state
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.log_watch import Pace
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.triggers.attention import Attention
     from airflow_provider_emrkit.triggers.poller import SharedPoller
-
-# What Airflow 3.3 and later say when they cancel a trigger because of a user, before they call on_kill.
-USER_ACTION = "__airflow_user_action__"
 
 # Seconds for ending a run because of a user; Airflow gives on_kill 30 by default.
 PATIENCE = 25.0
@@ -107,8 +104,10 @@ class EmrJobRunTrigger(BaseTrigger):
             attention = await self._attention()
             passed = await attention.to_the_end()
             payload = await self._outcome(attention.status, passed)
-        except asyncio.CancelledError as error:
-            if not (error.args and error.args[0] == USER_ACTION):
+        except asyncio.CancelledError:
+            # From 3.3 on a user's action calls on_kill: without that the triggerer ends, and would wait in
+            # vain for what its triggers ask of Airflow now. Before, nothing tells one from the other.
+            if not AIRFLOW_V_3_3_PLUS:
                 await self._uninterrupted(self._end_if_released())
             raise
         except Exception as error:

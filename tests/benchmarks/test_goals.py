@@ -30,7 +30,6 @@ OURS = Figures(
     idle_lag_max=0.02,
     connections=4,
     failed=0,
-    shown=4,
     load=0.2,
     latencies=[4.0, 1.0, 3.0, 2.0],
 )
@@ -99,6 +98,21 @@ def test_a_figure_that_could_not_be_measured_is_no_success() -> None:
     assert judge(Goal("latency_p50", "", below=30), {EMRKIT: nothing}, EMRKIT).met is False
 
 
+def test_a_peer_without_the_figure_is_not_compared_with() -> None:
+    goal = Goal("kib", "", at_least=30, than=(SENSOR, "starved"))
+    starved = replace(PEER, contestant="starved", kib=math.nan)
+    assert judge(goal, {EMRKIT: OURS, SENSOR: PEER, "starved": starved}, EMRKIT).reached == "40.0 times"
+    assert judge(goal, {EMRKIT: OURS, "starved": starved}, EMRKIT).met is None
+
+
+def test_a_memory_that_was_not_measured_is_not_shown() -> None:
+    starved = replace(PEER, kib=math.nan)
+    text = drawn(OURS, starved)
+    assert cells(text, SENSOR)[4] == "-"
+    assert cells(text, f"{SENSOR} / emrkit")[4] == ""
+    assert starved.to_json()["kib"] is None
+
+
 def test_without_emrkit_there_is_nothing_to_judge() -> None:
     assert judge(Goal("kib", "", below=1), {SENSOR: PEER}, EMRKIT).met is None
 
@@ -114,8 +128,9 @@ def drawn(*figures: Figures) -> str:
 
 
 def cells(text: str, first: str) -> list[str]:
-    (line,) = (line for line in text.splitlines() if line.strip("│ ").startswith(f"{first} "))
-    return [cell.strip() for cell in line.strip("│").split("│")][1:]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines()]
+    (found,) = (row for row in rows if row[0] == first)
+    return found[1:]
 
 
 def test_the_table_shows_figures_ratios_and_verdicts() -> None:

@@ -13,6 +13,7 @@ import random
 import secrets
 import time
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,8 @@ def test_every_run_ends_as_it_must_whatever_is_killed(house):
     verdicts = [judge(run) for run in told]
     errors = raised(house.folder / "airflow" / "logs")
     print(f"{seconds:.0f} s; killed: {dict(killer.done)}\n{table(told, verdicts)}")
-    print(f"tries ended with: {dict(errors)}")
+    print(f"steps: {dict(Counter(step.state for run in told for step in run.steps))}")
+    print(f"tries that raised: {dict(errors)}")
     for when, text in killer.log:
         print(f"  {time.strftime('%H:%M:%S', time.gmtime(when))} {text}")
     wrong = [

@@ -17,10 +17,13 @@ from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.triggers import job_run
-from airflow_provider_emrkit.triggers.job_run import USER_ACTION, EmrJobRunTrigger
+from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+# What Airflow 3.3 and later say when they cancel a trigger because of a user, before they call on_kill.
+USER_ACTION = "__airflow_user_action__"
 
 RUN = JobRun("step", "j-1", "s-1", "0123456789abcdef-1", "sales.load", "us-east-1", submitted_at=1.0)
 
@@ -48,7 +51,10 @@ def payload_of(trigger: EmrJobRunTrigger) -> dict[str, Any]:
 def cancel_while_it_runs(
     trigger: EmrJobRunTrigger, after: Callable[[], Awaitable[None]], *message: str
 ) -> None:
-    """Do what a triggerer does: cancel the trigger's coroutine, and call on_kill where Airflow 3.3 would."""
+    """Do what a triggerer does: cancel the trigger's coroutine, and call on_kill where Airflow 3.3 would.
+
+    :param message: What 3.3 says; nothing for what an earlier triggerer does.
+    """
 
     async def run() -> None:
         task = asyncio.create_task(anext(trigger.run()))
@@ -59,7 +65,9 @@ def cancel_while_it_runs(
         if message:
             await trigger.on_kill()
 
-    asyncio.run(run())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_run, "AIRFLOW_V_3_3_PLUS", bool(message))
+        asyncio.run(run())
 
 
 def say_task_is(state: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +151,30 @@ def test_a_triggerer_that_stops_does_not_end_the_job(held_run, monkeypatch, emr)
     assert cluster_state(emr, run.cluster_id) == "RUNNING"
 
 
+def test_a_triggerer_that_stops_asks_airflow_nothing_from_3_3_on(held_run, monkeypatch, emr):
+    """Nobody would answer: the connection to Airflow goes first."""
+
+    def asked(task_instance: Any) -> str:
+        raise AssertionError("there is nobody to ask")
+
+    run, is_running = held_run
+    monkeypatch.setattr(job_run, "read_task_state", asked)
+    monkeypatch.setattr(job_run, "AIRFLOW_V_3_3_PLUS", True)
+    trigger = make(run)
+
+    async def stopped() -> float:
+        task = asyncio.create_task(anext(trigger.run()))
+        await is_running()
+        before = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return time.monotonic() - before
+
+    assert asyncio.run(stopped()) < 1
+    assert cluster_state(emr, run.cluster_id) == "RUNNING"
+
+
 def test_a_user_ends_the_job_before_airflow_3_3(held_run, monkeypatch, emr):
     run, is_running = held_run
     say_task_is("failed", monkeypatch)
@@ -169,6 +201,7 @@ def test_a_user_ends_the_job_though_airflow_goes_on_cancelling_the_trigger(
 
     run, is_running = held_run
     monkeypatch.setattr(job_run, "read_task_state", slow_answer)
+    monkeypatch.setattr(job_run, "AIRFLOW_V_3_3_PLUS", bool(message))
 
     async def cancelled_every_moment() -> None:
         trigger = make(run)
@@ -196,14 +229,18 @@ def test_a_user_ends_many_jobs_of_a_cluster_at_once_within_emr_s_quotas(
     async def all_are_cancelled() -> None:
         tasks = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
         await asyncio.sleep(1)
+        monkeypatch.setattr(job_run, "AIRFLOW_V_3_3_PLUS", True)
         for task in tasks:
             task.cancel(USER_ACTION)
         await asyncio.wait(tasks)
         await asyncio.gather(*(trigger.on_kill() for trigger in triggers))
 
     asyncio.run(all_are_cancelled())
-    record = localemr_server.wait_cluster(waiting_cluster, "WAITING")
-    assert {step.state for step in record.steps.values()} == {"CANCELLED"}
+    states = [
+        step["Status"]["State"]
+        for step in localemr_server.client("emr").list_steps(ClusterId=waiting_cluster)["Steps"]
+    ]
+    assert states == ["CANCELLED"] * 40
 
 
 def test_a_handed_over_trigger_does_not_end_the_job_though_airflow_calls_it_a_user_s_action(

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.triggers.job_run import USER_ACTION, EmrJobRunTrigger
+from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
+
+# What Airflow 3.3 says when it cancels a trigger because of a user.
+USER_ACTION = "__airflow_user_action__"
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1")
 
