@@ -93,7 +93,8 @@ def _config() -> dict[str, Any]:
         },
         "api_quotas": {
             "description": "AWS API quotas that differ from the documented defaults: a JSON object of "
-            "operation: [burst, calls per second]. Each process keeps to them.",
+            "operation: [burst, calls per second]. Each process keeps to them. For other addresses than "
+            "AWS's, such as a local EMR, none hold unless this is set.",
             "version_added": "0.1.0",
             "type": "string",
             "example": '{"ListSteps": [20, 1.0]}',

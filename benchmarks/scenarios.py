@@ -55,7 +55,7 @@ class Scenario:
 FULL = (
     Scenario(
         "steps-1000",
-        "1,000 steps, 20 clusters, every 10 s",
+        "1,000 steps, 20 clusters, 10 s",
         Shape(1_000, 20, arrival=15, first_end=70, last_end=110),
         interval=10,
         contestants=(SENSOR, ADD_STEPS, EMRKIT),
@@ -71,7 +71,7 @@ FULL = (
     ),
     Scenario(
         "steps-10000",
-        "10,000 steps, 40 clusters, every 10 s",
+        "10,000 steps, 40 clusters, 10 s",
         Shape(10_000, 40, arrival=30, first_end=75, last_end=130),
         interval=10,
         contestants=(EMRKIT,),
@@ -85,7 +85,7 @@ FULL = (
     ),
     Scenario(
         "quotas-100",
-        "100 steps, 20 clusters, every 30 s, EMR's default quotas",
+        "100 steps, 20 clusters, 30 s, default quotas",
         Shape(100, 20, arrival=10, first_end=30, last_end=60),
         interval=30,
         contestants=(SENSOR, EMRKIT),
@@ -100,7 +100,7 @@ FULL = (
     ),
     Scenario(
         "quotas-1000",
-        "1,000 steps, 20 clusters, every 30 s, EMR's default quotas",
+        "1,000 steps, 20 clusters, 30 s, default quotas",
         Shape(1_000, 20, arrival=15, first_end=30, last_end=60),
         interval=30,
         contestants=(SENSOR, EMRKIT),
@@ -115,7 +115,7 @@ FULL = (
     ),
     Scenario(
         "push-1000",
-        "1,000 steps, 20 clusters, pushed through SQS",
+        "1,000 steps, 20 clusters, pushed (SQS)",
         Shape(1_000, 20, arrival=10, first_end=30, last_end=60),
         interval=30,
         contestants=(EMRKIT,),
@@ -135,12 +135,12 @@ FULL = (
 QUICK = (
     Scenario(
         "steps-100",
-        "100 steps, 4 clusters, every 5 s",
-        Shape(100, 4, arrival=3, first_end=12, last_end=18),
+        "100 steps, 4 clusters, 5 s",
+        Shape(100, 4, arrival=3, first_end=14, last_end=20),
         interval=5,
         contestants=(SENSOR, EMRKIT),
         cut_off=60,
-        settled=9,
+        settled=8,
         quotas=RAISED,
         goals=(
             Goal("unfinished", "all detected", below=1),
@@ -151,7 +151,7 @@ QUICK = (
     ),
     Scenario(
         "quotas-40",
-        "40 steps, 10 clusters, every 10 s, EMR's default quotas",
+        "40 steps, 10 clusters, 10 s, default quotas",
         Shape(40, 10, arrival=3, first_end=8, last_end=12),
         interval=10,
         contestants=(SENSOR, EMRKIT),
@@ -163,7 +163,7 @@ QUICK = (
     ),
     Scenario(
         "push-100",
-        "100 steps, 20 clusters, pushed through SQS",
+        "100 steps, 20 clusters, pushed (SQS)",
         Shape(100, 20, arrival=2, first_end=6, last_end=10),
         interval=30,
         contestants=(EMRKIT,),

@@ -31,7 +31,7 @@ _COLUMNS = (
     "latency\np50 s",
     "\np95 s",
     "\nmax s",
-    "undetected",
+    "unde-\ntected",
 )
 
 
@@ -48,7 +48,7 @@ def figures_table(scenarios: Sequence[Scenario], measured: Mapping[str, ByContes
     table = Table(title="Waiting for deferred EMR steps in Airflow's TriggerRunner", title_justify="left")
     table.add_column("", no_wrap=True)
     for title in _COLUMNS:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for scenario in scenarios:
         here = measured.get(scenario.name, {})
         if not here:

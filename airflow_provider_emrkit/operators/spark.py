@@ -142,6 +142,8 @@ class EmrSparkOperator(BaseOperator):
         :param event: The trigger's payload.
         :raises RunError: when the job did not succeed; the type says how.
         """
+        from airflow_provider_emrkit.runs.outcome import unwatchable
+
         run = JobRun.from_dict(event["run"])
         attended = self._attend(context, run)
         if event["state"] == "ended":
@@ -153,7 +155,7 @@ class EmrSparkOperator(BaseOperator):
         if event["state"] == "timeout":
             late = f"{run} took longer than execution_timeout ({self.execution_timeout})"
             raise RunTimedOutError(event["message"] or late)
-        raise RunError(f"{run} could not be watched any longer, so it was cancelled: {event['message']}")
+        raise unwatchable(run, event.get("error"), event["message"])
 
     def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
         """Look for what earlier tries have started; the first one has none, and asks nobody."""

@@ -6,17 +6,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.exceptions import ClusterLostError, RunCancelledError
+from airflow_provider_emrkit import exceptions
+from airflow_provider_emrkit.exceptions import ClusterLostError, EmrKitError, RunCancelledError, RunError
 from airflow_provider_emrkit.logs.causes import Cause, find_cause
 from airflow_provider_emrkit.runs.classify import classify
 from airflow_provider_emrkit.runs.progress import duration
-from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.runs.states import CLUSTER_GOING, RunState
 from airflow_provider_emrkit.runs.token import MARK, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_emrkit.exceptions import RunError
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import FailureFacts
     from airflow_provider_emrkit.runs.states import RunStatus
@@ -67,6 +67,18 @@ def attempts(run: JobRun) -> dict[str, int | None]:
     return {"try_number": mark.try_number if mark else None, "relaunches": run.relaunch}
 
 
+def unwatchable(run: JobRun, kind: str | None, reason: str) -> EmrKitError:
+    """Give the exception for a run that could not be watched to its end.
+
+    :param kind: Name of the error's type; one that is none of emrkit's makes a :class:`RunError`.
+    :param reason: What the error said.
+    """
+    found = getattr(exceptions, kind or "", None)
+    error = found if isinstance(found, type) and issubclass(found, EmrKitError) else RunError
+    said = reason if error is found or not kind else f"{kind}: {reason}"
+    return error(f"{run} could not be watched any longer, so it was cancelled: {said}")
+
+
 def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     """Give the exception for a run that did not succeed: what, why, where that was seen, what may help."""
     cause = _cause(run, status, facts)
@@ -74,8 +86,8 @@ def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     if verdict.hint and not cause.hint:
         cause = replace(cause, hint=verdict.hint)
     if verdict.error is RunCancelledError:
-        reason = status.compute_message or status.message
-        return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""), cause=cause)
+        reason = f": {cause.message}" if cause.message else ""
+        return RunCancelledError(f"{run} was cancelled{reason}", cause=cause)
     what = _what(run, status, lost=verdict.error is ClusterLostError)
     log_file = f"; log: {facts.log_file}" if facts.log_file and status.state is RunState.FAILED else ""
     return verdict.error(f"{what}: {cause.sentence()}{log_file}", cause=cause)
@@ -96,9 +108,16 @@ def _what(run: JobRun, status: RunStatus, *, lost: bool) -> str:
 def _cause(run: JobRun, status: RunStatus, facts: FailureFacts) -> Cause:
     if status.state is RunState.FAILED:
         return find_cause(facts.texts, facts.message or status.message)
-    cancelled = status.state is RunState.CANCELLED
-    said = status.compute_message or status.message or ("" if cancelled else status.compute_state)
+    said = _said(status)
     return Cause(said, "cluster", source=bootstrap_log(run, said) or "")
+
+
+def _said(status: RunStatus) -> str:
+    """Give EMR's words for a run that did not end by itself."""
+    if status.state is not RunState.CANCELLED:
+        return status.compute_message or status.message or status.compute_state
+    # What EMR says about a cluster that goes on has nothing to do with it.
+    return (status.compute_message if status.compute_state in CLUSTER_GOING else "") or status.message
 
 
 def bootstrap_log(run: JobRun, message: str) -> str | None:

@@ -113,7 +113,7 @@ class EmrJobRunTrigger(BaseTrigger):
         except Exception as error:
             # The task has to wake up and clean up whatever happens here.
             self.log.exception("Watching %s failed", self.job_run)
-            payload = self._payload("error", message=f"{type(error).__name__}: {error}")
+            payload = {**self._payload("error", message=str(error)), "error": type(error).__name__}
         # Outside of the try: Airflow may cancel a generator that has yielded.
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call,unused-ignore]
 
@@ -210,6 +210,7 @@ class EmrJobRunTrigger(BaseTrigger):
             "status": status.to_dict() if status else None,
             "message": message,
             "limit": None,
+            "error": None,
         }
 
 

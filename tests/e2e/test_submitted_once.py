@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DYNAMIC_AWAITED, DYNAMIC_DEFERRED = "chaos_dynamic_awaited", "chaos_dynamic_deferred"
+MAPPED = "chaos_mapped"
 EXISTING_AWAITED, EXISTING_DEFERRED = "chaos_existing_awaited", "chaos_existing_deferred"
 SUBMIT = ("RunJobFlow", "AddJobFlowSteps")
 LOOK = ("ListSteps", "DescribeStep", "DescribeCluster")
@@ -104,7 +105,8 @@ class Death:
 
     @property
     def planned(self) -> Planned:
-        return Planned(self.dag_id, f"death-{self.name}", self.seconds)
+        map_index = 0 if self.dag_id == MAPPED else -1
+        return Planned(self.dag_id, f"death-{self.name}", self.seconds, map_index=map_index)
 
 
 DEATHS = [
@@ -115,6 +117,7 @@ DEATHS = [
     Death("accepted-step", EXISTING_AWAITED, answered("AddJobFlowSteps"), LONG),
     Death("accepted-step-short", EXISTING_DEFERRED, answered("AddJobFlowSteps")),
     Death("accepted-step-lost-machine", EXISTING_DEFERRED, answered("AddJobFlowSteps"), LONG, whole=True),
+    Death("accepted-mapped", MAPPED, answered("AddJobFlowSteps"), LONG),
     Death("before-id-stored", DYNAMIC_DEFERRED, xcom("emrkit_run", stored=False), whole=True),
     Death("id-stored", EXISTING_AWAITED, xcom("emrkit_run", stored=True), LONG),
     Death("before-deferral", EXISTING_DEFERRED, state("deferred", stored=False), LONG, whole=True),

@@ -6,15 +6,17 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_emrkit.exceptions import (
+    AccessDeniedError,
     BootstrapError,
     ClusterFailedError,
     ClusterLostError,
     RunCancelledError,
+    RunError,
     UserCodeError,
 )
 from airflow_provider_emrkit.logs.causes import LogText
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.outcome import bootstrap_log, failure, result
+from airflow_provider_emrkit.runs.outcome import bootstrap_log, failure, result, unwatchable
 from airflow_provider_emrkit.runs.protocol import FailureFacts
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 
@@ -118,10 +120,16 @@ def test_an_exception_carries_the_cause():
             id="ended early",
         ),
         pytest.param(
-            RunStatus(RunState.CANCELLED, "CANCELLED", "Cancelled by user", "WAITING"),
+            RunStatus(RunState.CANCELLED, "CANCELLED", "Cancelled by user", "WAITING", "Cluster ready"),
             RunCancelledError,
             "step s-1 on cluster j-1 was cancelled: Cancelled by user",
             id="cancelled",
+        ),
+        pytest.param(
+            RunStatus(RunState.CANCELLED, "CANCELLED", "", "TERMINATING", "Terminated by user request"),
+            RunCancelledError,
+            "step s-1 on cluster j-1 was cancelled: Terminated by user request",
+            id="cancelled with its cluster",
         ),
         pytest.param(
             RunStatus(RunState.CANCELLED, "CANCELLED"),
@@ -169,3 +177,18 @@ def test_the_log_of_a_bootstrap_action_is_named():
 )
 def test_where_the_log_of_a_bootstrap_action_is(log_uri, message, log):
     assert bootstrap_log(replace(RUN, log_uri=log_uri), message) == log
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        pytest.param("AccessDeniedError", AccessDeniedError, "not allowed", id="emrkit's own"),
+        pytest.param("KeyError", RunError, "KeyError: not allowed", id="anything else"),
+        pytest.param("annotations", RunError, "annotations: not allowed", id="no type at all"),
+        pytest.param(None, RunError, "not allowed", id="of a trigger that did not say"),
+    ],
+)
+def test_a_run_that_could_not_be_watched_keeps_the_type_of_its_error(kind, error, said):
+    raised = unwatchable(RUN, kind, "not allowed")
+    assert type(raised) is error
+    assert str(raised) == f"{RUN} could not be watched any longer, so it was cancelled: {said}"

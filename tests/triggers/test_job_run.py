@@ -317,6 +317,7 @@ def test_trouble_wakes_the_task_up_instead_of_leaving_the_cluster_alone(emrkit_c
     payload = payload_of(make(replace(RUN, cluster_id="j-NOTTHERE")))
     assert payload["state"] == "error"
     assert "j-NOTTHERE" in payload["message"]
+    assert payload["error"] == "NotFoundError"
 
 
 def test_a_restart_is_told_in_the_log(localemr_server, emrkit_connection, task_log):

@@ -34,8 +34,8 @@ PLACES = {
 }
 
 
-def _dag(dag_id: str, place: str, way: str, retries: int) -> DAG:
-    with DAG(
+def _dag(dag_id: str, retries: int = 12) -> DAG:
+    return DAG(
         dag_id=dag_id,
         schedule=None,
         start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
@@ -45,14 +45,16 @@ def _dag(dag_id: str, place: str, way: str, retries: int) -> DAG:
         params={"seconds": 4, "exit_code": 0},
         user_defined_macros={"cluster_id": cluster_id},
         default_args={"retries": retries, "retry_delay": timedelta(seconds=1), "poll_interval": 1},
-    ) as dag:
-        EmrSparkOperator(task_id="job", job=JOB, compute=PLACES[place], deferrable=way == "deferred")
-    return dag
+    )
 
 
-for _place in PLACES:
+for _place, _compute in PLACES.items():
     for _way in ("awaited", "deferred"):
-        _name = f"chaos_{_place}_{_way}"
-        globals()[_name] = _dag(_name, _place, _way, retries=12)
-        # For jobs that fail by themselves.
-        globals()[f"{_name}_failing"] = _dag(f"{_name}_failing", _place, _way, retries=1)
+        # The second one is for jobs that fail by themselves.
+        for _name, _retries in ((f"chaos_{_place}_{_way}", 12), (f"chaos_{_place}_{_way}_failing", 1)):
+            with _dag(_name, _retries) as _made:
+                EmrSparkOperator(task_id="job", job=JOB, compute=_compute, deferrable=_way == "deferred")
+            globals()[_name] = _made
+
+with _dag("chaos_mapped") as mapped:
+    EmrSparkOperator.partial(task_id="job", compute=PLACES["existing"], deferrable=True).expand(job=[JOB])

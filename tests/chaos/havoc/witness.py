@@ -33,17 +33,19 @@ class Planned:
 
     :param seconds: How long its job runs.
     :param expected: The state that its task must come to.
+    :param map_index: Index of its task, where that is mapped.
     """
 
     dag_id: str
     run_id: str
     seconds: float
     expected: str = "success"
+    map_index: int = -1
 
     @property
     def stem(self) -> str:
         """What the names of all its steps and clusters hold."""
-        return RunToken(self.dag_id, self.run_id, TASK_ID, -1, 0, 1).stem
+        return RunToken(self.dag_id, self.run_id, TASK_ID, self.map_index, 0, 1).stem
 
     def start(self, airflow: Airflow) -> None:
         """Start it, unless it has been started."""
@@ -136,7 +138,7 @@ def witness(
 def _result_step(planned: Planned, airflow: Airflow) -> str | None:
     path = f"/dags/{planned.dag_id}/dagRuns/{planned.run_id}/taskInstances/{TASK_ID}/xcomEntries/return_value"
     try:
-        value = airflow.get(f"{path}?deserialize=false")["value"]
+        value = airflow.get(f"{path}?deserialize=false&map_index={planned.map_index}")["value"]
     except AirflowError as error:
         if error.not_found:
             return None
