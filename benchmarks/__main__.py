@@ -38,8 +38,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m benchmarks",
         description=f"Compare waiting for deferred EMR steps: emrkit and the amazon provider.\n\n{loads}",
         epilog="examples:\n"
-        "  python -m benchmarks                      all of it, about 20 minutes\n"
-        "  python -m benchmarks --quick              small loads, about 2 minutes\n"
+        "  python -m benchmarks                      all of it, about 19 minutes\n"
+        "  python -m benchmarks --quick              small loads, 2 to 3 minutes\n"
         "  python -m benchmarks --only steps-1000 --contestant emrkit\n\n"
         "exit codes:\n  0  all goals that could be judged are met\n  1  one is missed\n"
         "  2  something could not be measured",

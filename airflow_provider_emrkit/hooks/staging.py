@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_emrkit.exceptions import StagingError
 from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error
+from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.jobs.staging import (
     StagedFile,
     local_files,
@@ -29,6 +30,7 @@ def stage(
     staging_uri: str | None,
     s3_client: Callable[[], Any],
     say: Callable[[str], None],
+    pause: Callable[[float], bool],
 ) -> SparkJob:
     """Give the job with its local files on S3, uploading what is not there yet (HeadObject, PutObject).
 
@@ -36,6 +38,7 @@ def stage(
     :param staging_uri: ``s3://bucket/prefix`` to put files below.
     :param s3_client: Gives the S3 client; called only when there is something to stage.
     :param say: Gets one line for each file.
+    :param pause: Waits some seconds, while S3 can't be reached; gives True when the work is to stop.
     :raises InvalidValueError: when a local file is missing.
     :raises StagingError: when there is no ``staging_uri``, or S3 refuses.
     """
@@ -49,15 +52,20 @@ def stage(
             "set it to s3://your-bucket/prefix, or give s3:// paths"
         )
     s3 = s3_client()
-    return with_uris(job, {path: stage_file(staged_file(path), staging_uri, s3, say) for path in paths})
+    return with_uris(
+        job, {path: stage_file(staged_file(path), staging_uri, s3, say, pause) for path in paths}
+    )
 
 
-def stage_file(file: StagedFile, staging_uri: str, s3: Any, say: Callable[[str], None]) -> str:
+def stage_file(
+    file: StagedFile, staging_uri: str, s3: Any, say: Callable[[str], None], pause: Callable[[float], bool]
+) -> str:
     """Put one file to S3 where it is not there yet (HeadObject, PutObject).
 
     :param staging_uri: ``s3://bucket/prefix`` to put it below.
     :param s3: boto3 client of S3.
     :param say: Gets one line about it.
+    :param pause: Waits some seconds, while S3 can't be reached; gives True when the work is to stop.
     :return: Its URI.
     :raises StagingError: when S3 refuses.
     """
@@ -65,10 +73,10 @@ def stage_file(file: StagedFile, staging_uri: str, s3: Any, say: Callable[[str],
     uri = f"s3://{bucket}/{key}"
     name = Path(file.path).name
     try:
-        if _exists(s3, bucket, key):
+        if patiently(lambda: _exists(s3, bucket, key), pause):
             say(f"Staged {name}: unchanged, at {uri}")
             return uri
-        size = _upload(s3, bucket, key, file)
+        size = patiently(lambda: _upload(s3, bucket, key, file), pause)
     except Exception as error:
         if not is_aws_error(error) and not _is_transfer_error(error):
             raise

@@ -108,7 +108,12 @@ class AttendedRun:
         :raises SubmitRefusedError: when AWS does not take it.
         """
         job = stage(
-            job, base_dir, self._hook.settings.staging_uri, lambda: self._hook.client("s3"), self._log.info
+            job,
+            base_dir,
+            self._hook.settings.staging_uri,
+            lambda: self._hook.client("s3"),
+            self._log.info,
+            self._stopping.wait,
         )
         self.refuse_if_stopped()
         try:

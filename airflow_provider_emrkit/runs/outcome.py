@@ -86,8 +86,8 @@ def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     if verdict.hint and not cause.hint:
         cause = replace(cause, hint=verdict.hint)
     if verdict.error is RunCancelledError:
-        reason = f": {cause.message}" if cause.message else ""
-        return RunCancelledError(f"{run} was cancelled{reason}", cause=cause)
+        reason = _said(status)
+        return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""), cause=cause)
     what = _what(run, status, lost=verdict.error is ClusterLostError)
     log_file = f"; log: {facts.log_file}" if facts.log_file and status.state is RunState.FAILED else ""
     return verdict.error(f"{what}: {cause.sentence()}{log_file}", cause=cause)

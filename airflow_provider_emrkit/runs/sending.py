@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.hooks.errors import error_code, is_aws_error, is_transient
-from airflow_provider_emrkit.runs.step_calls import MAX_FAULTS
+from airflow_provider_emrkit.hooks.patience import MAX_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.hooks.errors import is_throttled, is_transient
 from airflow_provider_emrkit.logs.cluster_sources import CloudWatchPlace
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.states import RunStatus, step_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_emrkit.runs.token import Mark
 
-T = TypeVar("T")
-
 KIND = "step"
-# Seconds between the attempts to ask what has to be known, while AWS throttles or can't be reached, some
-# minutes in all: EMR takes such a call in two seconds, and all retries of a DAG may ask at once.
-ASK_PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0, 60.0)
-# Attempts that may fail for other reasons: an address that nobody answers at does not get better.
-MAX_FAULTS = 5
 # ListSteps takes so many ids at once.
 IDS_AT_ONCE = 10
-
-
-def patiently(
-    ask: Callable[[], T],
-    pause: Callable[[float], bool],
-    pauses: Sequence[float] = ASK_PAUSES,
-    faults: int = MAX_FAULTS,
-) -> T:
-    """Ask AWS again while it throttles or can't be reached; only for calls that change nothing.
-
-    :param pause: Waits some seconds; gives True when the wait was ended because the work is to stop.
-    :param pauses: Seconds between the attempts.
-    :param faults: Attempts that may fail for another reason than throttling.
-    """
-    try:
-        return ask()
-    except Exception as error:
-        faults -= not is_throttled(error)
-        given_up = not pauses or not faults or not is_transient(error)
-        if given_up or pause(pauses[0] * random.uniform(0.5, 1.5)):
-            raise
-    return patiently(ask, pause, pauses[1:], faults)
 
 
 def list_steps(emr: Any, cluster_id: str, step_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:

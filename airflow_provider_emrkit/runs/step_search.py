@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.targets import ExistingCluster
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.runs.earlier import Found
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GONE, CLUSTER_UP
-from airflow_provider_emrkit.runs.step_calls import cluster_state, created_at, patiently, run_of, run_status
+from airflow_provider_emrkit.runs.step_calls import cluster_state, created_at, run_of, run_status
 from airflow_provider_emrkit.runs.token import Mark
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from airflow_provider_emrkit.compute.request import (
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import ComputeNotFoundError, StagingError, SubmitRefusedError
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.hooks.staging import stage_file
 from airflow_provider_emrkit.jobs.argument_file import ArgumentFile, check_driver_arguments
 from airflow_provider_emrkit.jobs.spark_submit import spark_submit
@@ -25,7 +26,7 @@ from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.sending import SendOnce
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_UP
 from airflow_provider_emrkit.runs.step_adding import StepAdding
-from airflow_provider_emrkit.runs.step_calls import cluster_state, patiently, run_of, steps_of
+from airflow_provider_emrkit.runs.step_calls import cluster_state, run_of, steps_of
 from airflow_provider_emrkit.runs.step_ending import StepEnding
 from airflow_provider_emrkit.runs.step_search import StepSearch
 from airflow_provider_emrkit.runs.token import Mark
@@ -120,7 +121,9 @@ class StepSubmission:
                 "them in a file; set it to s3://your-bucket/prefix, or shorten conf and args"
             )
         file = StagedFile(long.key, "the job's arguments", long.content)
-        return long.step_argv(stage_file(file, self._staging_uri, self._clients.client("s3"), log.info))
+        return long.step_argv(
+            stage_file(file, self._staging_uri, self._clients.client("s3"), log.info, self._pause)
+        )
 
     def _usable_cluster(self, cluster_id: str) -> Mapping[str, Any]:
         """Describe a cluster that is to run a step, and see that it can."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from airflow_provider_emrkit import InvalidValueError, SparkJob
 from airflow_provider_emrkit.exceptions import StagingError
+from airflow_provider_emrkit.hooks.patience import MAX_FAULTS
 from airflow_provider_emrkit.hooks.staging import shown_size, stage
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def put(
     job: SparkJob, folder: Path, s3, uri: str | None = "s3://staging/emrkit/"
 ) -> tuple[SparkJob, list[str]]:
     said: list[str] = []
-    return stage(job, folder, uri, lambda: s3, said.append), said
+    return stage(job, folder, uri, lambda: s3, said.append, lambda seconds: False), said
 
 
 def test_local_files_are_put_below_the_staging_uri(s3, folder):
@@ -69,12 +71,48 @@ def test_a_changed_file_gets_another_key(s3, folder):
 
 def test_a_job_without_local_files_needs_no_bucket_and_no_client(folder):
     job = SparkJob("s3://code/job.py")
-    assert stage(job, folder, None, lambda: pytest.fail("S3 was asked"), print) == job
+    assert stage(job, folder, None, lambda: pytest.fail("S3 was asked"), print, lambda seconds: True) == job
 
 
 def test_a_missing_bucket_is_named_with_the_mend(s3, folder):
     with pytest.raises(StagingError, match="there is no bucket nowhere; create it, or correct staging_uri"):
         put(JOB, folder, s3, "s3://nowhere/x")
+
+
+class Unreachable:
+    """S3 behind a network that is away for some calls."""
+
+    def __init__(self, s3: Any, call: str, times: int) -> None:
+        self._s3, self._call, self._times = s3, call, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call and self._times:
+            self._times -= 1
+            raise EndpointConnectionError(endpoint_url="https://s3")
+        return getattr(self._s3, name)
+
+
+@pytest.mark.parametrize("call", ["head_object", "upload_file"])
+def test_an_s3_that_can_t_be_reached_for_a_while_is_waited_for(s3, folder, call):
+    job, _ = put(SparkJob("job.py"), folder, Unreachable(s3, call, MAX_FAULTS - 1))
+    assert job.entry_point.startswith("s3://staging/")
+
+
+def test_an_s3_that_can_t_be_reached_at_all_is_named(s3, folder):
+    with pytest.raises(StagingError, match=r"job\.py could not be put to s3://staging"):
+        put(SparkJob("job.py"), folder, Unreachable(s3, "head_object", MAX_FAULTS))
+
+
+def test_a_killed_task_does_not_wait_for_s3(s3, folder):
+    with pytest.raises(StagingError):
+        stage(
+            SparkJob("job.py"),
+            folder,
+            "s3://staging/x",
+            lambda: Unreachable(s3, "head_object", 1),
+            print,
+            lambda seconds: True,
+        )
 
 
 def test_a_missing_file_is_named(s3, folder):

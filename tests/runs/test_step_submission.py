@@ -27,9 +27,9 @@ from airflow_provider_emrkit.exceptions import (
     SubmitRefusedError,
     ThrottledError,
 )
+from airflow_provider_emrkit.hooks.patience import MAX_FAULTS
 from airflow_provider_emrkit.runs.sending import LAST_LOOK_PAUSES, SEND_PAUSES
 from airflow_provider_emrkit.runs.step_adding import LONGEST_WAIT, PLACE_PATIENCE
-from airflow_provider_emrkit.runs.step_calls import MAX_FAULTS
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
 from airflow_provider_emrkit.runs.token import RunToken
 
