@@ -65,6 +65,7 @@ __all__ = [
     "conf",
     "log_at",
     "read_task_state",
+    "task_state_store",
 ]
 
 
@@ -110,6 +111,15 @@ def _state_from_database(task_instance: Any) -> Any:
             )
             .scalar()
         )
+
+
+def task_state_store(context: Context) -> Any:
+    """Give what a task instance may keep for its own later runs; None before 3.3, which has no such thing.
+
+    :param context: The task's context.
+    :return: An object with ``get(key)`` and ``set(key, value)``, which ask Airflow's API.
+    """
+    return context.get("task_state_store") if AIRFLOW_V_3_3_PLUS else None
 
 
 def log_at(log: Any, level: int, message: str, when: datetime) -> None:

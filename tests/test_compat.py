@@ -79,3 +79,10 @@ def test_the_state_of_a_mapped_task_is_its_own(states, map_index, state):
 
 def test_a_run_that_is_gone_has_no_state(states):
     assert _compat.read_task_state(task_instance(-1)) is None
+
+
+def test_what_a_task_keeps_is_in_its_context_from_3_3_on():
+    kept = object()
+    there = kept if _compat.AIRFLOW_V_3_3_PLUS else None
+    assert _compat.task_state_store({"task_state_store": kept}) is there
+    assert _compat.task_state_store({}) is None

@@ -32,6 +32,8 @@ from airflow_provider_emrkit.localemr.serve import arguments
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 45.0
+# Seconds that a taken port is waited for.
+PORT_PATIENCE = 1.0
 _REPORT_EVERY = 5.0
 _POLL = 0.1
 
@@ -50,7 +52,7 @@ def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TI
     there = running_instance(config.data_dir)
     if there is not None:
         return _already_there(config, there, progress)
-    if not _is_free(config):
+    if not _comes_free(config):
         raise InstanceError(port_taken(config.url, config.port))
     return _wait_up(config, _spawn(config), progress, timeout)
 
@@ -60,6 +62,14 @@ def _already_there(config: ServerConfig, there: Status, progress: Progress) -> S
         raise InstanceError(data_dir_taken(config.data_dir))
     progress(f"already running at {there.url} (pid {there.pid})")
     return there
+
+
+def _comes_free(config: ServerConfig) -> bool:
+    """Wait a moment for the port: the threads of a killed server hold it until the last of them is gone."""
+    deadline, pause = time.monotonic() + PORT_PATIENCE, threading.Event()
+    while not (free := _is_free(config)) and time.monotonic() < deadline:
+        pause.wait(_POLL)
+    return free
 
 
 def _is_free(config: ServerConfig) -> bool:

@@ -14,6 +14,7 @@ from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedO
 from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, console_links, persist_links
+from airflow_provider_emrkit.operators.begun import has_begun, note_begun
 from airflow_provider_emrkit.operators.stopping import OnKill
 from airflow_provider_emrkit.operators.timing import check_limit, execution_deadline, pace
 from airflow_provider_emrkit.runs.earlier import ON_EXISTING, OnExisting
@@ -131,6 +132,7 @@ class EmrSparkOperator(BaseOperator):
         token = _run_token(context["ti"])
         earlier = self._earlier(context, attended, token)
         if earlier is None:
+            note_begun(context, token, self.log)
             return self._pursue(context, attended, self._start(attended, token))
         if earlier.status.state.is_final:
             return self._finish(context, attended, earlier.run, earlier.status)
@@ -159,7 +161,7 @@ class EmrSparkOperator(BaseOperator):
 
     def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
         """Look for what earlier tries have started; the first one has none, and asks nobody."""
-        if token.try_number <= 1:
+        if not has_begun(context, token, self.log):
             return None
         dag_run = context.get("dag_run")
         since = dag_run.start_date.timestamp() if dag_run and dag_run.start_date else None

@@ -141,6 +141,54 @@ def test_a_first_try_asks_nothing_more(ti, monkeypatch):
     assert make().execute(context(ti))["state"] == "COMPLETED"
 
 
+class Store:
+    """What Airflow keeps for a task instance, from 3.3 on."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        self.fails = False
+
+    def get(self, key: str) -> Any:
+        if self.fails:
+            raise ConnectionError("Airflow does not answer")
+        return self.kept.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        if self.fails:
+            raise ConnectionError("Airflow does not answer")
+        self.kept[key] = value
+
+
+@pytest.fixture
+def store(monkeypatch):
+    kept = Store()
+    monkeypatch.setattr("airflow_provider_emrkit.operators.begun.task_state_store", lambda context: kept)
+    return kept
+
+
+def test_a_first_try_that_airflow_runs_twice_submits_once(localemr_server, emr, ti, store, compute):
+    localemr_server.runner.script("sales.load", hold=True)
+    run = first_try(compute, ti)
+    assert first_try(compute, replace(ti, xcoms={}))["step_id"] == run["step_id"]
+    assert len(all_steps(emr)) == 1
+
+
+def test_a_first_try_of_a_cleared_task_is_not_mistaken_for_one_that_ran(localemr_server, emr, ti, store):
+    """Its number starts from 1 again where somebody has cleared the DAG run's task instances away."""
+    run = first_try(NEW_CLUSTER, ti)
+    localemr_server.wait_step(run["cluster_id"], run["step_id"], "COMPLETED")
+    again = first_try(NEW_CLUSTER, replace(ti, max_tries=ti.max_tries + 1, xcoms={}))
+    assert again["step_id"] != run["step_id"]
+
+
+def test_where_airflow_does_not_tell_emr_is_asked(localemr_server, emr, ti, store, task_log):
+    store.fails = True
+    localemr_server.runner.script("sales.load", hold=True)
+    run = first_try(NEW_CLUSTER, ti)
+    assert first_try(NEW_CLUSTER, replace(ti, xcoms={}))["step_id"] == run["step_id"]
+    assert any("did not tell whether this try has run before" in line for line in task_log.lines)
+
+
 def test_fresh_ends_the_job_that_runs_and_starts_anew(localemr_server, emr, ti, waiting_cluster):
     compute = ExistingCluster(waiting_cluster)
     localemr_server.runner.script("sales.load", hold=True)
