@@ -47,12 +47,17 @@ else:
 if TYPE_CHECKING:
     from datetime import datetime
 
+# A worker of 3.0 and 3.1 has one line to Airflow without a lock: two threads that ask at the same time get
+# each other's answers. 2.x asks the database.
+CAN_ASK_IN_A_THREAD = AIRFLOW_V_3_2_PLUS or not AIRFLOW_V_3_0_PLUS
+
 __all__ = [
     "AIRFLOW_VERSION",
     "AIRFLOW_V_3_0_PLUS",
     "AIRFLOW_V_3_1_PLUS",
     "AIRFLOW_V_3_2_PLUS",
     "AIRFLOW_V_3_3_PLUS",
+    "CAN_ASK_IN_A_THREAD",
     "AirflowException",
     "AirflowNotFoundException",
     "BaseHook",
@@ -70,9 +75,11 @@ __all__ = [
 
 
 def read_task_state(task_instance: Any) -> str | None:
-    """Ask Airflow for the present state of a task instance. Blocks; call it in a thread.
+    """Ask Airflow for the present state of a task instance. Blocks.
 
-    :param task_instance: What the triggerer gave the trigger.
+    Triggers call it in a thread; in a worker only the task's own code may, unless ``CAN_ASK_IN_A_THREAD``.
+
+    :param task_instance: What the task has in its context, or the triggerer gave the trigger.
     :return: For example ``deferred``; None when it has no state or is gone.
     """
     state = (_state_from_sdk if AIRFLOW_V_3_0_PLUS else _state_from_database)(task_instance)

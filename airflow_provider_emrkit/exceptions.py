@@ -101,6 +101,15 @@ class ExistingRunError(SubmitRefusedError):
     """
 
 
+class RunStillEndingError(SubmitRefusedError):
+    """Earlier work of the same task must not go on, and has not ended yet; the job must not run beside it.
+
+    Mended by time, mostly, or by ending the run that is named; a retry helps, later.
+    """
+
+    retryable = True
+
+
 class SubmitDeniedError(SubmitRefusedError, AccessDeniedError):
     """Airflow's credentials may not submit the job; the message names the action they lack.
 
@@ -225,6 +234,13 @@ class ClusterLostError(RunError):
     """
 
     retryable = True
+
+
+class RunNotFoundError(RunError, NotFoundError):
+    """EMR lists the job no more while its cluster goes on, so that nobody can tell how it ended.
+
+    Mended by whoever looks at what the job wrote, as it may have done well; a retry does not help.
+    """
 
 
 class RunCancelledError(RunError):

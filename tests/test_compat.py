@@ -86,3 +86,12 @@ def test_what_a_task_keeps_is_in_its_context_from_3_3_on():
     there = kept if _compat.AIRFLOW_V_3_3_PLUS else None
     assert _compat.task_state_store({"task_state_store": kept}) is there
     assert _compat.task_state_store({}) is None
+
+
+def test_a_thread_may_ask_where_the_line_to_airflow_has_a_lock_or_there_is_none():
+    if not _compat.AIRFLOW_V_3_0_PLUS:
+        assert _compat.CAN_ASK_IN_A_THREAD
+        return
+    from airflow.sdk.execution_time.comms import CommsDecoder
+
+    assert _compat.CAN_ASK_IN_A_THREAD is hasattr(CommsDecoder, "_thread_lock")

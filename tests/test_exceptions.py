@@ -56,6 +56,7 @@ def test_all_can_be_caught_as_one_and_as_airflow_s():
         pytest.param("CapacityError", {ClusterFailedError}, id="capacity"),
         pytest.param("BootstrapError", {ClusterFailedError}, id="bootstrap"),
         pytest.param("ClusterLostError", {RunError}, id="cluster lost"),
+        pytest.param("RunNotFoundError", {RunError, NotFoundError}, id="listed no more"),
         pytest.param("RunTimedOutError", {RunError}, id="timed out"),
         pytest.param("RunLeftError", {RunError}, id="left"),
     ],

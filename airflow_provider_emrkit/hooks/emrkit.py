@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,13 @@ class EmrKitHook(BaseHook):
     def settings(self) -> EmrKitSettings:
         """What the connection says.
 
-        :raises ConnectionFieldError: when a field can't be right.
+        :raises ConnectionFieldError: when a field can't be right, or the connection can't be read.
         :raises AirflowNotFoundException: when a connection that is not the default one is missing.
         """
         try:
             connection = self.get_connection(self.emrkit_conn_id)
         except AirflowNotFoundException:
+            _refuse_unread(self.emrkit_conn_id)
             if self.emrkit_conn_id != DEFAULT_CONN_ID:
                 raise
             self.log.info(
@@ -127,6 +129,19 @@ class EmrKitHook(BaseHook):
             "events_queue_url": "Events queue URL",
         }
         return {name: StringField(label, widget=BS3TextFieldWidget()) for name, label in labels.items()}
+
+
+def _refuse_unread(conn_id: str) -> None:
+    """Airflow 3.0 counts a connection in the environment that it can't read as missing, and only logs why.
+
+    :raises ConnectionFieldError: when there is one.
+    """
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(name):
+        raise ConnectionFieldError(
+            f"connection {conn_id}: is set by {name}, but Airflow can't read it; "
+            "give a JSON object whose extra is a JSON object too, or a URI"
+        )
 
 
 def _extra(conn_id: str, text: str | None) -> Mapping[str, Any]:

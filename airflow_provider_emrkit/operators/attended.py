@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.exceptions import (
@@ -14,6 +15,7 @@ from airflow_provider_emrkit.exceptions import (
     SubmitRefusedError,
 )
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error
+from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.hooks.staging import stage
 from airflow_provider_emrkit.logs.writing import LogWriter
 from airflow_provider_emrkit.operators.stopping import Stopping
@@ -27,6 +29,7 @@ from airflow_provider_emrkit.runs.takeover import Takeover
 from airflow_provider_emrkit.runs.watch import RunWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.operators.stopping import OnKill
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
+    from airflow_provider_emrkit.runs.limits import Breach
     from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
@@ -81,7 +85,8 @@ class AttendedRun:
         self._log = log
         self._limits = limits or Limits()
         self._stopping = Stopping(task_instance, on_kill)
-        self._over = False
+        self._over = False  # abandoned
+        self._finishing = False  # ended by itself
         self._ending = threading.Lock()
         self._ended: Released | None = None
         self.run = run
@@ -96,7 +101,8 @@ class AttendedRun:
         :param on_existing: ``attach``, ``fresh`` or ``fail``.
         :raises SubmitRefusedError: when it can't be found out, or work that must not go on does not end.
         """
-        found = Takeover(self.runs, self._log).run(job, compute, token, since, on_existing)
+        with self._stopped_by_airflow():
+            found = Takeover(self.runs, self._log).run(job, compute, token, since, on_existing)
         if found:
             self._begin(found.run)
         return found
@@ -106,24 +112,43 @@ class AttendedRun:
 
         :param base_dir: Folder of the DAG file.
         :raises SubmitRefusedError: when AWS does not take it.
+        :raises RunCancelledError: when Airflow stops the task for a user.
+        :raises RunLeftError: when Airflow stops the task for another reason.
         """
-        job = stage(
-            job,
-            base_dir,
-            self._hook.settings.staging_uri,
-            lambda: self._hook.client("s3"),
-            self._log.info,
-            self._stopping.wait,
-        )
-        self.refuse_if_stopped()
+        with self._stopped_by_airflow():
+            job = stage(
+                job,
+                base_dir,
+                self._hook.settings.staging_uri,
+                lambda: self._hook.client("s3"),
+                self._log.info,
+                self._stopping.wait,
+            )
+            self.refuse_if_stopped()
+            return self._submit(job, compute, token)
+
+    def _submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
         try:
             run = self.runs.submit(job, compute, token)
         except SubmitRefusedError:
+            if self._stopping.is_set():  # a cluster may have been started for it
+                self._end_lost(compute, token)
             raise
         except BaseException:
             self._end_lost(compute, token)
             raise
         return self._begin(run)
+
+    @contextmanager
+    def _stopped_by_airflow(self) -> Iterator[None]:
+        """Tell a submission that Airflow stopped from one that AWS refused."""
+        try:
+            yield
+        except SubmitRefusedError as error:
+            if not self._stopping.is_set():
+                raise
+            kind = RunLeftError if self._stopping.leaves else RunCancelledError
+            raise kind(f"Airflow stopped the task: {error}") from error
 
     def watch(self, run: JobRun, pace: Pace) -> RunStatus:
         """Watch the run to its end, and write its lines into the log.
@@ -133,18 +158,44 @@ class AttendedRun:
         :raises RunTimedOutError: when the run passes one of its limits.
         """
         watch, writer = RunWatch(run, self.runs, pace), LogWriter(self._log)
+        passed: Breach | None = None
         while True:
             self.refuse_if_stopped(run)
-            tick = watch.tick()
+            # The state may have changed since the last look: a limit counts when a fresh one says so too.
+            doubtful, tick = passed is not None, watch.tick(look=passed is not None)
             writer.write_all(tick)
             if tick.done and tick.status:
                 return tick.status
             passed = breach(self._limits, run, tick.status, time.time())
-            if passed:
+            if passed and doubtful:
                 raise RunTimedOutError(passed.sentence)
+            if passed:
+                continue
             deadline = next_deadline(self._limits, run, tick.status)
             left = tick.delay if deadline is None else max(0.0, deadline - time.time())
             self._stopping.wait(min(tick.delay, left))
+
+    def confirm(self, run: JobRun, told: RunStatus, pace: Pace) -> RunStatus:
+        """Ask EMR once about a run that has ended as an event tells; its log has been written already.
+
+        Where EMR knows of no end, or does not answer for long, the run is watched on as by :meth:`watch`.
+
+        :param told: What the event says; anybody who may write to the queue could have said so.
+        """
+        try:
+            status = patiently(lambda: self.runs.states([run])[run], self._stopping.wait)
+        except Exception as error:
+            if not is_aws_error(error):
+                raise
+            self._log.warning("EMR could not be asked about %s: %s", run, explain(error, run.region))
+        else:
+            if status.detail != told.detail:
+                text = "An event told that %s is %s, but EMR says that it is %s."
+                self._log.warning(text, run, told.detail, status.detail)
+            if status.state.is_final:
+                return status
+        self._log.info("Watching on: the job's log is read from its start once more.")
+        return self.watch(run, pace)
 
     def refuse_if_stopped(self, run: JobRun | None = None) -> None:
         """Go no further with a task that Airflow stopped; its signal alone does not end the task on 3.x.
@@ -171,7 +222,7 @@ class AttendedRun:
 
         :raises RunError: when it did not succeed; the type says how.
         """
-        self._over = True
+        self._finishing = True
         release(self.runs, run, self._log)
         if status.state is RunState.SUCCEEDED:
             value = result(run, status, self.runs.cost(run, status))
@@ -183,16 +234,20 @@ class AttendedRun:
             self._show_ends(facts)
         raise failure(run, status, facts)
 
-    def abandon(self, run: JobRun) -> None:
-        """End a run that its task can't wait for any longer, unless only the worker goes."""
+    def abandon(self, run: JobRun) -> str:
+        """End a run that its task can't wait for any longer, unless only the worker goes.
+
+        :return: What has become of it.
+        """
         if self._over:
-            return
+            return f"{run} is over"
         self._stopping.settle(JUDGE_PATIENCE)
         self._over = True
         if self._stopping.leaves:
-            return
-        self._end(run, END_PATIENCE)
+            return f"{run} goes on: {self._stopping.why}"
+        ended = self._end(run, END_PATIENCE)
         release(self.runs, run, self._log)
+        return ended.message
 
     def kill(self) -> None:
         """Stop now. May be called from a signal handler, at any moment of the task's life.
@@ -205,13 +260,13 @@ class AttendedRun:
         thread = threading.Thread(target=self._kill, name="emrkit-kill", daemon=True)
         until = time.monotonic() + KILL_PATIENCE
         thread.start()
-        if self._stopping.wait(JUDGE_PATIENCE):
+        if self._stopping.expect(JUDGE_PATIENCE):
             thread.join(max(0.0, until - time.monotonic()))
 
     def _kill(self) -> None:
         began = time.monotonic()
         self._stopping.judge(self._log)
-        if self.run is None or self._over:
+        if self.run is None or self._over or self._finishing:
             return
         if self._stopping.leaves:
             self._log.warning(
@@ -234,14 +289,16 @@ class AttendedRun:
         self._log.error(text, run, run.region)
 
     def _begin(self, run: JobRun) -> JobRun:
-        self.run, self._over, self._ended = run, False, None
+        self.run, self._ended = run, None
+        self._over = self._finishing = False
         return run
 
-    def _end(self, run: JobRun, patience: float) -> None:
+    def _end(self, run: JobRun, patience: float) -> Released:
         """End the run; a kill and the code that it interrupted see to it one after the other."""
         with self._ending:
             if self._ended is None or not self._ended.ended:
                 self._ended = self._try_to_end(run, patience)
+            return self._ended
 
     def _try_to_end(self, run: JobRun, patience: float) -> Released:
         try:

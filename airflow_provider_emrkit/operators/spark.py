@@ -151,13 +151,14 @@ class EmrSparkOperator(BaseOperator):
         if event["state"] == "ended":
             status = RunStatus.from_dict(event["status"])
             if status.by_event:  # anybody who may write to the queue could have said so: EMR is the truth
-                status = self._watch(attended, run)
+                with self._ended_on_error(attended, run):
+                    status = attended.confirm(run, status, self._pace())
             return self._finish(context, attended, run, status)
-        attended.abandon(run)
+        became = attended.abandon(run)
         if event["state"] == "timeout":
             late = f"{run} took longer than execution_timeout ({self.execution_timeout})"
             raise RunTimedOutError(event["message"] or late)
-        raise unwatchable(run, event.get("error"), event["message"])
+        raise unwatchable(run, event.get("error"), event["message"], became)
 
     def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
         """Look for what earlier tries have started; the first one has none, and asks nobody."""
@@ -200,6 +201,7 @@ class EmrSparkOperator(BaseOperator):
             if run.relaunch >= self.infra_retries or not run.owns_cluster or not may_relaunch(error):
                 raise
             self.log.warning("%s", error)
+        attended.refuse_if_stopped()
         self.log.info("Starting the job on a new cluster, %s of %s", run.relaunch + 1, self.infra_retries)
         token = replace(_run_token(context["ti"]), relaunch=run.relaunch + 1)
         again = self._attend(context)
@@ -274,9 +276,13 @@ class EmrSparkOperator(BaseOperator):
             raise
 
     def _announce(self, ti: Any, run: JobRun) -> None:
-        ti.xcom_push(key=RUN_XCOM_KEY, value=run.to_dict())
+        """Show the run in Airflow while it goes on; it is found by its token where that does not work."""
         links = console_links(run, on_aws=not self._hook.clients.has_own_endpoint)
-        persist_links(links, ti)
+        try:
+            ti.xcom_push(key=RUN_XCOM_KEY, value=run.to_dict())
+            persist_links(links, ti)
+        except Exception as error:
+            self.log.warning("Airflow did not take the ids and links of %s: %s", run, error)
         if "cluster" in links:
             self.log.info("Console: %s", links["cluster"])
 

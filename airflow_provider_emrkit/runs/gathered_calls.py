@@ -89,7 +89,8 @@ class GatheredEmr:
             def find(step_ids: Sequence[str]) -> dict[str, Any]:
                 return find_steps(self._client(), ClusterId, list(dict.fromkeys(step_ids)), StepMemory())
 
-            found, _ = self._together(("ListSteps", ClusterId), wanted, find, MAX_LISTED)
+            key: Hashable = ("ListSteps by id", ClusterId)  # its answer is of another shape than a page's
+            found, _ = self._together(key, wanted, find, MAX_LISTED)
             return {"Steps": [found[one] for one in wanted if one in found]}
         key = ("ListSteps", ClusterId, *((name, str(value)) for name, value in sorted(request.items())))
         return self._same(key, lambda: self._client().list_steps(ClusterId=ClusterId, **request))

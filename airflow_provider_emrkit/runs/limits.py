@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.runs.states import NOT_LISTED, RunState
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def _present_part(run: JobRun, status: RunStatus) -> dict[str, float]:
     if status.state is RunState.STARTING:
         return {"starting": run.submitted_at}
     if status.state is RunState.QUEUED:
+        if status.detail == NOT_LISTED:  # it may wait, run, or have ended long ago
+            return {}
         if status.compute_ready_at is not None:
             return {"queued": max(run.submitted_at, status.compute_ready_at)}
         # A cluster of others was up before; one of the run's own was not, so its start would be counted too.

@@ -7,7 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit import exceptions
-from airflow_provider_emrkit.exceptions import ClusterLostError, EmrKitError, RunCancelledError, RunError
+from airflow_provider_emrkit.exceptions import (
+    ClusterLostError,
+    EmrKitError,
+    RunCancelledError,
+    RunError,
+    RunNotFoundError,
+)
 from airflow_provider_emrkit.logs.causes import Cause, find_cause
 from airflow_provider_emrkit.runs.classify import classify
 from airflow_provider_emrkit.runs.progress import duration
@@ -67,20 +73,26 @@ def attempts(run: JobRun) -> dict[str, int | None]:
     return {"try_number": mark.try_number if mark else None, "relaunches": run.relaunch}
 
 
-def unwatchable(run: JobRun, kind: str | None, reason: str) -> EmrKitError:
+def unwatchable(run: JobRun, kind: str | None, reason: str, became: str) -> EmrKitError:
     """Give the exception for a run that could not be watched to its end.
 
     :param kind: Name of the error's type; one that is none of emrkit's makes a :class:`RunError`.
     :param reason: What the error said.
+    :param became: What has become of the run.
     """
     found = getattr(exceptions, kind or "", None)
     error = found if isinstance(found, type) and issubclass(found, EmrKitError) else RunError
     said = reason if error is found or not kind else f"{kind}: {reason}"
-    return error(f"{run} could not be watched any longer, so it was cancelled: {said}")
+    return error(f"{run} could not be watched any longer ({said}), so it was to end: {became}")
 
 
 def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     """Give the exception for a run that did not succeed: what, why, where that was seen, what may help."""
+    if status.state is RunState.UNLISTED:
+        return RunNotFoundError(
+            f"EMR does not list step {run.step_id} of cluster {run.cluster_id} any more; it keeps the last "
+            "1,000 steps of a cluster. See from what the job wrote how it ended, before it is started again"
+        )
     cause = _cause(run, status, facts)
     verdict = classify(status, cause)
     if verdict.hint and not cause.hint:

@@ -26,6 +26,7 @@ class RunState(str, Enum):
     CANCELLED = "cancelled"
     NEVER_RAN = "never_ran"  # its compute did not come up
     LOST = "lost"  # its compute went away
+    UNLISTED = "unlisted"  # EMR has forgotten it while its compute went on
 
     @property
     def is_final(self) -> bool:
@@ -35,12 +36,16 @@ class RunState(str, Enum):
 
 _FINAL = frozenset(
     {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.NEVER_RAN, RunState.LOST}
+    | {RunState.UNLISTED}
 )
 
 CLUSTER_UP = frozenset({"RUNNING", "WAITING"})
 CLUSTER_COMING_UP = frozenset({"STARTING", "BOOTSTRAPPING"})
 CLUSTER_GOING = frozenset({"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"})
 CLUSTER_GONE = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
+
+# The detail of a step that EMR does not list.
+NOT_LISTED = "not listed"
 
 _STEP_STATES = {
     "PENDING": RunState.QUEUED,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.logs.cluster_sources import CloudWatchPlace
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.states import RunStatus, step_state
+from airflow_provider_emrkit.runs.states import NOT_LISTED, RunStatus, step_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -115,7 +115,7 @@ def run_status(step: Mapping[str, Any] | None, cluster: Mapping[str, Any] | None
     started = timeline.get("StartDateTime")
     return RunStatus(
         state=step_state(detail, state, code, ever_ran=started is not None),
-        detail=detail or "not listed",
+        detail=detail or NOT_LISTED,
         message=failure_message(step),
         compute_state=state,
         compute_message=message,

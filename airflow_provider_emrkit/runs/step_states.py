@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_emrkit.hooks.errors import error_code, is_not_found
-from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GOING
+from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GOING, CLUSTER_UP, RunState
 from airflow_provider_emrkit.runs.step_calls import IDS_AT_ONCE, cluster_state, run_status
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ MAX_PAGES = 8
 CLUSTER_CHECK = 120.0
 # Seconds for which the newest steps of a cluster are not asked for, when those were not the watched ones.
 NEWEST_IN_VAIN = 300.0
+# Looks in a row, and the seconds between the first and the last of them, in which a cluster that is up has
+# to leave a step out before that is believed; and seconds after its submission in which it may be too new.
+UNLISTED_LOOKS = 3
+UNLISTED_FOR = 30.0
+NEW = 60.0
 # Clusters that are remembered at most.
 MAX_REMEMBERED = 5_000
 
@@ -51,6 +56,7 @@ class ClusterMemory:
     :param is_up: Whether a step of it has been seen to run.
     :param waiting: The watched steps that waited at the last look.
     :param newest_from: When it makes sense to ask for the newest steps, whatever their state.
+    :param unlisted: By the ids of steps that it does not list: in how many looks, and since when.
     """
 
     cluster: Mapping[str, Any] | None = None
@@ -58,19 +64,24 @@ class ClusterMemory:
     is_up: bool = False
     waiting: frozenset[str] = frozenset()
     newest_from: float = 0.0
+    unlisted: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
         """The cluster's state when it was last asked for; empty before."""
-        return cluster_state(self.cluster)[0] if self.cluster else ""
+        cluster = self.cluster  # another thread may forget it
+        return cluster_state(cluster)[0] if cluster else ""
 
 
 @dataclass
 class StepMemory:
-    """What is remembered of the clusters that are watched. A cluster is asked about by one thread at a time.
+    """What is remembered of the clusters that are watched. Threads may share it.
+
+    Two that look at one cluster at once may make a call too many.
 
     :param clock: Seconds that only go up.
     :param jitter: A random number from 0 to 1.
+    :param now: Seconds since 1970.
 
     >>> memory = StepMemory()
     >>> step_states(emr, [run], memory)[run].detail  # doctest: +SKIP
@@ -80,14 +91,16 @@ class StepMemory:
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     clusters: dict[str, ClusterMemory] = field(default_factory=dict)
+    now: Callable[[], float] = time.time
 
     def of(self, cluster_id: str) -> ClusterMemory:
         """Give what is remembered of a cluster."""
-        if cluster_id not in self.clusters:
-            if len(self.clusters) >= MAX_REMEMBERED:
-                self.clusters.clear()  # it only saves calls; watches that were given up leave clusters behind
-            self.clusters[cluster_id] = ClusterMemory(check_at=self.next_check())
-        return self.clusters[cluster_id]
+        remembered = self.clusters.get(cluster_id)
+        if remembered is not None:
+            return remembered
+        if len(self.clusters) >= MAX_REMEMBERED:
+            self.clusters.clear()  # it only saves calls; watches that were given up leave clusters behind
+        return self.clusters.setdefault(cluster_id, ClusterMemory(check_at=self.next_check()))
 
     def next_check(self) -> float:
         """Tell when a cluster that was asked for now is due again."""
@@ -101,7 +114,8 @@ class StepMemory:
 def step_states(emr: Any, runs: Sequence[JobRun], memory: StepMemory) -> dict[JobRun, RunStatus]:
     """Ask how steps are doing (ListSteps; DescribeCluster where the steps alone do not tell).
 
-    Few steps of a cluster are asked for by their ids; many by what lists most of them in one page.
+    Few steps of a cluster are asked for by their ids; many by what lists most of them in one page. A step
+    that a cluster which is up has not listed in several looks is ``UNLISTED``, which does no harm to others.
 
     :param emr: boto3 client of EMR.
     :param runs: The steps, of any clusters.
@@ -143,10 +157,24 @@ class _Look:
         self._memory.waiting = frozenset(
             step_id for step_id, step in steps.items() if step["Status"]["State"] == "PENDING"
         )
-        statuses = {run: run_status(steps.get(run.step_id), cluster) for run in runs}
+        statuses = {run: self._status(run, steps.get(run.step_id), cluster) for run in runs}
         if all(status.state.is_final for status in statuses.values()):
             self._all.forget(self._id)
         return statuses
+
+    def _status(self, run: JobRun, step: Step | None, cluster: Mapping[str, Any] | None) -> RunStatus:
+        """Judge a step; one that its cluster goes on without listing is given up after a while."""
+        status, unlisted = run_status(step, cluster), self._memory.unlisted
+        if step is not None or status.compute_state not in CLUSTER_UP:
+            unlisted.pop(run.step_id, None)
+            return status
+        now = self._all.clock()
+        looks, since = unlisted.get(run.step_id, (0, now))
+        unlisted[run.step_id] = (looks + 1, since)
+        is_new = self._all.now() - run.submitted_at < NEW
+        if is_new or looks + 1 < UNLISTED_LOOKS or now - since < UNLISTED_FOR:
+            return status
+        return replace(status, state=RunState.UNLISTED)
 
     def _is_still_coming_up(self, runs: Sequence[JobRun]) -> bool:
         """Ask only for a cluster that was starting: until it is up, its steps do nothing but wait."""

@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.request import (
@@ -48,6 +49,7 @@ LIST_PAUSES = (2.0, 5.0, 10.0, 20.0)
 # Seconds that the end of what nobody wants is waited for.
 END_PATIENCE = 20.0
 
+MONITORING = "MonitoringConfiguration"
 YARN_TAGS = "spark.yarn.tags"
 # YARN refuses an application with more (YarnConfiguration.APPLICATION_MAX_TAGS).
 MAX_YARN_TAGS = 10
@@ -82,6 +84,7 @@ class StepSubmission:
         self._settle = settle
         self._staging_uri = staging_uri
         self._search = StepSearch(clients)
+        self._stopped = False
 
     @property
     def _emr(self) -> Any:
@@ -145,17 +148,25 @@ class StepSubmission:
     def _cluster_request(
         self, compute: DynamicCluster, step: Mapping[str, Any], token: RunToken
     ) -> dict[str, Any]:
-        request = run_job_flow_request(
-            compute.spec,
+        compiled = partial(
+            run_job_flow_request,
             name=token.marked(compute.name),
             defaults=self._defaults,
             steps=[step],
             tags=token.tags(),
         )
+        request = compiled(compute.spec)
         known = self._emr.meta.service_model.operation_model("RunJobFlow").input_shape.members
-        if "MonitoringConfiguration" not in known:
-            # The boto3 of older Airflow images has not heard of it; logs then come from S3.
-            request.pop("MonitoringConfiguration", None)
+        if MONITORING in known or MONITORING not in request:
+            return request
+        # The boto3 of older Airflow images has not heard of it.
+        log.warning(
+            "The installed botocore %s can't ask for CloudWatch logging, so the job's log comes from S3, "
+            "when it has failed; 1.42 or later can. Upgrade it, or set ClusterSpec(cloudwatch_logs=False).",
+            version("botocore"),
+        )
+        request = compiled(replace(compute.spec, cloudwatch_logs=False))  # without its agent, too
+        request.pop(MONITORING, None)  # it may be among the spec's overrides
         return request
 
     def _sent_once(
@@ -200,10 +211,15 @@ class StepSubmission:
         log.log(logging.INFO if ended.done else logging.ERROR, "Ending it: %s", ended.message)
 
     def _with_step(self, run: JobRun, token: RunToken) -> JobRun:
-        """Give the run with the id of its step; a cluster whose step can't be found is ended."""
+        """Give the run with the id of its step; a cluster whose step can't be found is ended.
+
+        When the task is being stopped, who stops it decides what becomes of the cluster.
+        """
         try:
             return run if run.step_id else replace(run, step_id=self._first_step_id(run.cluster_id, token))
-        except BaseException as error:  # nobody else knows of the cluster yet, whatever interrupted this
+        except SubmitRefusedError as error:
+            if self._stopped:
+                raise
             released = StepEnding(self._emr, self._settle).end(run, END_PATIENCE)
             if not released.done:
                 raise SubmitRefusedError(
@@ -218,20 +234,24 @@ class StepSubmission:
             step_id = self._listed_step_id(cluster_id, token)
             if step_id:
                 return step_id
-            if self._pause(wait):
+            if self._is_stopped(wait):
                 raise SubmitRefusedError(f"the task was stopped while cluster {cluster_id} was started")
         raise SubmitRefusedError(f"cluster {cluster_id} does not list the step it was started with")
 
     def _listed_step_id(self, cluster_id: str, token: RunToken) -> str | None:
         emr = self._clients.client("emr", retries=False)
         try:
-            steps = patiently(lambda: list(steps_of(emr, cluster_id, pages=1)), self._pause)
+            steps = patiently(lambda: list(steps_of(emr, cluster_id, pages=1)), self._is_stopped)
         except Exception as error:
             if not is_aws_error(error) and not is_transient(error):
                 raise
             what = f"the step of cluster {cluster_id} could not be found"
             raise refusal(what, error, self._clients.region_name) from error
         return next((step["Id"] for step in steps if Mark.of(step.get("Name") or "") == token.mark), None)
+
+    def _is_stopped(self, seconds: float) -> bool:
+        self._stopped = self._pause(seconds)
+        return self._stopped
 
     def _describe(self, cluster_id: str) -> Mapping[str, Any]:
         emr = self._clients.client("emr", retries=False)

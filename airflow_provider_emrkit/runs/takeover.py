@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.exceptions import SubmitRefusedError
+from airflow_provider_emrkit.exceptions import RunStillEndingError
 from airflow_provider_emrkit.runs.earlier import decide
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Takeover:
         ended = self.runs.end(run, END_PATIENCE)
         going = ended.done and run.owns_cluster  # a cluster that terminates comes back no more
         if not (ended.ended or going):
-            raise SubmitRefusedError(
+            raise RunStillEndingError(
                 f"{run} of an earlier try could not be ended ({ended.message}), so the job was not submitted "
                 "a second time; end it by hand, or let the task be retried"
             )

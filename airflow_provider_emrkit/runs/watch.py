@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.hooks.errors import error_code, is_transient
+from airflow_provider_emrkit.hooks.errors import error_code, is_aws_error, is_transient, typed
 from airflow_provider_emrkit.runs.log_watch import LogWatch, Note, Pace, Trouble
 from airflow_provider_emrkit.runs.pacing import Situation, pause
 from airflow_provider_emrkit.runs.progress import Progress
+from airflow_provider_emrkit.runs.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,15 +76,17 @@ class RunWatch:
     def __post_init__(self) -> None:
         self._progress = Progress(self.run)
         self._polling = Trouble(self.jitter)
+        self._tolerance = Tolerance()
         self._logs = LogWatch(self.run, self.runs, self.pace, self.clock, self.jitter)
 
-    def tick(self) -> Tick:
+    def tick(self, *, look: bool = False) -> Tick:
         """Look at what is due.
 
-        :raises botocore.exceptions.ClientError: when AWS refuses to tell the run's state for good.
+        :param look: Look at the run's state also where that is not due.
+        :raises EmrKitError: when AWS refuses to tell the run's state for good; the type says why.
         """
         notes: list[Note] = []
-        if not self._has_ended() and self.clock() >= self._next_poll:
+        if not self._has_ended() and (look or self.clock() >= self._next_poll):
             self._poll(notes)
         lines: Sequence[LogLine] = ()
         if self._logs.due is not None and self.clock() >= self._logs.due:
@@ -99,13 +102,10 @@ class RunWatch:
         try:
             self.status = self.runs.states([self.run])[self.run]
         except Exception as error:
-            if not is_transient(error):
-                raise
-            self._next_poll = self.clock() + self._polling.delay(self.pace.poll)
-            if self._polling.streak == 1:
-                notes.append(no_answer(error))
+            self._next_poll = self.clock() + self._after_failure(error, notes)
             return
         self._polling.end()
+        self._tolerance.end()
         news = self._progress.news(self.status, self.now())
         notes += [Note(logging.INFO, text) for text in news]
         if news:
@@ -115,6 +115,20 @@ class RunWatch:
         # Spread over the interval, so that tasks that started together do not ask together.
         seconds = pause(self.pace.poll, situation, soon=self.pace.logs)
         self._next_poll = self.clock() + seconds * (0.9 + 0.2 * self.jitter())
+
+    def _after_failure(self, error: Exception, notes: list[Note]) -> float:
+        """Give the seconds until the next look after one that failed."""
+        if is_transient(error):
+            delay = self._polling.delay(self.pace.poll)
+            if self._polling.streak == 1:
+                notes.append(no_answer(error))
+            return delay
+        refusal_pause = self._tolerance.pause(error, self.run.submitted_at)
+        if refusal_pause is not None:
+            return refusal_pause
+        if not is_aws_error(error):
+            raise error
+        raise typed(f"{self.run} can't be watched", error, self.run.region) from error
 
     def _delay(self) -> float:
         due = [] if self._has_ended() else [self._next_poll]

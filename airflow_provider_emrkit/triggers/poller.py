@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_not_found, is_transient, typed
+from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_transient, typed
 from airflow_provider_emrkit.runs.log_watch import Trouble
 from airflow_provider_emrkit.runs.pacing import KEPT_SPARE, SOON_INTERVAL, Situation, UsualTimes, pause
+from airflow_provider_emrkit.runs.tolerance import REFUSAL_PAUSE, Tolerance
 from airflow_provider_emrkit.runs.watch import no_answer
 from airflow_provider_emrkit.triggers.connecting import Connecting
 from airflow_provider_emrkit.triggers.pushed import Pushes
@@ -47,12 +48,6 @@ LOOK_OPERATIONS = {"step": "ListSteps", "job_run": "ListJobRuns"}
 
 # Failed looks in a row after which the tasks' logs tell about them.
 TOLD_AFTER = 3
-# Refusals in a row after which it is believed that AWS does not let us look: permissions take a while to
-# spread, and changed credentials to be noticed.
-REFUSALS = 4
-REFUSAL_PAUSE = 10.0
-# Seconds after its submission in which AWS may not know a run everywhere.
-NEW = 60.0
 # Seconds until another trigger is asked to renew the connection.
 RENEWAL_PAUSE = 60.0
 
@@ -63,7 +58,7 @@ class Group:
     :param key: Sort of run, and id of the cluster or application.
     """
 
-    __slots__ = ("due", "is_looked_at", "key", "looked_at", "refusals", "trouble", "watched")
+    __slots__ = ("due", "is_looked_at", "key", "looked_at", "tolerance", "trouble", "watched")
 
     def __init__(self, key: GroupKey) -> None:
         self.key = key
@@ -72,7 +67,7 @@ class Group:
         self.looked_at = float("-inf")
         self.is_looked_at = False
         self.trouble = Trouble()
-        self.refusals = 0
+        self.tolerance = Tolerance()
 
     def __iter__(self) -> Iterator[Watched]:
         return itertools.chain.from_iterable(self.watched.values())
@@ -290,7 +285,7 @@ class SharedPoller:
         error = None if look.cancelled() else look.exception()
         if not look.cancelled() and error is None:
             group.trouble.end()
-            group.refusals = 0
+            group.tolerance.end()
             self._tell(group, look.result(), now)
         due = self._after_failure(group, error, now) if error else None
         if group.watched:
@@ -318,12 +313,13 @@ class SharedPoller:
                 for watched in group:
                     watched.remark(no_answer(error))
             return now + delay
-        if group.refusals + 1 < REFUSALS and (is_denied(error) or _may_be_too_new(group, error)):
-            group.refusals += 1
+        youngest = max((watched.run.submitted_at for watched in group), default=0.0)
+        refusal_pause = group.tolerance.pause(error, youngest)
+        if refusal_pause is not None:
             if is_denied(error):
                 self._refused = True
                 self._ask_for_renewal(now)
-            return now + REFUSAL_PAUSE * group.refusals
+            return now + refusal_pause
         self._fail(list(group), error)
         return None
 
@@ -345,12 +341,6 @@ class SharedPoller:
             chosen = random.choice(everybody)
             chosen.renews = True
             chosen.wake()
-
-
-def _may_be_too_new(group: Group, error: BaseException) -> bool:
-    """Tell whether a cluster may not be known everywhere in AWS yet."""
-    youngest = max((watched.run.submitted_at for watched in group), default=0.0)
-    return is_not_found(error) and time.time() - youngest < NEW
 
 
 _pollers: dict[tuple[str, str], SharedPoller] = {}

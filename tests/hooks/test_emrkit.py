@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_emrkit._compat import AirflowNotFoundException
+from airflow_provider_emrkit._compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS, AirflowNotFoundException
 from airflow_provider_emrkit.exceptions import ConnectionFieldError
 from airflow_provider_emrkit.hooks.clients import forget_clients, renew_clients
 from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
@@ -49,10 +49,23 @@ def test_a_connection_that_was_named_must_exist(no_connection):
         pytest.param("[1]", "is not a JSON object", id="a list"),
     ],
 )
-def test_an_extra_that_can_t_be_read_is_named(monkeypatch, extra, message):
-    monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps({"conn_type": "emrkit", "extra": extra}))
-    with pytest.raises(ConnectionFieldError, match=f"connection mine, field extra: {message}"):
-        EmrKitHook("mine").settings  # noqa: B018
+@pytest.mark.parametrize("conn_id", ["mine", "emrkit_default"])
+def test_an_extra_that_can_t_be_read_is_named(monkeypatch, conn_id, extra, message):
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "emrkit", "extra": extra}))
+    told = f"connection {conn_id}, field extra: {message}"
+    if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_1_PLUS:  # it can't be had to be looked at
+        told = f"connection {conn_id}: is set by AIRFLOW_CONN_{conn_id.upper()}, but Airflow can't read it"
+    with pytest.raises(ConnectionFieldError, match=told):
+        EmrKitHook(conn_id).settings  # noqa: B018
+
+
+@pytest.mark.parametrize("conn_id", ["mine", "emrkit_default"])
+def test_a_connection_that_airflow_can_t_read_is_not_a_missing_one(monkeypatch, no_connection, conn_id):
+    """As Airflow 3.0 does it: what is wrong with a connection in the environment is only logged."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", "{broken, secret")
+    with pytest.raises(ConnectionFieldError, match=f"AIRFLOW_CONN_{conn_id.upper()}, but .* can't") as caught:
+        EmrKitHook(conn_id).settings  # noqa: B018
+    assert "secret" not in str(caught.value)
 
 
 def test_all_threads_of_a_process_share_one_client(emrkit_connection):
@@ -76,7 +89,6 @@ def test_the_endpoint_is_the_connection_s(emrkit_connection):
 
 
 def test_without_an_endpoint_it_is_aws(monkeypatch, no_connection):
-    set_connection(monkeypatch)
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": {}}))
     hook = EmrKitHook()
     assert hook.client("emr").meta.endpoint_url == "https://elasticmapreduce.us-east-1.amazonaws.com"

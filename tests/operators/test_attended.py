@@ -10,14 +10,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit import ExistingCluster, SparkJob
-from airflow_provider_emrkit.exceptions import RunCancelledError, RunLeftError, RunTimedOutError
+from airflow_provider_emrkit.exceptions import (
+    ClusterLostError,
+    RunCancelledError,
+    RunLeftError,
+    RunTimedOutError,
+    SubmitRefusedError,
+)
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.operators import attended as attended_module
 from airflow_provider_emrkit.operators.attended import AttendedRun
 from airflow_provider_emrkit.runs.earlier import Found
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
-from airflow_provider_emrkit.runs.protocol import Released
+from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.runs.watch import Pace
@@ -89,8 +95,9 @@ def runs(monkeypatch):
 def airflow_says(monkeypatch):
     """Give a function that sets what Airflow says the task's state is, or does when it is asked."""
 
-    def says(answer: Any) -> None:
+    def says(answer: Any, in_a_thread: bool = True) -> None:
         ask = answer if callable(answer) else lambda ti: answer
+        monkeypatch.setattr("airflow_provider_emrkit.operators.stopping.CAN_ASK_IN_A_THREAD", in_a_thread)
         monkeypatch.setattr("airflow_provider_emrkit.operators.stopping.read_task_state", ask)
 
     return says
@@ -206,6 +213,23 @@ def test_a_worker_that_airflow_does_not_answer_is_not_held_up(
     line.set()
     assert isinstance(task.ends_with(), RunCancelledError)
     assert [run for run, _ in runs.ends] == [RUN]
+
+
+@pytest.mark.parametrize(("state", "ends"), [("failed", True), ("running", False)])
+def test_where_only_the_task_s_own_code_can_ask_it_sees_to_the_kill(
+    runs, attend, watching, airflow_says, task_log, monkeypatch, state, ends
+):
+    """Airflow 3.0 and 3.1; the handler does not wait, or the code would not get to it in time."""
+    monkeypatch.setitem(globals(), "PACE", Pace(poll=300.0, logs=300.0))
+    asked: list[threading.Thread] = []
+    airflow_says(lambda ti: (asked.append(threading.current_thread()), state)[1], in_a_thread=False)
+    attended = attend()
+    runs.on_look = attended.kill
+    task = watching(attended)
+    assert isinstance(task.ends_with(), RunCancelledError if ends else RunLeftError)
+    assert asked == [task]
+    assert [run for run, _ in runs.ends] == [RUN] * ends
+    assert any("only the task's own code can ask Airflow" in line for line in task_log.lines)
 
 
 def test_code_that_the_signal_ends_waits_for_what_it_was_for(
@@ -327,6 +351,80 @@ def test_a_limit_ends_the_run_without_waiting_for_the_next_look(
     assert isinstance(error, RunTimedOutError)
     assert f"(limit {which})" in str(error)
     assert len(runs.ends) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "then"),
+    [
+        pytest.param(Limits(queued=0.2), RunStatus(RunState.RUNNING, "RUNNING"), id="it has started since"),
+        pytest.param(Limits(total=0.2), RunStatus(RunState.SUCCEEDED, "COMPLETED"), id="it has ended since"),
+    ],
+)
+def test_a_limit_is_not_judged_by_an_old_look(
+    runs, attend, airflow_says, tmp_path, limits, then, monkeypatch
+):
+    airflow_says("running")
+    monkeypatch.setitem(globals(), "PACE", Pace(poll=300.0, logs=300.0))
+    now = time.time()
+    monkeypatch.setitem(globals(), "RUN", replace(RUN, submitted_at=now))
+    runs.status = RunStatus(RunState.QUEUED, "PENDING", compute_ready_at=now)
+    looks: list[RunStatus] = []
+
+    def states(of: Any) -> Any:
+        looks.append(runs.status if not looks else then)
+        if len(looks) > 1:
+            runs.looked.set()
+        return dict.fromkeys(of, looks[-1])
+
+    runs.states = states
+    task = Task(attend(limits=limits), tmp_path)
+    task.start()
+    assert runs.looked.wait(20)
+    if then.state.is_final:
+        assert task.ends_with() is None
+        assert task.status == then
+    else:
+        task.attended.kill()
+        assert isinstance(task.ends_with(), RunLeftError)
+    assert runs.ends == []
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [pytest.param("running", RunLeftError, id="drain"), pytest.param("failed", RunCancelledError, id="user")],
+)
+def test_a_submission_that_airflow_stops_is_not_one_that_aws_refused(
+    runs, attend, airflow_says, tmp_path, state, kind
+):
+    airflow_says(state)
+    attended = attend()
+
+    def submit(job: Any, compute: Any, token: Any) -> JobRun:
+        attended.kill()
+        raise SubmitRefusedError("the task was stopped before its job was submitted")
+
+    runs.submit = submit
+    with pytest.raises(kind, match="stopped before its job was submitted"):
+        attended.start(JOB, THERE, TOKEN, tmp_path)
+
+
+def test_a_kill_while_a_lost_run_is_cleaned_up_is_remembered(runs, attend, airflow_says, tmp_path):
+    """Its job must not be started on another cluster."""
+    airflow_says("failed")
+    attended = attend()
+    run = attended.start(JOB, THERE, TOKEN, tmp_path)
+
+    def release(run: JobRun) -> Released:
+        attended.kill()
+        return Released(True, "cluster goes on")
+
+    runs.release = release
+    runs.failure_facts = lambda run: FailureFacts()
+    with pytest.raises(ClusterLostError):
+        attended.finish(run, RunStatus(RunState.LOST, "INTERRUPTED", compute_state="TERMINATED"))
+    with pytest.raises(RunCancelledError):
+        attended.refuse_if_stopped()
+    assert runs.ends == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError], ids=["ctrl-c", "task timeout"])

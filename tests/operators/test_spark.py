@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -222,14 +223,28 @@ def test_a_kill_before_anything_was_submitted_is_harmless():
     make().on_kill()
 
 
-def test_a_cluster_whose_task_breaks_after_the_submission_is_ended(localemr_server, emr):
-    class FullDisk(FakeTaskInstance):
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_airflow_that_does_not_take_the_ids_does_the_job_no_harm(
+    localemr_server, emr, task_log, deferrable
+):
+    class Deaf(FakeTaskInstance):
         def xcom_push(self, key: str, value: Any) -> None:
-            raise OSError("no space left")
+            raise ConnectionError("Airflow does not answer")
+
+    with pytest.raises(BaseException) if deferrable else nullcontext() as raised:  # noqa: PT011
+        make(deferrable=deferrable).execute({"ti": Deaf()})
+    assert not deferrable or type(raised.value).__name__ == "TaskDeferred"
+    assert any("did not take the ids and links of step" in line for line in task_log.lines)
+
+
+def test_a_cluster_whose_task_breaks_after_the_submission_is_ended(localemr_server, emr, ti, monkeypatch):
+    def full(self: Any) -> Pace:
+        raise OSError("no space left")
 
     localemr_server.runner.script("sales.load", hold=True)
+    monkeypatch.setattr(EmrSparkOperator, "_pace", full)
     with pytest.raises(OSError, match="no space left"):
-        make().execute({"ti": FullDisk()})
+        make().execute({"ti": ti})
     [cluster_id] = clusters(emr)
     wait_for(lambda: cluster_state(emr, cluster_id).startswith("TERMINATED"))
 

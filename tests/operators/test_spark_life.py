@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from airflow import DAG
 from airflow_fixtures import FakeTaskInstance, cluster_state, wait_for
+from faulty_emr import throttled
 
 from airflow_provider_emrkit import (
     ClusterSpec,
@@ -269,6 +271,71 @@ def test_what_an_event_said_is_asked_of_emr(localemr_server, emr, ti, waiting_cl
     event = {"state": "ended", "run": run, "status": forged, "message": ""}
     with pytest.raises(Exception, match="failed"):
         make(compute).execute_complete(context(ti), event)
+
+
+class Calls(list[str]):
+    """What is asked of EMR and of logs, in order.
+
+    :param refusals: What the next looks fail with.
+    """
+
+    refusals: list[Exception]
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    asked = Calls()
+    asked.refusals = []
+
+    def note(name: str) -> None:
+        ask = getattr(ClusterSteps, name)
+
+        def noted(self: Any, *arguments: Any) -> Any:
+            asked.append(name)
+            if asked.refusals:
+                raise asked.refusals.pop()
+            return ask(self, *arguments)
+
+        monkeypatch.setattr(ClusterSteps, name, noted)
+
+    for name in ("states", "log_sources"):
+        note(name)
+    return asked
+
+
+@pytest.mark.parametrize("refusals", [pytest.param(0, id="at once"), pytest.param(3, id="throttled")])
+def test_the_end_that_an_event_told_costs_one_look_and_no_log_is_read_again(
+    localemr_server, emr, ti, task_log, calls, monkeypatch, refusals
+):
+    monkeypatch.setattr("airflow_provider_emrkit.hooks.patience.random.uniform", lambda *_: 0.01)
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    run = first_try(NEW_CLUSTER, ti)
+    wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "COMPLETED")
+    told = {"state": "succeeded", "detail": "COMPLETED", "ended_at": 1.0, "by_event": True}
+    calls.clear()
+    calls.refusals = [throttled() for _ in range(refusals)]
+    value = make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
+    assert calls == ["states"] * (1 + refusals)
+    assert not any("24 rows" in line or "event" in line for line in task_log.lines)
+    assert value["ended_at"] > run["submitted_at"] - 1  # what EMR says, not the event
+
+
+def test_an_end_that_emr_does_not_know_of_is_waited_for_and_the_log_says_so(
+    localemr_server, emr, ti, task_log, calls
+):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"], hold=True)
+    run = first_try(NEW_CLUSTER, ti)
+    localemr_server.runner.wait_started("sales.load")
+    told = {"state": "failed", "detail": "FAILED", "by_event": True}
+    finish = threading.Timer(0.5, localemr_server.runner.finish, ["sales.load"])
+    finish.start()
+    value = make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
+    finish.join()
+    assert value["state"] == "COMPLETED"
+    [line] = [line for line in task_log.lines if "An event told" in line]
+    assert line.endswith("is FAILED, but EMR says that it is RUNNING.")
+    assert any("read from its start once more" in line for line in task_log.lines)
+    assert task_log.lines.count("[stdout] 24 rows") == 1
 
 
 def test_a_run_that_takes_too_long_is_ended_in_a_worker(localemr_server, emr, ti, waiting_cluster):

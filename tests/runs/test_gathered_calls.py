@@ -118,6 +118,30 @@ def test_many_looks_at_once_are_two_calls_and_each_gets_its_own_answer():
     assert len(emr.calls) == 2
 
 
+@pytest.mark.parametrize(
+    "first", [pytest.param("newest", id="a page first"), pytest.param("by id", id="a step by id first")]
+)
+def test_looks_by_id_and_at_the_newest_steps_do_not_get_each_other_s_answers(first):
+    emr = SlowEmr()
+    gathered = GatheredEmr(lambda: emr)
+    looks = {
+        "newest": lambda: gathered.list_steps(ClusterId="j-1"),
+        "by id": lambda: gathered.list_steps(ClusterId="j-1", StepIds=["s-OTHER"]),
+    }
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(list_one, gathered, 0)
+        answers = {}
+        for place, name in enumerate(sorted(looks, key=lambda name: name != first)):
+            while len(emr.calls) + gathered.waiting < place + 1:
+                threading.Event().wait(0.01)
+            answers[name] = pool.submit(looks[name])
+        while len(emr.calls) + gathered.waiting < 3:
+            threading.Event().wait(0.01)
+        emr.first_may_end.set()
+        found = {name: [step["Id"] for step in answer.result()["Steps"]] for name, answer in answers.items()}
+    assert found == {"newest": [f"s-{number}" for number in range(MANY)], "by id": ["s-OTHER"]}
+
+
 def test_steps_are_added_together_and_each_learns_the_ids_of_its_own():
     emr = SlowEmr()
     answers = at_once(emr, add, count=20)

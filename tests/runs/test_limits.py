@@ -70,6 +70,7 @@ def test_a_limit_is_passed_at_its_deadline_and_not_before(limits, run, status, d
         pytest.param(Limits(starting=1, running=1), RUN, QUEUED, id="it is queued"),
         pytest.param(Limits(queued=1), OWN, QUEUED, id="nobody knows since when its own cluster is up"),
         pytest.param(Limits(starting=1, queued=1, running=1), RUN, None, id="before the first look"),
+        pytest.param(Limits(queued=1), RUN, replace(QUEUED, detail="not listed"), id="EMR does not list it"),
         pytest.param(
             Limits(running=1), RUN, replace(RUNNING, started_at=None), id="nobody knows when it started"
         ),

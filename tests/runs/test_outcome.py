@@ -12,6 +12,7 @@ from airflow_provider_emrkit.exceptions import (
     ClusterLostError,
     RunCancelledError,
     RunError,
+    RunNotFoundError,
     UserCodeError,
 )
 from airflow_provider_emrkit.logs.causes import LogText
@@ -137,6 +138,13 @@ def test_an_exception_carries_the_cause():
             "step s-1 on cluster j-1 was cancelled",
             id="cancelled, nobody knows why",
         ),
+        pytest.param(
+            RunStatus(RunState.UNLISTED, "not listed", compute_state="WAITING"),
+            RunNotFoundError,
+            "EMR does not list step s-1 of cluster j-1 any more; it keeps the last 1,000 steps of a cluster. "
+            "See from what the job wrote how it ended, before it is started again",
+            id="listed no more",
+        ),
     ],
 )
 def test_what_became_of_the_cluster_is_told(status, error, text):
@@ -189,6 +197,6 @@ def test_where_the_log_of_a_bootstrap_action_is(log_uri, message, log):
     ],
 )
 def test_a_run_that_could_not_be_watched_keeps_the_type_of_its_error(kind, error, said):
-    raised = unwatchable(RUN, kind, "not allowed")
+    raised = unwatchable(RUN, kind, "not allowed", "it is CANCELLED")
     assert type(raised) is error
-    assert str(raised) == f"{RUN} could not be watched any longer, so it was cancelled: {said}"
+    assert str(raised) == f"{RUN} could not be watched any longer ({said}), so it was to end: it is CANCELLED"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,8 +12,12 @@ from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.step_states import (
     CLUSTER_CHECK,
     ENDED_STATES,
+    NEW,
     NEWEST_IN_VAIN,
     OPEN_STATES,
+    UNLISTED_FOR,
+    UNLISTED_LOOKS,
+    ClusterMemory,
     StepMemory,
     step_states,
 )
@@ -163,6 +167,95 @@ def test_an_unknown_step_does_not_hide_the_others(memory, count):
     assert found[run_of("s-0")].state is RunState.RUNNING
     assert found[run_of("s-GONE")].detail == "not listed"
     assert "cluster" in emr.made()
+
+
+# --- a step that is listed no more ------------------------------------------------------------------------
+
+
+def states_of(emr: FakeEmr, memory: StepMemory, looks: int, seconds: float = UNLISTED_FOR) -> list[RunState]:
+    """Look at a step that EMR does not list again and again; beside it another one runs."""
+    gone, found = replace(run_of("s-GONE"), submitted_at=1_000.0), []
+    for _ in range(looks):
+        both = step_states(emr, [gone, run_of("s-0")], memory)
+        found.append(both[gone].state)
+        assert both[run_of("s-0")].state is not RunState.UNLISTED
+        memory.clock.seconds += seconds  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def later(memory):
+    """Long after the steps were submitted."""
+    memory.now = lambda: 1_000.0 + NEW
+    return memory
+
+
+@pytest.mark.parametrize("unknown_is_an_error", [False, True])
+def test_a_step_that_a_cluster_that_is_up_lists_no_more_is_given_up_alone(later, unknown_is_an_error):
+    emr = FakeEmr({"j-1": steps(1)}, unknown_is_an_error=unknown_is_an_error)
+    expected = [RunState.QUEUED] * (UNLISTED_LOOKS - 1) + [RunState.UNLISTED] * 2
+    assert states_of(emr, later, UNLISTED_LOOKS + 1) == expected
+
+
+def test_looks_in_quick_succession_prove_nothing(later):
+    emr = FakeEmr({"j-1": steps(1)})
+    assert set(states_of(emr, later, 5, seconds=UNLISTED_FOR / 5)) == {RunState.QUEUED}
+
+
+def test_a_step_that_may_be_too_new_to_be_listed_is_waited_for(memory):
+    memory.now = lambda: 1_000.0 + NEW - 1
+    assert set(states_of(FakeEmr({"j-1": steps(1)}), memory, 10)) == {RunState.QUEUED}
+
+
+@pytest.mark.parametrize("cluster", ["STARTING", "TERMINATING"])
+def test_a_step_of_a_cluster_that_is_not_up_is_judged_with_its_cluster(later, cluster):
+    assert RunState.UNLISTED not in states_of(FakeEmr({"j-1": steps(1)}, cluster=cluster), later, 10)
+
+
+def test_a_step_that_is_listed_again_was_not_gone(later):
+    emr = FakeEmr({"j-1": steps(1)})
+    states_of(emr, later, UNLISTED_LOOKS - 1)
+    emr.steps["j-1"].append(("s-GONE", "RUNNING"))
+    assert states_of(emr, later, 1) == [RunState.RUNNING]
+    emr.steps["j-1"].pop()
+    assert states_of(emr, later, UNLISTED_LOOKS - 1) == [RunState.QUEUED] * (UNLISTED_LOOKS - 1)
+
+
+# --- threads ----------------------------------------------------------------------------------------------
+
+
+class Fleeting(dict[str, Any]):
+    """Forgets all as soon as it was asked for anything, as another thread may have it do."""
+
+    def __contains__(self, key: object) -> bool:
+        found = super().__contains__(key)
+        self.clear()
+        return found
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.clear()
+
+
+def test_a_cluster_may_be_forgotten_by_another_thread_at_any_moment(clock):
+    known = ClusterMemory()
+    memory = StepMemory(clock, clusters=Fleeting())
+    assert isinstance(memory.of("j-1"), ClusterMemory)
+    memory.clusters = Fleeting({"j-1": known})
+    assert memory.of("j-1") is known
+
+
+def test_a_cluster_s_description_may_be_forgotten_by_another_thread_at_any_moment():
+    class Described(dict[str, Any]):
+        def __len__(self) -> int:
+            memory.cluster = None
+            return super().__len__()
+
+    memory = ClusterMemory(Described({"Status": {"State": "WAITING"}}))
+    assert memory.state == "WAITING"
+
+
+# --- clusters ---------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_cluster_is_an_error(memory):

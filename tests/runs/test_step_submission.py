@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import botocore
 import pytest
 from faulty_emr import (
     SUBMITTING,
@@ -308,13 +309,12 @@ def test_a_request_that_boto3_does_not_send_is_a_refusal(emr):
 # --- the cluster a new job gets ---------------------------------------------------------------------------
 
 
-def test_a_task_that_is_stopped_before_its_step_is_listed_ends_the_cluster_at_once(emr):
+def test_who_stops_a_task_before_its_step_is_listed_decides_what_becomes_of_the_cluster(emr):
     emr.stops_after = 0
     emr.faulty.hide("list_steps", times=100)
     with pytest.raises(SubmitRefusedError, match=r"stopped while cluster j-\w+ was started"):
         emr.submit(NEW)
-    [cluster] = emr.clusters()
-    emr.server.wait_cluster(cluster, "TERMINATING", "TERMINATED")
+    assert "terminate_job_flows" not in emr.faulty.calls
 
 
 def test_a_new_cluster_whose_step_can_t_be_found_is_ended(emr):
@@ -338,24 +338,48 @@ def test_a_throttled_look_for_the_step_does_not_cost_the_cluster(emr):
     assert len(emr.clusters()) == 1
 
 
-def test_an_interruption_while_the_step_is_looked_for_ends_the_cluster(emr):
+def test_an_interruption_while_the_step_is_looked_for_leaves_the_cluster_to_who_interrupts(emr):
     class Killed(BaseException):
         pass
 
     emr.faulty.fail("list_steps", Killed())
     with pytest.raises(Killed):
         emr.submit(NEW)
-    [cluster] = emr.clusters()
-    emr.server.wait_cluster(cluster, "TERMINATING", "TERMINATED")
+    assert "terminate_job_flows" not in emr.faulty.calls
 
 
-def test_an_old_boto3_that_can_t_ask_for_cloudwatch_still_starts_clusters(emr):
+@pytest.fixture
+def old_boto3(emr):
+    """A boto3 that has not heard of MonitoringConfiguration."""
     shape = SimpleNamespace(input_shape=SimpleNamespace(members={"Name"}))
-    model = SimpleNamespace(operation_model=lambda name: shape)
-    emr.faulty.meta = SimpleNamespace(service_model=model)
-    run = emr.submit(NEW)
-    assert "MonitoringConfiguration" not in emr.faulty.sent("run_job_flow")[0]
+    emr.faulty.meta = SimpleNamespace(service_model=SimpleNamespace(operation_model=lambda name: shape))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param({}, id="emrkit's own"),
+        pytest.param(
+            {"MonitoringConfiguration": {"CloudWatchLogConfiguration": {"Enabled": True}}}, id="theirs"
+        ),
+    ],
+)
+def test_an_old_boto3_that_can_t_ask_for_cloudwatch_starts_clusters_and_says_so(
+    emr, old_boto3, caplog, overrides
+):
+    run = emr.submit(replace(NEW, spec=replace(NEW.spec, overrides=overrides)))
+    sent = emr.faulty.sent("run_job_flow")[0]
+    assert "MonitoringConfiguration" not in sent
+    assert sent["Applications"] == [{"Name": "Spark"}]  # the agent would have nothing to do
     assert run.log_group is None
+    [warning] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert f"botocore {botocore.__version__} " in warning.getMessage()
+    assert "the job's log comes from S3" in warning.getMessage()
+
+
+def test_an_old_boto3_is_no_matter_where_nobody_asks_for_cloudwatch(emr, old_boto3, caplog):
+    emr.submit(DynamicCluster(ClusterSpec("emr-7.11.0", size="tiny", cloudwatch_logs=False)))
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 # --- bad input --------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from airflow_provider_emrkit.exceptions import AccessDeniedError
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.sources import LogLine, Read
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
+from airflow_provider_emrkit.runs.tolerance import REFUSALS
 from airflow_provider_emrkit.runs.watch import Pace, RunWatch
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1", submitted_at=1_000.0)
@@ -181,9 +183,27 @@ def test_trouble_that_passes_is_told_once_and_backed_off(error):
     assert clock() > 4 * 10.0  # four polls, each a little later than usual
 
 
-def test_a_refusal_for_good_is_raised():
-    with pytest.raises(ClientError, match="AccessDenied"):
-        make(FakeRuns([aws_error("AccessDeniedException")]), Clock()).tick()
+def test_a_refusal_that_stays_is_raised_as_what_it_is():
+    clock = Clock()
+    runs = FakeRuns([aws_error("AccessDeniedException")])
+    with pytest.raises(AccessDeniedError, match="step s-1 on cluster j-1 can't be watched"):
+        run_to_the_end(make(runs, clock), clock)
+    assert runs.asked == REFUSALS
+
+
+def test_a_refusal_that_passes_does_the_run_no_harm():
+    clock = Clock()
+    runs = FakeRuns([*[aws_error("ExpiredTokenException")] * (REFUSALS - 1), RUNNING, DONE])
+    assert run_to_the_end(make(runs, clock), clock)[-1].status == DONE
+
+
+def test_a_look_may_be_asked_for_before_it_is_due():
+    clock = Clock()
+    runs = FakeRuns([RUNNING, DONE])
+    watch = make(runs, clock)
+    watch.tick()
+    assert watch.tick().status == RUNNING
+    assert watch.tick(look=True).status == DONE
 
 
 def test_logs_that_are_denied_do_not_fail_the_run():

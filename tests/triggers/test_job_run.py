@@ -11,6 +11,7 @@ from airflow_fixtures import FakeTaskInstance, cluster_state, wait_for
 
 from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
 from airflow_provider_emrkit.compute.targets import DynamicCluster
+from airflow_provider_emrkit.events.state_change import StateChange
 from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.runs.job_run import JobRun
@@ -18,6 +19,8 @@ from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.triggers import job_run
 from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
+from airflow_provider_emrkit.triggers.poller import shared_poller
+from airflow_provider_emrkit.triggers.pushed import told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -131,6 +134,32 @@ def test_it_streams_the_log_and_tells_how_the_job_ended(
     assert payload["run"] == run.to_dict()
     assert json.loads(json.dumps(payload)) == payload
     assert task_log.lines.count("[stdout] 24 rows") == 1
+
+
+def test_the_log_is_complete_when_an_event_tells_the_end(held_run, localemr_server, task_log):
+    """Lines come later than events: what was written before, and what comes within log_drain."""
+    run, is_running = held_run
+
+    async def told_by_an_event() -> dict[str, Any]:
+        trigger = make(run, poll_interval=600.0, log_poll_interval=0.1, log_drain=1.5)
+        event = asyncio.create_task(anext(trigger.run()))
+        await is_running()
+        localemr_server.runner.write("sales.load", "before the event")
+        ended = StateChange("step", run.cluster_id, run.step_id, "COMPLETED", time.time())
+        poller = shared_poller("emrkit_default", run.region)
+        await asyncio.to_thread(wait_for, lambda: poller.is_watched(ended))
+        poller.hint(ended, told(ended))
+        await asyncio.to_thread(wait_for, lambda: "[stdout] before the event" in task_log.lines)
+        assert not event.done()
+        localemr_server.runner.write("sales.load", "after the event")
+        return (await event).payload
+
+    payload = asyncio.run(told_by_an_event())
+    assert (payload["state"], payload["status"]["by_event"]) == ("ended", True)
+    assert [line for line in task_log.lines if "the event" in line] == [
+        "[stdout] before the event",
+        "[stdout] after the event",
+    ]
 
 
 def test_a_line_carries_the_time_it_was_written(localemr_server, emrkit_connection, task_log):

@@ -15,9 +15,10 @@ from airflow_provider_emrkit.exceptions import AccessDeniedError, NotFoundError
 from airflow_provider_emrkit.hooks.quotas import Quotas
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
+from airflow_provider_emrkit.runs.tolerance import REFUSALS
 from airflow_provider_emrkit.triggers import poller as poller_module
 from airflow_provider_emrkit.triggers.connecting import Connected, Connecting
-from airflow_provider_emrkit.triggers.poller import FEW, REFUSALS, TOLD_AFTER, SharedPoller, shared_poller
+from airflow_provider_emrkit.triggers.poller import FEW, TOLD_AFTER, SharedPoller, shared_poller
 from airflow_provider_emrkit.triggers.pushed import MISSES, told
 
 _spec = importlib.util.spec_from_file_location("virtual_time", Path(__file__).parent / "virtual_time.py")
