@@ -89,10 +89,6 @@ class ClusterSteps:
         """
         return step_states(self._clients.client("emr", retries=False), runs, self._memory)
 
-    def cancel(self, run: JobRun) -> Released:
-        """Ask for the end of a step, or of the cluster that was made for it."""
-        return self._ending.cancel(run)
-
     def end(self, run: JobRun, patience: float) -> Released:
         """End a run for good; see :class:`~airflow_provider_emrkit.runs.step_ending.StepEnding`."""
         return self._ending.end(run, patience)

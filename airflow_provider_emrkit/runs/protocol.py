@@ -68,11 +68,10 @@ class Runs(Protocol):
     def states(self, runs: Sequence[JobRun]) -> Mapping[JobRun, RunStatus]:
         """Ask how runs are doing, in as few calls as possible."""
 
-    def cancel(self, run: JobRun) -> Released:
-        """Ask for the end of a run, in one short call. A cluster of others goes on."""
-
     def end(self, run: JobRun, patience: float) -> Released:
         """End a run, by force where it does not go by itself, and look whether it has ended.
+
+        A cluster of others goes on. May be called twice, also at once.
 
         :param patience: Seconds it may take; the answer says how far it got.
         """

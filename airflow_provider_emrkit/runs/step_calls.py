@@ -100,12 +100,6 @@ def run_of(
     )
 
 
-def needs_cluster(step: Mapping[str, Any] | None) -> bool:
-    """Tell whether a step's state says too little without its cluster's."""
-    state = ((step or {}).get("Status") or {}).get("State")
-    return state not in ("RUNNING", "COMPLETED")
-
-
 def run_status(step: Mapping[str, Any] | None, cluster: Mapping[str, Any] | None) -> RunStatus:
     """Judge a step from ListSteps' answer and, where it was asked for, DescribeCluster's."""
     status = (step or {}).get("Status") or {}

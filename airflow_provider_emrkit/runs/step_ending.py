@@ -54,25 +54,6 @@ class StepEnding:
         self._pause = pause
         self._clock = clock
 
-    def cancel(self, run: JobRun) -> Released:
-        """Ask for the end of a step (CancelSteps), or of the cluster made for it (TerminateJobFlows).
-
-        One short call, unless EMR refuses; :meth:`end` is thorough.
-
-        :raises botocore.exceptions.ClientError: when AWS does not take it.
-        """
-        if run.owns_cluster:
-            self._terminate(run)
-            return Released(True, f"cluster {run.cluster_id} is being terminated")
-        refusal = cancel_step(self._emr, run, INTERRUPT)
-        if not refusal:
-            return Released(True, f"{run} is being cancelled")
-        status = look(self._emr, run)
-        if status.state.is_final:
-            return Released(True, f"{run} is {in_words(status)} already", ended=True)
-        going = status.state is RunState.CANCELLING
-        return Released(going, f"{run} is {in_words(status)}; CancelSteps: {refusal}")
-
     def end(self, run: JobRun, patience: float) -> Released:
         """End a step and its driver, or the cluster that was made for it, and look whether they have ended.
 

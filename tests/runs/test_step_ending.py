@@ -334,7 +334,6 @@ def test_a_cluster_of_others_is_never_ended_nor_unprotected(state, run):
     emr = FakeEmr(state)
     emr.cluster = "WAITING"
     emr.fail("add_job_flow_steps", DENIED)
-    ending(emr).cancel(run)
     ending(emr).end(run, patience=5)
     assert ending(emr).release(run).message == "cluster j-1 goes on"
     assert {"terminate_job_flows", "set_termination_protection"}.isdisjoint(emr.names())
@@ -377,30 +376,6 @@ def test_an_own_cluster_that_does_not_end_is_not_called_ended():
     released = ending(emr).end(OWN, patience=20)
     assert (released.done, released.ended, released.message) == (False, False, "it is still RUNNING")
     assert 20 <= emr.now < 21
-
-
-@pytest.mark.parametrize(
-    ("state", "done", "message"),
-    [
-        ("RUNNING", True, "is being cancelled"),
-        ("COMPLETED", True, "is COMPLETED already"),
-    ],
-)
-def test_a_cancel_is_one_short_call(state, done, message):
-    emr = FakeEmr(state)
-    released = ending(emr).cancel(RUN)
-    assert (released.done, released.message) == (done, f"step s-1 on cluster j-1 {message}")
-    assert (emr.names()[0], emr.now) == ("cancel_steps", 0)
-
-
-def test_a_cancel_that_emr_refuses_says_why():
-    emr = FakeEmr()
-    emr.refusal = "too old"
-    released = ending(emr).cancel(RUN)
-    assert (released.done, released.message) == (
-        False,
-        "step s-1 on cluster j-1 is RUNNING; CancelSteps: too old",
-    )
 
 
 @pytest.mark.parametrize("goes", [True, False], ids=["clock goes", "clock stands"])
