@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib.util
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,7 @@ def test_a_run_that_goes_on_for_long_is_looked_at_seldom():
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError"])
 def test_trouble_that_passes_fails_no_run_and_is_told_once(code):
+    random.seed(1)  # the pauses are random, and only on average as long as is asked for below
     runs = FakeRuns(errors=[aws_error(code) for _ in range(2 * TOLD_AFTER)])
 
     async def watch() -> tuple[list[str], Any]:
