@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.config import (
-    DEFAULT_HOST,
     DEFAULT_PORT,
     ServerConfig,
     client_environment,
     default_cache_dir,
     default_data_dir,
 )
+from airflow_provider_emrkit.localemr.options import add_options, server_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,14 +66,8 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
 
     up = action("up", _up, "start a local EMR, in the background unless told otherwise")
     _add_place(up)
-    up.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)")
+    add_options(up)
     up.add_argument("--foreground", action="store_true", help="serve in this terminal until Ctrl-C")
-    up.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME", help="another host name that clients use"
-    )
-    up.add_argument(
-        "--ephemeral", action="store_true", help="begin without the clusters of earlier starts, and keep none"
-    )
     status = action("status", _show_status, f"show a local EMR; exit code {NOT_RUNNING} when none runs")
     _add_place(status)
     status.add_argument("--json", action="store_true", help="print JSON")
@@ -114,13 +108,8 @@ def _up(given: argparse.Namespace) -> int:
             f"warning: --host {given.host} lets everybody who reaches port {given.port} of this machine "
             "run commands on it"
         )
-    config = ServerConfig(
-        host=given.host,
-        port=given.port,
-        data_dir=_data_dir(given),
-        cache_dir=default_cache_dir(os.environ),
-        allowed_hosts=tuple(name.lower() for name in given.allow_host),
-        ephemeral=given.ephemeral,
+    config = server_config(
+        given, port=given.port, data_dir=_data_dir(given), cache_dir=default_cache_dir(os.environ)
     )
     if given.foreground:
         from airflow_provider_emrkit.localemr.serve import serve

@@ -6,16 +6,20 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+JvmProfile = Literal["fast", "full"]
+S3FileSystem = Literal["builtin", "s3a"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5005
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-HEALTH_PATH = "/_emrkit/health"
+OWN_PAGES = "/_emrkit/"
+HEALTH_PATH = f"{OWN_PAGES}health"
 ACCESS_KEY = "localemr"
 # Airflow masks a connection's password wherever it turns up in a log: it must be no word of a path.
 SECRET_KEY = "worth-nothing-outside-of-localemr"  # noqa: S105 - it opens nothing
@@ -36,7 +40,13 @@ class ServerConfig:
     :param cache_dir: Directory of the installed Sparks and Javas, shared by all instances.
     :param allowed_hosts: Names, besides loopback and addresses, that requests may use in their ``Host``
         header.
-    :param ephemeral: Keep clusters and steps in memory only, and begin with none.
+    :param ephemeral: Keep everything in memory only, and begin with nothing.
+    :param jvm_profile: ``fast`` starts JVMs of steps quickly (class archive, first compiler only, serial
+        collector), ``full`` leaves Java's own settings, which suit long jobs.
+    :param s3_filesystem: What serves ``s3://`` in Spark: our own small file system, or Hadoop's S3A.
+    :param s3_endpoint: Another S3 than the built-in one, e.g. ``http://127.0.0.1:9000``.
+    :param s3_credentials: File with the key pair of ``s3_endpoint``; never the user's AWS files.
+    :param faults: File with the faults to begin with.
 
     >>> ServerConfig(data_dir=Path("/tmp/x")).url
     'http://127.0.0.1:5005'
@@ -48,6 +58,11 @@ class ServerConfig:
     cache_dir: Path = field(default_factory=lambda: default_cache_dir(os.environ))
     allowed_hosts: tuple[str, ...] = ()
     ephemeral: bool = False
+    jvm_profile: JvmProfile = "fast"
+    s3_filesystem: S3FileSystem = "builtin"
+    s3_endpoint: str | None = None
+    s3_credentials: Path | None = None
+    faults: Path | None = None
 
     @property
     def url(self) -> str:

@@ -25,6 +25,7 @@ from airflow_provider_emrkit.localemr.instance import (
     remove_status,
     write_status,
 )
+from airflow_provider_emrkit.localemr.options import add_options, option_words, server_config
 from airflow_provider_emrkit.localemr.processes import Process
 
 if TYPE_CHECKING:
@@ -38,12 +39,10 @@ _ACCESS_LOG_BYTES = 5_000_000
 def arguments(config: ServerConfig) -> list[str]:
     """Give the command line that serves a configuration."""
     return [
-        *("--host", config.host),
         *("--port", str(config.port)),
         *("--data-dir", str(config.data_dir)),
         *("--cache-dir", str(config.cache_dir)),
-        *(word for host in config.allowed_hosts for word in ("--allow-host", host)),
-        *(["--ephemeral"] if config.ephemeral else []),
+        *option_words(config),
     ]
 
 
@@ -53,22 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: 0 after a clean end, 1 when the server could not start or a cluster did not end.
     """
     parser = argparse.ArgumentParser(prog="localemr", description="Serve a local EMR in the foreground.")
-    parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--cache-dir", type=Path, required=True)
-    parser.add_argument("--allow-host", action="append", default=[])
-    parser.add_argument("--ephemeral", action="store_true")
+    add_options(parser)
     given = parser.parse_args(argv)
-    config = ServerConfig(
-        host=given.host,
-        port=given.port,
-        data_dir=given.data_dir,
-        cache_dir=given.cache_dir,
-        allowed_hosts=tuple(given.allow_host),
-        ephemeral=given.ephemeral,
-    )
-    return serve(config)
+    place = {"port": given.port, "data_dir": given.data_dir, "cache_dir": given.cache_dir}
+    return serve(server_config(given, **place))
 
 
 def serve(config: ServerConfig) -> int:

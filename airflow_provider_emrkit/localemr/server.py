@@ -9,30 +9,27 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.localemr.config import ServerConfig
 from airflow_provider_emrkit.localemr.emr.context import Emr
 from airflow_provider_emrkit.localemr.emr.events import StateEvents
 from airflow_provider_emrkit.localemr.emr.journal import JOURNAL_FILE, Journal
-from airflow_provider_emrkit.localemr.emr.service import EmrApi
+from airflow_provider_emrkit.localemr.emr.service import EmrApi, EmrService
 from airflow_provider_emrkit.localemr.moto_app import MotoApp
 from airflow_provider_emrkit.localemr.router import Router
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
 
-if TYPE_CHECKING:
-    from airflow_provider_emrkit.localemr.config import ServerConfig
-
 access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
 
 MAX_OPEN_FILES = 65_536
 
-RunnerFactory = Callable[[str, Path, Path], ClusterRunner]
+RunnerFactory = Callable[[ServerConfig], ClusterRunner]
 
 
 class PortTakenError(Exception):
@@ -61,7 +58,7 @@ class LocalEmr:
     """A running local EMR.
 
     :param config: Where to listen; a port 0 is replaced by the one the system chose.
-    :param make_runner: Makes what runs clusters, from the endpoint's URL, the data and the cache directory.
+    :param make_runner: Makes what runs clusters.
     :param identity: What the health page says of this server.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param bucket: A bucket that is always there, for staging and logs.
@@ -85,12 +82,13 @@ class LocalEmr:
         listener = _listen(config)
         self.config = replace(config, port=listener.getsockname()[1])
         self._identity = identity
-        self.runner = make_runner(self.config.url, config.data_dir, config.cache_dir)
+        self.runner = make_runner(self.config)
         journal = None if config.ephemeral else Journal(config.data_dir / JOURNAL_FILE)
         self.emr = Emr(self.runner, hold_seconds=hold_seconds, journal=journal)
         self.emr.store.changes.subscribe(StateEvents(self._events_client, self.emr.now))
         self._others = MotoApp(bucket)
-        router = Router(EmrApi(self.emr), self._others, self.health, config.allowed_hosts)
+        services = [EmrService(EmrApi(self.emr))]
+        router = Router(services, self._others, self.health, config.allowed_hosts)
         self._server = _http_server(self.config, router, listener)
         self._thread = threading.Thread(target=self._server.serve_forever, name="localemr-http", daemon=True)
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,6 +51,20 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 def wait_until() -> Callable[..., Any]:
     """The function :func:`until`; a conftest can't be imported."""
     return until
+
+
+def runner_config(endpoint: str, data_dir: Path) -> Any:
+    """The configuration of a runner whose jobs use an endpoint, with the tests' own downloads."""
+    from airflow_provider_emrkit.localemr.config import ServerConfig
+
+    cache = Path(os.environ["EMRKIT_CACHE_DIR"])
+    return ServerConfig(data_dir=data_dir, port=urlsplit(endpoint).port or 0, cache_dir=cache)
+
+
+@pytest.fixture(scope="session")
+def server_config() -> Callable[[str, Path], Any]:
+    """The function :func:`runner_config`; a conftest can't be imported."""
+    return runner_config
 
 
 class LocalEmr:

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import io
 import json
-import os
 import threading
 import time
 import zipfile
@@ -92,8 +91,8 @@ def clusters_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(endpoint, s3, clusters_dir):
-    runner = SparkClusterRunner(endpoint, clusters_dir, Path(os.environ["EMRKIT_CACHE_DIR"]))
+def cluster(endpoint, s3, clusters_dir, server_config):
+    runner = SparkClusterRunner(server_config(endpoint, clusters_dir))
     request = ClusterRequest(
         CLUSTER,
         LABEL,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -40,7 +38,9 @@ def endpoint():
 
 
 @pytest.mark.parametrize("deploy_mode", ["client", "cluster"])
-def test_a_job_gets_what_its_author_wrote_and_the_cluster_s_defaults(endpoint, tmp_path, deploy_mode):
+def test_a_job_gets_what_its_author_wrote_and_the_cluster_s_defaults(
+    endpoint, tmp_path, server_config, deploy_mode
+):
     s3 = aws_client("s3", endpoint, "us-east-1")
     s3.create_bucket(Bucket="data")
     s3.put_object(Bucket="data", Key="tell.py", Body=TELL.encode())
@@ -51,7 +51,7 @@ def test_a_job_gets_what_its_author_wrote_and_the_cluster_s_defaults(endpoint, t
     step = file.step_argv(f"s3://data/{file.key}")
     assert step_characters(step) < MAX_STEP_CHARACTERS < step_characters(argv)
 
-    runner = SparkClusterRunner(endpoint, tmp_path, Path(os.environ["EMRKIT_CACHE_DIR"]))
+    runner = SparkClusterRunner(server_config(endpoint, tmp_path))
     defaults = {"Classification": "spark-defaults", "Properties": {"spark.x.default": "kept"}}
     logs = {"CloudWatchLogConfiguration": {"Enabled": True, "LogGroupName": "/e2e"}}
     cluster = runner.start(

@@ -30,7 +30,8 @@ from airflow_provider_emrkit.localemr.run.contract import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+
+    from airflow_provider_emrkit.localemr.config import ServerConfig
 
 # A test that forgets to finish a held step fails instead of hanging.
 LIMIT = 60.0
@@ -68,11 +69,11 @@ class _Gate:
 class ScriptedRunner:
     """Implements ``ClusterRunner``.
 
-    :param endpoint_url: Where log lines are written to.
+    :param config: The server's configuration; log lines are written to its address.
     """
 
-    def __init__(self, endpoint_url: str, instance_dir: Path, cache_dir: Path) -> None:
-        self.endpoint_url = endpoint_url
+    def __init__(self, config: ServerConfig) -> None:
+        self.endpoint_url = config.url
         self.clusters: list[ClusterRequest] = []
         self.steps: list[StepRequest] = []
         self.cancels: list[tuple[str, bool]] = []

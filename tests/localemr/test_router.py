@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from airflow_provider_emrkit.localemr.router import Scope, is_waiter, request_scope
+from airflow_provider_emrkit.localemr.http import Scope, is_waiter, request_scope
 
 SCOPE = "AKID/20260102/{region}/{service}/aws4_request"
 SIGNATURE = f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.aws_json import ApiError, AwsJson
+from airflow_provider_emrkit.localemr.aws_json import ApiError, AwsJson, error_body
 from airflow_provider_emrkit.localemr.emr.context import Call, Emr
 from airflow_provider_emrkit.localemr.emr.operations import (
     clusters,
@@ -19,6 +19,10 @@ from airflow_provider_emrkit.localemr.emr.operations import (
     steps,
     tags,
 )
+from airflow_provider_emrkit.localemr.http import Response, Scope, is_waiter, request_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +73,46 @@ class EmrApi:
         with self.emr.store.lock:
             output = handler(self.emr, Call(operation, params, region, is_waiter))
             return self._wire.write(operation, output)
+
+
+class EmrService:
+    """The EMR API over HTTP; implements :class:`airflow_provider_emrkit.localemr.router.Service`.
+
+    :param api: Answers the requests.
+
+    >>> EmrService(EmrApi(Emr(runner)))  # doctest: +SKIP
+    """
+
+    def __init__(self, api: EmrApi) -> None:
+        self._api = api
+
+    def claims(self, scope: Scope, environ: WSGIEnvironment) -> bool:
+        """Claim what is signed for EMR, or names one of its operations."""
+        return scope.service == SIGNING_NAME or _target(environ).startswith(TARGET_PREFIX)
+
+    def respond(self, scope: Scope, environ: WSGIEnvironment) -> Response:
+        """Answer one request."""
+        try:
+            body = self._api.answer(
+                _target(environ).removeprefix(TARGET_PREFIX),
+                request_body(environ),
+                region=scope.region,
+                is_waiter=is_waiter(environ.get("HTTP_USER_AGENT", "")),
+            )
+        except ApiError as error:
+            return Response(error_body(error), error.status)
+        return Response(body)
+
+    def failed(self, request_id: str) -> Response:
+        """Say that the log holds the traceback."""
+        # Not status 500: clients would repeat the request, which for RunJobFlow means one more cluster.
+        text = f"localemr failed to answer; its log holds the traceback of request {request_id}."
+        return Response(error_body(ApiError("InternalServerException", text)), 400)
+
+    def reset(self) -> None:
+        """End all clusters and forget them."""
+        self._api.emr.reset()
+
+
+def _target(environ: WSGIEnvironment) -> str:
+    return str(environ.get("HTTP_X_AMZ_TARGET", ""))

@@ -1,8 +1,8 @@
-"""What the EMR service asks of whoever really runs its clusters and steps.
+"""What the EMR services ask of whoever really runs their clusters, steps and job runs.
 
-The service (``localemr.emr``) knows states, quotas and API shapes; a runner knows Spark, processes and logs.
-Each side can be replaced without the other: tests hand the service a scripted runner, a container engine is
-one more runner.
+The services (``localemr.emr``, ``localemr.serverless``) know states, quotas and API shapes; a runner knows
+Spark, processes and logs. Each side can be replaced without the other: tests hand a service a scripted
+runner, a container engine is one more runner.
 """
 
 from __future__ import annotations
@@ -125,3 +125,96 @@ class ClusterRunner(Protocol):
         :param progress: Gets one short line of text now and then.
         :raises ClusterStartError: when the software can't be had or a bootstrap action fails.
         """
+
+
+@dataclass(frozen=True)
+class JobRunRequest:
+    """One attempt of an EMR Serverless job run.
+
+    :param application_id: Id of its application, e.g. ``00f1a2b3c4d5e6f7``.
+    :param run_id: Its id, in the same form.
+    :param attempt: 1 for the first one; later ones are retries of the run's ``retryPolicy``.
+    :param release_label: Release of the application, already checked for its grammar.
+    :param entry_point: ``jobDriver.sparkSubmit.entryPoint``: a ``.py`` or ``.jar`` on S3, or a path in the image.
+    :param arguments: ``entryPointArguments``, which reach the job byte for byte.
+    :param spark_submit_parameters: ``sparkSubmitParameters``, one text, as sent.
+    :param configurations: ``applicationConfiguration`` of the run over ``runtimeConfiguration`` of the
+        application, merged, as a list of ``{"classification", "properties", "configurations"}``.
+    :param monitoring: The ``monitoringConfiguration`` that holds: the run's, else the application's.
+    :param image_uri: Custom image of the driver, or None.
+    :param region: AWS region the request was signed for.
+    """
+
+    application_id: str
+    run_id: str
+    attempt: int
+    release_label: str
+    entry_point: str
+    arguments: Sequence[str] = ()
+    spark_submit_parameters: str = ""
+    configurations: Sequence[Mapping[str, Any]] = ()
+    monitoring: Mapping[str, Any] = field(default_factory=dict)
+    image_uri: str | None = None
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True)
+class JobRunResult:
+    """How an attempt ended.
+
+    :param succeeded: True only for exit code 0 of the driver.
+    :param details: The API's ``stateDetails``: the line that shows the failure, and where the log is.
+    """
+
+    succeeded: bool
+    cancelled: bool = False
+    details: str = ""
+
+
+class RunningJob(Protocol):
+    """An attempt that has a process. ``wait`` and ``cancel`` are called from different threads."""
+
+    def wait(self) -> JobRunResult:
+        """Block until the driver and all its processes are gone and its logs are written."""
+
+    def cancel(self, *, force: bool = False) -> None:
+        """Ask the driver to end (SIGTERM), or kill it with ``force``. Idempotent."""
+
+
+class JobRunner(Protocol):
+    """Runs EMR Serverless jobs."""
+
+    def check(self, release_label: str, architecture: str = "X86_64") -> None:
+        """Refuse a release label that can't be run here, before the application gets an id.
+
+        :raises ClusterStartError: with the mend in its message.
+        """
+
+    def prepare(self, release_label: str, progress: Callable[[str], None]) -> None:
+        """Install what an application needs, which may take minutes; what it raises in ``progress`` ends it.
+
+        :raises ClusterStartError: when the software can't be had.
+        """
+
+    def start(self, request: JobRunRequest) -> RunningJob:
+        """Start an attempt; several may run at once.
+
+        :raises ClusterStartError: when its software or files can't be had.
+        """
+
+    def stop(self) -> None:
+        """Kill whatever still runs and remove its files. Idempotent."""
+
+
+class AppUi(Protocol):
+    """Shows finished and running Spark applications: a Spark history server of this machine."""
+
+    def url(self, application_id: str | None = None) -> str:
+        """Give the address of an application's page, or of the list of all; starts the server when needed.
+
+        :param application_id: Id that Spark itself has written into its event log, or None.
+        :raises ClusterStartError: when the server can't be started, with the mend.
+        """
+
+    def stop(self) -> None:
+        """End the server. Idempotent."""

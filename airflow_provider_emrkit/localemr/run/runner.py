@@ -42,26 +42,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from airflow_provider_emrkit.localemr.config import ServerConfig
+
 _MIB = 1024 * 1024
 
 
 class SparkClusterRunner:
     """Starts clusters as directories of this machine; implements the contract's ``ClusterRunner``.
 
-    Making one ends what an earlier process left running in the same ``instance_dir``.
+    Making one ends what an earlier process left running in the same data directory.
 
-    :param endpoint_url: Address that answers AWS's APIs, for jobs and for logs.
-    :param instance_dir: This server's own directory; clusters live below it.
-    :param cache_dir: Where Spark and Java are installed, shared by all servers of a user.
+    :param config: The server's configuration; its address answers AWS's APIs, for jobs and for logs.
 
-    >>> runner = SparkClusterRunner("http://127.0.0.1:5005", Path("data"), Path("cache"))  # doctest: +SKIP
+    >>> runner = SparkClusterRunner(ServerConfig(data_dir=Path("data")))  # doctest: +SKIP
     >>> cluster = runner.start(ClusterRequest("j-1", "emr-7.11.0"), print)  # doctest: +SKIP
     """
 
-    def __init__(self, endpoint_url: str, instance_dir: Path, cache_dir: Path) -> None:
-        self._endpoint_url = endpoint_url
-        self._clusters = instance_dir.resolve() / "clusters"
-        self._cache_dir = cache_dir.resolve()
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._endpoint_url = config.url
+        self._clusters = config.data_dir.resolve() / "clusters"
+        self._cache_dir = config.cache_dir.resolve()
         sweep(self._clusters)
 
     def check(self, release_label: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_emrkit.localemr.config import ServerConfig
 from airflow_provider_emrkit.localemr.run import runner as module
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest
@@ -45,7 +47,13 @@ def endpoint():
 
 
 @pytest.fixture
-def runner(endpoint, tmp_path, monkeypatch):
+def server_config(endpoint, tmp_path):
+    port = urlsplit(endpoint).port
+    return ServerConfig(data_dir=tmp_path / "instance", port=port, cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture
+def runner(server_config, tmp_path, monkeypatch):
     spark, java = tmp_path / "spark", tmp_path / "java"
     for program, text in ((spark / "bin/spark-submit", FAKE_SPARK), (java / "bin/java", "#!/bin/sh\n")):
         program.parent.mkdir(parents=True)
@@ -55,7 +63,7 @@ def runner(endpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "s3_jar", lambda cache_dir: tmp_path / "s3.jar")
     software = Software(candidates("emr-7.11.0")[0], spark, Java(java, 17, "17"), Path(sys.executable))
     monkeypatch.setattr(module, "install_software", lambda label, cache_dir, progress: software)
-    return SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
+    return SparkClusterRunner(server_config)
 
 
 @pytest.fixture

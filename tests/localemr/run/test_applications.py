@@ -153,11 +153,11 @@ def test_the_end_of_the_cluster_is_the_end_of_its_applications(cluster, director
     assert not directory.exists()
 
 
-def test_a_new_runner_ends_the_drivers_of_one_that_was_killed(cluster, directory, endpoint, tmp_path):
+def test_a_new_runner_ends_the_drivers_of_one_that_was_killed(cluster, directory, server_config):
     begin(cluster, *SLEEPS)
     await_text(driver_log(directory), "sleeping")
     processes = pids(directory)
-    SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
+    SparkClusterRunner(server_config)
     deadline, pause = time.monotonic() + 10, threading.Event()
     while alive(processes):
         assert time.monotonic() < deadline

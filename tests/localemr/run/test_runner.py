@@ -173,7 +173,7 @@ def test_stop_kills_and_removes(start, tmp_path):
         cluster.start_step(step("true", step_id="s-2"))
 
 
-def test_a_new_runner_ends_what_an_earlier_one_left(runner, endpoint, tmp_path):
+def test_a_new_runner_ends_what_an_earlier_one_left(runner, server_config, tmp_path):
     left = tmp_path / "instance" / "clusters" / "j-OLD" / "steps" / "s-1"
     left.mkdir(parents=True)
     process = StepProcess(["sleep", "600"], env={"PATH": os.defpath}, cwd=tmp_path, mark="left-behind")
@@ -181,7 +181,7 @@ def test_a_new_runner_ends_what_an_earlier_one_left(runner, endpoint, tmp_path):
     assert Session.load(left / "process.json") == process.session
     waiter = threading.Thread(target=process.wait)
     waiter.start()
-    SparkClusterRunner(endpoint, tmp_path / "instance", tmp_path / "cache")
+    SparkClusterRunner(server_config)
     waiter.join(10)
     assert not waiter.is_alive()
     assert not left.exists()
