@@ -135,7 +135,8 @@ class JobRunRequest:
     :param run_id: Its id, in the same form.
     :param attempt: 1 for the first one; later ones are retries of the run's ``retryPolicy``.
     :param release_label: Release of the application, already checked for its grammar.
-    :param entry_point: ``jobDriver.sparkSubmit.entryPoint``: a ``.py`` or ``.jar`` on S3, or a path in the image.
+    :param entry_point: ``jobDriver.sparkSubmit.entryPoint``: a ``.py`` or ``.jar`` on S3, or a
+        path in the image.
     :param arguments: ``entryPointArguments``, which reach the job byte for byte.
     :param spark_submit_parameters: ``sparkSubmitParameters``, one text, as sent.
     :param configurations: ``applicationConfiguration`` of the run over ``runtimeConfiguration`` of the
