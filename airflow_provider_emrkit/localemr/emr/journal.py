@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, SecurityConfigurationRecord, StepRecord
+from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, ResourceRecord, StepRecord
 from airflow_provider_emrkit.localemr.emr.record_json import R, from_json, to_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _PUT = """
 insert into records (kind, id, parent, body) values (?, ?, ?, ?)
 on conflict (kind, id) do update set body = excluded.body
 """
-_CLUSTER, _STEP, _SECURITY = "cluster", "step", "security configuration"
+_CLUSTER, _STEP, _RESOURCE = "cluster", "step", "resource"
 
 _Row = tuple[str, str, str, str]
 
@@ -81,9 +81,9 @@ class Journal:
             self._saved[cluster.id] = _Saved(to_json(cluster), dict(states))
         return found
 
-    def security_configurations(self) -> list[SecurityConfigurationRecord]:
-        """Read all security configurations, oldest first."""
-        return [record for _, record in self._read(_SECURITY, SecurityConfigurationRecord)]
+    def resources(self) -> list[ResourceRecord]:
+        """Read all resources, oldest first."""
+        return [record for _, record in self._read(_RESOURCE, ResourceRecord)]
 
     def save(self, cluster: ClusterRecord) -> None:
         """Write what has changed of a cluster and its steps since it was saved last.
@@ -99,15 +99,13 @@ class Journal:
             saved.body = body
             saved.steps.update({step.id: step.state for step in steps})
 
-    def save_security_configuration(self, record: SecurityConfigurationRecord) -> None:
-        """Write a security configuration."""
-        self._write(_PUT, [(_SECURITY, _security_id(record.region, record.name), "", to_json(record))])
+    def save_resource(self, record: ResourceRecord) -> None:
+        """Write a resource."""
+        self._write(_PUT, [(_RESOURCE, _resource_id(record), "", to_json(record))])
 
-    def forget_security_configuration(self, region: str, name: str) -> None:
-        """Remove a security configuration."""
-        self._write(
-            "delete from records where kind = ? and id = ?", [(_SECURITY, _security_id(region, name))]
-        )
+    def forget_resource(self, record: ResourceRecord) -> None:
+        """Remove a resource."""
+        self._write("delete from records where kind = ? and id = ?", [(_RESOURCE, _resource_id(record))])
 
     def forget(self, cluster_id: str) -> None:
         """Remove a cluster and its steps."""
@@ -156,8 +154,8 @@ class Journal:
         return True
 
 
-def _security_id(region: str, name: str) -> str:
-    return f"{region} {name}"
+def _resource_id(record: ResourceRecord) -> str:
+    return f"{record.region} {record.kind} {record.name}"
 
 
 def _open(path: Path) -> sqlite3.Connection:

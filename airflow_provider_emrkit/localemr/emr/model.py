@@ -13,6 +13,9 @@ ClusterState = Literal[
 ]
 StepState = Literal["PENDING", "CANCEL_PENDING", "RUNNING", "COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"]
 InstanceRole = Literal["MASTER", "CORE", "TASK"]
+ResourceKind = Literal[
+    "security configuration", "studio", "studio session mapping", "persistent app UI", "public access"
+]
 
 STARTING_STATES = frozenset({"STARTING", "BOOTSTRAPPING"})
 READY_STATES = frozenset({"RUNNING", "WAITING"})
@@ -136,10 +139,17 @@ class ClusterRecord:
 
 
 @dataclass
-class SecurityConfigurationRecord:
-    """One security configuration; ``document`` is its JSON text, as sent."""
+class ResourceRecord:
+    """Something of an account that is no cluster.
 
-    name: str
+    :param name: Its name or id, the only one of its kind in its region.
+    :param modified: When it was changed last; the same as ``created`` at first.
+    :param data: The rest, as the API takes and shows it.
+    """
+
+    kind: ResourceKind
     region: str
-    document: str
+    name: str
     created: datetime
+    modified: datetime
+    data: dict[str, Any]

@@ -11,20 +11,20 @@ from airflow_provider_emrkit.localemr.emr.model import (
     ClusterRecord,
     Failure,
     InstancesRecord,
-    SecurityConfigurationRecord,
+    ResourceRecord,
     StepRecord,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Record = ClusterRecord | StepRecord | SecurityConfigurationRecord
-R = TypeVar("R", ClusterRecord, StepRecord, SecurityConfigurationRecord)
+Record = ClusterRecord | StepRecord | ResourceRecord
+R = TypeVar("R", ClusterRecord, StepRecord, ResourceRecord)
 
 # A cluster's steps are records of their own.
 _LEFT_OUT = frozenset({"steps"})
 # By name, not by looking at values: requests may hold any text.
-_TIMES = frozenset({"created", "started", "ready", "ended", "idle_since"})
+_TIMES = frozenset({"created", "modified", "started", "ready", "ended", "idle_since"})
 _PARTS: dict[str, Callable[[Any], Any]] = {
     "failure": lambda value: Failure(**value),
     "instances": lambda value: [InstancesRecord(**item) for item in value],

@@ -10,16 +10,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.emr.changes import StateChanges
+from airflow_provider_emrkit.localemr.emr.resources import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_emrkit.localemr.emr.journal import Journal
-    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, SecurityConfigurationRecord
+    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
 
 
 class Store:
-    """Clusters and security configurations, in memory and in a journal.
+    """Clusters and the account's other resources, in memory and in a journal.
 
     A cluster is seen only from its own region, as in AWS.
 
@@ -34,12 +35,9 @@ class Store:
         self.changes = StateChanges()
         self._journal = journal
         self._clusters: dict[str, ClusterRecord] = {}
-        self._security_configurations: dict[tuple[str, str], SecurityConfigurationRecord] = {}
+        self.resources = Resources(journal)
         if journal is not None:
             self._clusters = {cluster.id: cluster for cluster in journal.clusters()}
-            self._security_configurations = {
-                (record.region, record.name): record for record in journal.security_configurations()
-            }
 
     def add_cluster(self, cluster: ClusterRecord) -> None:
         """Keep a new cluster."""
@@ -77,26 +75,6 @@ class Store:
         """List the clusters of all regions, oldest first."""
         return list(self._clusters.values())
 
-    def put_security_configuration(self, record: SecurityConfigurationRecord) -> None:
-        """Keep a security configuration under its name."""
-        self._security_configurations[record.region, record.name] = record
-        if self._journal is not None:
-            self._journal.save_security_configuration(record)
-
-    def security_configuration(self, region: str, name: str) -> SecurityConfigurationRecord | None:
-        """Find a security configuration."""
-        return self._security_configurations.get((region, name))
-
-    def security_configurations(self, region: str) -> list[SecurityConfigurationRecord]:
-        """List a region's security configurations, newest first."""
-        return [found for found in reversed(self._security_configurations.values()) if found.region == region]
-
-    def remove_security_configuration(self, region: str, name: str) -> None:
-        """Forget a security configuration, if it is there."""
-        self._security_configurations.pop((region, name), None)
-        if self._journal is not None:
-            self._journal.forget_security_configuration(region, name)
-
     def count(self) -> tuple[dict[str, int], dict[str, int]]:
         """Count clusters and steps of all regions by state."""
         with self.lock:
@@ -108,7 +86,7 @@ class Store:
         """Forget everything."""
         with self.lock:
             self._clusters.clear()
-            self._security_configurations.clear()
+            self.resources.clear()
             self.changes.clear()
             if self._journal is not None:
                 self._journal.clear()

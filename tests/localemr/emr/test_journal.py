@@ -20,7 +20,7 @@ from airflow_provider_emrkit.localemr.emr.model import (
     ClusterRecord,
     Failure,
     InstancesRecord,
-    SecurityConfigurationRecord,
+    ResourceRecord,
     StepRecord,
 )
 from airflow_provider_emrkit.localemr.emr.store import Store
@@ -56,6 +56,10 @@ def cluster(name: str = "ONE", state: str = "RUNNING", steps=(), **fields) -> Cl
     )
     record.steps = {item.id: item for item in steps}
     return record
+
+
+def resource(region: str, kind: str = "security configuration") -> ResourceRecord:
+    return ResourceRecord(kind, region, "x", NOW, NOW, {"SecurityConfiguration": "{}"})
 
 
 def reopened(path: Path) -> list[ClusterRecord]:
@@ -120,13 +124,14 @@ def test_a_journal_that_was_read_knows_what_it_holds(path):
     assert reopened(path)[0].steps["s-A"].state == "RUNNING"
 
 
-def test_security_configurations_are_kept_by_region_and_name(path):
+def test_resources_are_kept_by_kind_region_and_name(path):
     journal = Journal(path)
-    one, two = (SecurityConfigurationRecord("x", region, "{}", NOW) for region in ("us-east-1", "eu-west-1"))
-    journal.save_security_configuration(one)
-    journal.save_security_configuration(two)
-    journal.forget_security_configuration("us-east-1", "x")
-    assert Journal(path).security_configurations() == [two]
+    one, two = (resource(region) for region in ("us-east-1", "eu-west-1"))
+    three = resource("us-east-1", kind="studio")
+    for record in (one, two, three):
+        journal.save_resource(record)
+    journal.forget_resource(one)
+    assert Journal(path).resources() == [two, three]
 
 
 def test_a_cluster_is_forgotten_with_its_steps(path):
@@ -282,10 +287,10 @@ def test_clusters_are_forgotten_two_months_after_their_end(path):
 def test_a_reset_empties_the_journal(path):
     emr = emr_on(path)
     emr.store.add_cluster(cluster(state="TERMINATED", ended=NOW))
-    emr.store.put_security_configuration(SecurityConfigurationRecord("x", "us-east-1", "{}", NOW))
+    emr.store.resources.put(resource("us-east-1"))
     emr.reset()
     assert reopened(path) == []
-    assert Journal(path).security_configurations() == []
+    assert Journal(path).resources() == []
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def run_job_flow(emr: Emr, call: Call) -> dict[str, Any]:
     """RunJobFlow."""
     cluster = cluster_record(call.params, call.region, emr.now())
     name = call.params.get("SecurityConfiguration")
-    if name and emr.store.security_configuration(call.region, name) is None:
+    if name and emr.store.resources.get("security configuration", call.region, name) is None:
         raise invalid_request(f"Security configuration with name '{name}' does not exist.")
     try:
         emr.runner.check(cluster.release_label)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.errors import invalid_request
-from airflow_provider_emrkit.localemr.emr.model import SecurityConfigurationRecord
+from airflow_provider_emrkit.localemr.emr.model import ResourceRecord
 from airflow_provider_emrkit.localemr.emr.paging import page
 
 if TYPE_CHECKING:
@@ -16,44 +16,41 @@ if TYPE_CHECKING:
 def create_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
     """CreateSecurityConfiguration."""
     name, document = call.params["Name"], call.params["SecurityConfiguration"]
-    if emr.store.security_configuration(call.region, name) is not None:
+    if emr.store.resources.get("security configuration", call.region, name) is not None:
         raise invalid_request(f"Security configuration with name '{name}' already exists.")
     try:
         json.loads(document)
     except (ValueError, RecursionError) as error:
         raise invalid_request(f"Security configuration '{name}' is not valid JSON.") from error
-    record = SecurityConfigurationRecord(name, call.region, document, emr.now())
-    emr.store.put_security_configuration(record)
-    return {"Name": name, "CreationDateTime": record.created}
+    now = emr.now()
+    data = {"SecurityConfiguration": document}
+    emr.store.resources.put(ResourceRecord("security configuration", call.region, name, now, now, data))
+    return {"Name": name, "CreationDateTime": now}
 
 
 def describe_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
     """DescribeSecurityConfiguration."""
     record = _found(emr, call)
-    return {
-        "Name": record.name,
-        "SecurityConfiguration": record.document,
-        "CreationDateTime": record.created,
-    }
+    return {"Name": record.name, "CreationDateTime": record.created, **record.data}
 
 
 def delete_security_configuration(emr: Emr, call: Call) -> dict[str, Any]:
     """DeleteSecurityConfiguration."""
-    emr.store.remove_security_configuration(call.region, _found(emr, call).name)
+    emr.store.resources.remove(_found(emr, call))
     return {}
 
 
 def list_security_configurations(emr: Emr, call: Call) -> dict[str, Any]:
     """ListSecurityConfigurations."""
-    records = emr.store.security_configurations(call.region)
+    records = emr.store.resources.all("security configuration", call.region)
     found, marker = page(records, call.params.get("Marker"), lambda record: record.name)
     summaries = [{"Name": record.name, "CreationDateTime": record.created} for record in found]
     return {"SecurityConfigurations": summaries, "Marker": marker}
 
 
-def _found(emr: Emr, call: Call) -> SecurityConfigurationRecord:
+def _found(emr: Emr, call: Call) -> ResourceRecord:
     name = call.params["Name"]
-    record = emr.store.security_configuration(call.region, name)
+    record = emr.store.resources.get("security configuration", call.region, name)
     if record is None:
         raise invalid_request(f"Security configuration with name '{name}' does not exist.")
     return record
