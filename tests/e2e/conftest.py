@@ -141,25 +141,33 @@ def localemr(places: Places, flights_data: Path) -> Iterator[LocalEmr]:
 
 
 class DagTest:
-    """Runs DAGs with ``dag.test()`` in the environment the tests run in."""
+    """Runs DAGs with ``dag.test()``.
 
-    def __init__(self, localemr: LocalEmr, home: Path) -> None:
+    :param python: Interpreter of the environment they run in.
+    """
+
+    def __init__(self, localemr: LocalEmr, home: Path, python: str = sys.executable) -> None:
         self._localemr = localemr
         self._home = home
-        self._run(HERE, [sys.executable, "-m", "airflow", "db", "migrate"])
+        self._python = python
+        self._run(HERE, [python, "-m", "airflow", "db", "migrate"], {})
 
-    def __call__(self, dag_id: str, dags: Path) -> tuple[str, str]:
-        """Run a DAG; its state and everything it printed."""
-        done = self._run(dags, [sys.executable, str(HERE / "run_dag.py"), dag_id])
+    def __call__(self, dag_id: str, dags: Path, settings: dict[str, str] | None = None) -> tuple[str, str]:
+        """Run a DAG; its state and everything it printed.
+
+        :param settings: Further environment variables.
+        """
+        done = self._run(dags, [self._python, str(HERE / "run_dag.py"), dag_id], settings or {})
         state = next((line for line in done.stdout.splitlines() if line.startswith("ENDED ")), "no end")
         return state.removeprefix("ENDED "), done.stdout + done.stderr
 
-    def _run(self, dags: Path, argv: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, dags: Path, argv: list[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
         variables = {
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            **settings,
         }
         merged = {**self._localemr.base, **airflow_connections(self._localemr.endpoint), **variables}
         return subprocess.run(
@@ -171,6 +179,13 @@ class DagTest:
 def dag_test(localemr: LocalEmr, tmp_path_factory: pytest.TempPathFactory) -> DagTest:
     """Runs DAGs with ``dag.test()``; one database for all of them."""
     return DagTest(localemr, tmp_path_factory.mktemp("dag-test"))
+
+
+@pytest.fixture(scope="session")
+def amazon_dag_test(localemr: LocalEmr, tmp_path_factory: pytest.TempPathFactory) -> DagTest:
+    """Runs DAGs where the amazon provider's own operators can defer: beside aiobotocore."""
+    python = _environment_or_this("bench", "airflow") / "bin" / "python"
+    return DagTest(localemr, tmp_path_factory.mktemp("amazon-dag-test"), str(python))
 
 
 class Standalone:

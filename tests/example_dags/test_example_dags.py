@@ -59,9 +59,11 @@ def test_each_dag_is_an_example_that_nobody_schedules(parsed):
         assert dag["tasks"]
 
 
-def test_parsing_loads_no_aws_client(parsed):
-    _, facts = parsed
-    assert facts["heavy"] == []
+def test_parsing_our_operators_loads_no_aws_client(parsed):
+    file, facts = parsed
+    # The amazon provider's own operators, in the examples that show them, import boto3.
+    theirs = ["boto3", "botocore"] if file.stem.startswith("example_amazon_") else []
+    assert set(facts["heavy"]) <= set(theirs)
 
 
 def test_each_file_marks_what_the_documentation_shows(parsed):
