@@ -65,7 +65,7 @@ STAGES = {
             "real Spark through localemr, Airflow 3.3",
             "test",
             ((*_PYTEST, "-m", "e2e", "tests/e2e"),),
-            needs=("localemr", "airflow-3.3", "awscli", "demo-data"),
+            needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench"),
         ),
         Stage(
             "chaos",
