@@ -21,6 +21,8 @@ pytestmark = pytest.mark.e2e
 REPOSITORY = Path(__file__).resolve().parents[2]
 EMRKIT = [sys.executable, "-c", "import sys; from airflow_provider_emrkit.cli import main; sys.exit(main())"]
 LABEL = "emr-7.11.0"
+ROLE = "arn:aws:iam::123456789012:role/job"
+ENDED_RUN = ("SUCCESS", "FAILED", "CANCELLED")
 JOB = """
 import sys
 from pyspark.sql import SparkSession
@@ -164,6 +166,35 @@ def test_a_running_step_can_be_cancelled(aws, cluster_id):
     wait_in_vain(aws, cluster_id, step_id)
     step = aws("emr", "describe-step", "--cluster-id", cluster_id, "--step-id", step_id)["Step"]
     assert step["Status"]["State"] == "CANCELLED"
+
+
+def test_a_serverless_job_from_beginning_to_end(aws):
+    made = aws(
+        "emr-serverless", "create-application", "--name", "cli", "--release-label", LABEL, "--type", "SPARK"
+    )
+    application = ("--application-id", made["applicationId"])
+    driver = {
+        "sparkSubmit": {
+            "entryPoint": "s3://cli/in/job.py",
+            "entryPointArguments": ["s3://cli/in/people.csv", "s3://cli/serverless-out"],
+        }
+    }
+    logs = {"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": "s3://cli/logs/"}}}
+    started = aws(
+        *("emr-serverless", "start-job-run", *application, "--execution-role-arn", ROLE, "--name", "points"),
+        *("--job-driver", json.dumps(driver), "--configuration-overrides", json.dumps(logs)),
+    )
+    run = (*application, "--job-run-id", started["jobRunId"])
+    deadline = time.monotonic() + 120
+    while (seen := aws("emr-serverless", "get-job-run", *run)["jobRun"])["state"] not in ENDED_RUN:
+        assert time.monotonic() < deadline, seen
+    assert seen["state"] == "SUCCESS", seen
+    listed = aws("emr-serverless", "list-job-runs", *application, "--states", "SUCCESS")["jobRuns"]
+    assert [(item["id"], item["name"]) for item in listed] == [(started["jobRunId"], "points")]
+    assert "_SUCCESS" in aws("s3", "ls", "s3://cli/serverless-out/")
+    folder = f"s3://cli/logs/applications/{made['applicationId']}/jobs/{started['jobRunId']}/SPARK_DRIVER/"
+    assert "stdout.gz" in aws("s3", "ls", folder)
+    aws("emr-serverless", "stop-application", *application)
 
 
 def wait_in_vain(aws, cluster_id, step_id):
