@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
-from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
+from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
+from airflow_provider_emrkit.localemr.run.process import SESSION_FILE
 from airflow_provider_emrkit.localemr.run.yarn import REPORT_EVERY, Application
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.run.commands import Command
+    from airflow_provider_emrkit.localemr.run.environment import Place
     from airflow_provider_emrkit.localemr.run.outputs import Outputs
 
 KILL_GRACE = 0.25
@@ -76,18 +77,15 @@ class RunningApplication:
         self._changed = threading.Condition()
         self._killed = False
         self._logs = outputs.open(directory, outputs.driver_places(ids.application_id, ids.driver_container))
-        env = command_environment(place, driver.work, own_collector=driver.command.own_collector)
+        env = {**driver.env, **driver.command.env}
+        folders = Folders(directory, driver.work)
         try:
-            self._process = StepProcess.start(
-                driver.command.argv,
-                env={**env, **driver.env, **driver.command.env},
-                cwd=driver.work,
-                directory=directory,
+            self._process = start_logged(
+                driver.command, place, folders, self._logs, owner=ids.application_id, env=env
             )
         except (OSError, ValueError):
             self._logs.close()
             raise
-        self._logs.read(dict(zip(("stdout", "stderr"), self._process.pipes, strict=True)))
         self._thread = threading.Thread(target=self._run, name=f"localemr-{ids.application_id}", daemon=True)
         self._thread.start()
 

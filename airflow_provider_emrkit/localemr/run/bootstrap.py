@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.localemr.run.commands import CommandError, script_command
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import command_environment, package_index_environment
-from airflow_provider_emrkit.localemr.run.failures import tail, telling_line
+from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.outputs import LogPlace
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
 
@@ -63,7 +63,7 @@ def _run(
         logs.close()
     if code:
         stderr = logs["stderr"].path
-        line = telling_line(tail(stderr), tail(logs["stdout"].path))
+        line = failure_line(stderr, logs["stdout"].path)
         location = outputs.location
         log_file = location.uri(f"{where}/stderr.gz") if location else stderr
         detail = f" ({line})" if line else ""

@@ -64,13 +64,18 @@ class LogTarget:
 
     def step_stream(self, step_id: str, name: str) -> str | None:
         """Give the stream of a step's ``stdout`` or ``stderr``; None when the cluster does not send it."""
-        return self._stream("STEP_LOGS", f"steps/{step_id}", name)
+        return self.stream("STEP_LOGS", f"steps/{step_id}", name)
 
     def driver_stream(self, application_id: str, container_id: str, name: str) -> str | None:
         """Give the stream of a driver's ``stdout`` or ``stderr``; None when the cluster does not send it."""
-        return self._stream("SPARK_DRIVER", f"applications/{application_id}/{container_id}", name)
+        return self.stream("SPARK_DRIVER", f"applications/{application_id}/{container_id}", name)
 
-    def _stream(self, log_type: str, path: str, name: str) -> str | None:
+    def stream(self, log_type: str, path: str, name: str) -> str | None:
+        """Give the stream of a log of some type; None when that type is not sent.
+
+        :param path: What comes between the prefix and the name.
+        :param name: ``stdout`` or ``stderr``.
+        """
         if name.upper() not in self.log_types.get(log_type, ()):
             return None
         return "/".join(part for part in (self.prefix, path, name) if part)

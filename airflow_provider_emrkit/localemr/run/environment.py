@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import airflow_provider_emrkit
 from airflow_provider_emrkit.localemr.config import aws_environment
+from airflow_provider_emrkit.localemr.run.event_logs import OWNER
 from airflow_provider_emrkit.localemr.spark.install import uv_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_emrkit.localemr.s3_access import S3Access
 
 _LOCAL = "127.0.0.1,localhost"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -92,6 +95,8 @@ class Place:
     :param endpoint_url: Address that answers AWS's APIs.
     :param region: Default region of the cluster's commands.
     :param class_path: Our entries of Java's class path.
+    :param last_class_path: Those that come last, so that the class-data archive still fits.
+    :param s3: How S3 is reached; by default it is where AWS's other APIs are.
     :param exported: Variables that the cluster's configuration exports (``spark-env``).
     :param jvm: Options of every JVM that spark-submit starts.
 
@@ -106,6 +111,8 @@ class Place:
     endpoint_url: str
     region: str
     class_path: tuple[str, ...] = ()
+    last_class_path: tuple[str, ...] = ()
+    s3: S3Access | None = None
     exported: Mapping[str, str] = field(default_factory=dict)
     jvm: tuple[str, ...] = FAST_JVM
 
@@ -157,24 +164,30 @@ class Place:
     @property
     def hadoop_class_path(self) -> str:
         """Class path of Hadoop's own commands."""
-        return ":".join([os.fspath(self.conf), *self.class_path, f"{self.spark_home}/jars/*"])
+        jars = [*self.class_path, f"{self.spark_home}/jars/*", *self.last_class_path]
+        return ":".join([os.fspath(self.conf), *jars])
 
 
-def command_environment(place: Place, work: Path, *, own_collector: bool = False) -> dict[str, str]:
+def command_environment(
+    place: Place, work: Path, *, own_collector: bool = False, owner: str | None = None
+) -> dict[str, str]:
     """Build the environment of one command.
 
     :param work: The command's own directory; temporary files go into ``tmp`` in it.
     :param own_collector: The command names a garbage collector for its JVM; ours is left out.
+    :param owner: Id by which the command's Spark applications can be found; see ``event_logs``.
     """
     temporary = work / "tmp"
     java_options = [
         *place.jvm,
         *([] if own_collector else [FAST_COLLECTOR]),
         f'"-Djava.io.tmpdir={temporary}"',
+        *([f"-D{OWNER}={owner}"] if owner else []),
     ]
     path = [place.shims, place.venv / "bin", place.java_home / "bin", place.spark_home / "bin"]
     return {
         **aws_environment(place.endpoint_url, place.region),
+        **(place.s3.environment if place.s3 else {}),
         **proxies(os.environ),
         **certificates(os.environ),
         "HADOOP_CONF_DIR": os.fspath(place.conf),
@@ -198,6 +211,8 @@ def command_environment(place: Place, work: Path, *, own_collector: bool = False
         "USER": "hadoop",
         "VIRTUAL_ENV": os.fspath(place.venv),
         **place.exported,
+        # Spark's scripts put it at the end.
+        **({"SPARK_DIST_CLASSPATH": ":".join(place.last_class_path)} if place.last_class_path else {}),
     }
 
 
@@ -224,7 +239,7 @@ def certificates(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_shims(place: Place, uv: str) -> None:
-    """Write the programs that come first in PATH: what an EMR node has and this machine may not."""
+    """Write the programs that come first in PATH: what every EMR machine has and this one may not."""
     place.shims.mkdir(parents=True, exist_ok=True)
     words = {
         "shims": os.fspath(place.shims),
@@ -239,6 +254,10 @@ def write_shims(place: Place, uv: str) -> None:
         _write_program(place.shims / name, _filled(text, words))
     for name, target in aliases.items():
         _write_program(place.shims / name, _filled(texts[target], words))
+
+
+def write_own_programs(place: Place) -> None:
+    """Write the programs of a cluster that need its settings (:attr:`Place.settings`)."""
     for tool, module in _OWN_PROGRAMS.items():
         _write_program(place.shims / tool, _own_shim(place, tool, module))
 

@@ -34,6 +34,11 @@ def telling_line(stderr: Sequence[str], stdout: Sequence[str] = ()) -> str | Non
     return found.strip()[:_LONGEST] if found else None
 
 
+def failure_line(stderr: Path, stdout: Path) -> str | None:
+    """Find the telling line at the end of a command's log files."""
+    return telling_line(tail(stderr), tail(stdout))
+
+
 def _python_error(lines: Sequence[str]) -> str | None:
     starts = [place for place, line in enumerate(lines) if line.rstrip().endswith(_TRACEBACK)]
     if not starts:

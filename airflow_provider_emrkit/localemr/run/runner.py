@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -14,37 +13,23 @@ from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
 from airflow_provider_emrkit.localemr.run.cluster import SparkCluster, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError
-from airflow_provider_emrkit.localemr.run.environment import (
-    FAST_COLLECTOR,
-    FAST_JVM,
-    FORGIVING_JVM,
-    Place,
-    write_shims,
-)
+from airflow_provider_emrkit.localemr.run.environment import FAST_COLLECTOR, write_own_programs
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
+from airflow_provider_emrkit.localemr.run.preparation import Prepared, Wanted, check_release, install, prepare
 from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
 from airflow_provider_emrkit.localemr.run.s3_logs import log_location
 from airflow_provider_emrkit.localemr.run.step import StepContext
 from airflow_provider_emrkit.localemr.run.submit_program import write_settings
 from airflow_provider_emrkit.localemr.run.yarn_service import YarnService
-from airflow_provider_emrkit.localemr.spark.archive import archive_path
-from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
-from airflow_provider_emrkit.localemr.spark.install import InstallError, uv_program
-from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
-from airflow_provider_emrkit.localemr.spark.prefetch import s3_jar
-from airflow_provider_emrkit.localemr.spark.software import Software, install_software, make_environment
-from airflow_provider_emrkit.localemr.spark.submit import Machine
-from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError, candidates
-from airflow_provider_emrkit.releases import release
+from airflow_provider_emrkit.localemr.spark.install import InstallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.config import ServerConfig
-
-_MIB = 1024 * 1024
+    from airflow_provider_emrkit.localemr.spark.software import Software
 
 
 class SparkClusterRunner:
@@ -62,7 +47,6 @@ class SparkClusterRunner:
         self._config = config
         self._endpoint_url = config.url
         self._clusters = config.data_dir.resolve() / "clusters"
-        self._cache_dir = config.cache_dir.resolve()
         sweep(self._clusters)
 
     def check(self, release_label: str) -> None:
@@ -70,21 +54,14 @@ class SparkClusterRunner:
 
         :raises ClusterStartError: with the mend in its message.
         """
-        try:
-            candidates(release_label)
-        except (UnsupportedReleaseError, ValueError) as error:
-            raise ClusterStartError(str(error)) from error
+        check_release(release_label)
 
     def start(self, request: ClusterRequest, progress: Callable[[str], None]) -> SparkCluster:
         """Install what the cluster needs and bootstrap it: minutes the first time, then a second.
 
         :raises ClusterStartError: when the software can't be had or a bootstrap action fails.
         """
-        self.check(request.release_label)
-        try:
-            software = install_software(request.release_label, self._cache_dir, progress)
-        except InstallError as error:
-            raise ClusterStartError(str(error)) from error
+        software = install(request.release_label, self._config, progress)
         directory = self._clusters / request.cluster_id
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -100,45 +77,21 @@ class SparkClusterRunner:
         return cluster
 
     def _prepare(self, request: ClusterRequest, software: Software, directory: Path) -> SparkCluster:
-        jar = s3_jar(self._cache_dir)
-        machine = Machine(
-            os.cpu_count() or 1, memory_limit_mib(), (os.fspath(jar),), os.fspath(software.spark_home)
-        )
-        conf = ClusterConf(
-            directory=directory / "conf",
-            data_dir=directory,
-            ivy_dir=self._cache_dir / "ivy",
-            endpoint_url=self._endpoint_url,
-            region=request.region,
-            machine=machine,
-            configurations=request.configurations,
-        )
-        place = Place(
-            directory=directory,
-            spark_home=software.spark_home,
-            java_home=make_java_home(
-                software.java, directory / "java", archive_path(software, jar, self._cache_dir)
-            ),
-            endpoint_url=self._endpoint_url,
-            region=request.region,
-            class_path=machine.class_path,
-            exported=conf.environment,
-            jvm=_jvm_options(request.release_label),
-        )
-        conf.write()
-        place.home.mkdir(parents=True, exist_ok=True)
-        make_environment(software.python, place.venv)
-        write_shims(place, uv_program())
-        context = self._context(request, place, machine, conf.requested)
+        wanted = Wanted(request.release_label, request.region, request.configurations)
+        prepared = prepare(self._config, wanted, software, directory)
+        context = self._context(request, prepared)
+        write_own_programs(prepared.place)
         yarn = YarnService(context.manager, context.planner, context.fetch)
         write_settings(
-            place.settings, machine, conf.requested, fast_collector=FAST_COLLECTOR, yarn=yarn.address
+            prepared.place.settings,
+            prepared.machine,
+            prepared.defaults,
+            fast_collector=FAST_COLLECTOR,
+            yarn=yarn.address,
         )
         return SparkCluster(directory, context, yarn)
 
-    def _context(
-        self, request: ClusterRequest, place: Place, machine: Machine, defaults: Mapping[str, str]
-    ) -> StepContext:
+    def _context(self, request: ClusterRequest, prepared: Prepared) -> StepContext:
         s3 = aws_client("s3", self._endpoint_url, request.region)
         fetch = S3Fetch(s3)
         outputs = Outputs(
@@ -149,18 +102,9 @@ class SparkClusterRunner:
         )
         return StepContext(
             cluster_id=request.cluster_id,
-            place=place,
-            planner=CommandPlanner(place, machine, defaults, fetch),
+            place=prepared.place,
+            planner=CommandPlanner(prepared.place, prepared.machine, prepared.defaults, fetch),
             fetch=fetch,
             outputs=outputs,
-            manager=ResourceManager(place, outputs, time.time_ns() // 1_000_000),
+            manager=ResourceManager(prepared.place, outputs, time.time_ns() // 1_000_000),
         )
-
-
-def memory_limit_mib() -> int:
-    """Give the most memory (MiB) a step's JVM may have: half of this machine's."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB // 2
-
-
-def _jvm_options(label: str) -> tuple[str, ...]:
-    return (*FAST_JVM, FORGIVING_JVM) if release(label).java == "8" else FAST_JVM

@@ -18,13 +18,12 @@ from airflow_provider_emrkit.localemr.run.commands import (
     localise,
 )
 from airflow_provider_emrkit.localemr.run.contract import StepRequest, StepResult
-from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
-from airflow_provider_emrkit.localemr.run.failures import tail, telling_line
+from airflow_provider_emrkit.localemr.run.failures import failure_line
+from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from airflow_provider_emrkit.localemr.run.environment import Place
     from airflow_provider_emrkit.localemr.run.logs import LogStream
     from airflow_provider_emrkit.localemr.run.outputs import Outputs
     from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
@@ -150,19 +149,17 @@ class SparkStep:
             raise CommandError(f"Cannot run program {command.argv[0]!r}: {reason}") from error
 
     def _own_process(self, command: Command) -> _OwnProcess:
-        env = command_environment(self._context.place, self._work, own_collector=command.own_collector)
-        process = StepProcess.start(
-            command.argv,
-            env={**env, **_step_env(self._request, command.env)},
-            cwd=self._work,
-            directory=self._directory,
-        )
-        self._logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
-        return _OwnProcess(process)
+        context, folders = self._context, Folders(self._directory, self._work)
+        env = self._variables(command)
+        step_id = self._request.step_id
+        return _OwnProcess(start_logged(command, context.place, folders, self._logs, owner=step_id, env=env))
 
     def _client(self, command: Command) -> _Client:
-        driver = Driver(command, self._work, _step_env(self._request, command.env))
+        driver = Driver(command, self._work, self._variables(command))
         return _Client(self._context.manager.submit(driver), self._logs["stderr"])
+
+    def _variables(self, command: Command) -> dict[str, str]:
+        return {"EMR_STEP_ID": self._request.step_id, **command.env}
 
     def _finish(self, code: int | None) -> StepResult:
         self._logs.finish_reading()
@@ -191,17 +188,13 @@ class SparkStep:
             return self._problem
         if isinstance(self._run, _Client):
             return self._run.application.failure
-        line = telling_line(tail(self._logs["stderr"].path), tail(self._logs["stdout"].path))
-        return line or f"the command ended with exit code {code}"
+        return (
+            failure_line(self._logs["stderr"].path, self._logs["stdout"].path)
+            or f"the command ended with exit code {code}"
+        )
 
     def _control(self, text: str) -> None:
         now = dt.datetime.now(dt.timezone.utc)
         self._logs["controller"].write_lines(
             [f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z {text}"]
         )
-
-
-def _step_env(request: StepRequest, env: Mapping[str, str]) -> dict[str, str]:
-    """Give the step's own variables; a NUL can't be in one, and what cannot be a name is left out."""
-    names = {key: value for key, value in env.items() if key and "=" not in key and "\0" not in key + value}
-    return {"EMR_STEP_ID": request.step_id, **names}

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from airflow_provider_emrkit.localemr.spark.s3_conf import s3_properties
 from airflow_provider_emrkit.localemr.spark.submit import Machine, heap_mib, local_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-_FILE_SYSTEM = "org.emrkit.s3.LocalS3FileSystem"
-_S3_SCHEMES = ("s3", "s3a", "s3n")
-_ABSTRACT_FILE_SYSTEM = "org.emrkit.s3.LocalS3"
+    from airflow_provider_emrkit.localemr.config import S3FileSystem
+    from airflow_provider_emrkit.localemr.s3_access import S3Access
+
 _METASTORE_FACTORY = "hive.metastore.client.factory.class"
 
 _LOG4J2 = """\
@@ -47,15 +48,17 @@ class ClusterConf:
     """What the files are made from.
 
     :param directory: The configuration directory itself.
-    :param data_dir: Where the cluster keeps its warehouse, metastore and event logs.
+    :param data_dir: Where the cluster keeps its warehouse and metastore.
     :param ivy_dir: Where ``--packages`` downloads go, shared by all clusters.
-    :param endpoint_url: Address that answers S3's API.
+    :param s3: How S3 is reached.
     :param region: AWS region that requests are signed for.
     :param machine: Size of the machine, and our entries of the class path.
     :param configurations: EMR's ``Configurations`` of the cluster.
+    :param event_logs: Where applications write their event logs; by default a folder of ``data_dir``.
+    :param s3_filesystem: What serves ``s3://``: our own file system, or Hadoop's S3A.
 
-    >>> conf = ClusterConf(Path("c/conf"), Path("c"), Path("ivy"), "http://127.0.0.1:5005", "us-east-1",
-    Machine(2, 2048))
+    >>> conf = ClusterConf(Path("c/conf"), Path("c"), Path("ivy"), S3Access("http://127.0.0.1:5005"),
+    "us-east-1", Machine(2, 2048))
     >>> conf.core_site["fs.emrkit.s3.endpoint"]
     'http://127.0.0.1:5005'
     """
@@ -63,16 +66,18 @@ class ClusterConf:
     directory: Path
     data_dir: Path
     ivy_dir: Path
-    endpoint_url: str
+    s3: S3Access
     region: str
     machine: Machine
     configurations: Sequence[Mapping[str, Any]] = ()
+    event_logs: Path | None = None
+    s3_filesystem: S3FileSystem = "builtin"
 
     def write(self) -> None:
         """Write the files."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in ("events", "warehouse"):
-            (self.data_dir / name).mkdir(parents=True, exist_ok=True)
+        for directory in (self._event_logs, self.data_dir / "warehouse"):
+            directory.mkdir(parents=True, exist_ok=True)
         files = {
             "core-site.xml": site_xml(self.core_site),
             "hive-site.xml": site_xml(self.hive_site),
@@ -82,6 +87,10 @@ class ClusterConf:
         }
         for name, text in files.items():
             (self.directory / name).write_text(text, encoding="utf-8")
+
+    @property
+    def _event_logs(self) -> Path:
+        return self.event_logs or self.data_dir / "events"
 
     def classification(self, name: str) -> dict[str, str]:
         """Give the properties of one of EMR's configuration classifications; empty when it is not there."""
@@ -102,14 +111,7 @@ class ClusterConf:
         """Hadoop's properties: the cluster's own, then ours, which win."""
         return {
             **self.classification("core-site"),
-            **{f"fs.{scheme}.impl": _FILE_SYSTEM for scheme in _S3_SCHEMES},
-            **{f"fs.AbstractFileSystem.{scheme}.impl": _ABSTRACT_FILE_SYSTEM for scheme in _S3_SCHEMES},
-            "fs.emrkit.s3.endpoint": self.endpoint_url,
-            "fs.emrkit.s3.region": self.region,
-            # Without this, s3a:// would ask for a committer that only hadoop-aws has.
-            "mapreduce.outputcommitter.factory.scheme.s3a": (
-                "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
-            ),
+            **s3_properties(self.s3_filesystem, self.s3, self.region),
         }
 
     @property
@@ -131,7 +133,10 @@ class ClusterConf:
         ours = ":".join(self.machine.class_path)
         return {
             "spark.eventLog.enabled": "true",
-            "spark.eventLog.dir": (self.data_dir / "events").as_uri(),
+            "spark.eventLog.dir": self._event_logs.as_uri(),
+            # One plain file for each application, whatever the version's default: its head is read.
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.rolling.enabled": "false",
             "spark.jars.ivy": os.fspath(self.ivy_dir),
             "spark.sql.warehouse.dir": (self.data_dir / "warehouse").as_uri(),
             "spark.ui.enabled": "false",

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_SWITCHES = frozenset(
+SWITCHES = frozenset(
     {"--help", "-h", "--silent", "-S", "--supervise", "--usage-error", "--verbose", "-v", "--version"}
 )
+"""Options without a value."""
 
 # Options that choose or size what a cluster manager would start.
 _DROPPED_OPTIONS = frozenset(
@@ -55,6 +56,9 @@ _DROPPED_CONF = frozenset(
 # Classes that only an EMR node has.
 _EMR_CLASSES = ("com.amazon.emr.", "com.amazon.ws.emr.", "com.amazonaws.glue.catalog.")
 _FILE_SYSTEM_KEY = re.compile(r"spark\.hadoop\.fs\.(AbstractFileSystem\.)?s3[an]?\.impl")
+_EVENT_LOGS = "spark.eventLog.dir"
+# Where EMR itself sets it to.
+_EMR_EVENT_LOGS = "hdfs:///var/log/spark/apps"
 _MASTER_ENV = "spark.yarn.appMasterEnv."
 _WAITS = "spark.yarn.submit.waitAppCompletion"
 _CLASS_PATH = "spark.driver.extraClassPath"
@@ -226,7 +230,7 @@ def parse(args: Sequence[str]) -> CommandLine:
         name = "--conf" if name == "-c" else name
         if equals and text.startswith("--"):
             options.append((name, value))
-        elif name in _SWITCHES:
+        elif name in SWITCHES:
             options.append((name, None))
         else:
             place += 1
@@ -255,6 +259,8 @@ def _conf_option(pair: str, machine: Machine) -> list[str]:
 
 
 def _is_dropped(key: str, value: str) -> bool:
+    if key == _EVENT_LOGS and value.startswith(_EMR_EVENT_LOGS):
+        return True
     return key in _DROPPED_CONF or value.startswith(_EMR_CLASSES) or bool(_FILE_SYSTEM_KEY.fullmatch(key))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_provider_emrkit.localemr.config import ServerConfig
-from airflow_provider_emrkit.localemr.run import runner as module
+from airflow_provider_emrkit.localemr.run import preparation as module
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
@@ -53,7 +53,7 @@ def server_config(endpoint, tmp_path):
 
 
 @pytest.fixture
-def runner(server_config, tmp_path, monkeypatch):
+def fake_spark(tmp_path, monkeypatch):
     spark, java = tmp_path / "spark", tmp_path / "java"
     for program, text in ((spark / "bin/spark-submit", FAKE_SPARK), (java / "bin/java", "#!/bin/sh\n")):
         program.parent.mkdir(parents=True)
@@ -63,6 +63,11 @@ def runner(server_config, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "s3_jar", lambda cache_dir: tmp_path / "s3.jar")
     software = Software(candidates("emr-7.11.0")[0], spark, Java(java, 17, "17"), Path(sys.executable))
     monkeypatch.setattr(module, "install_software", lambda label, cache_dir, progress: software)
+    return spark
+
+
+@pytest.fixture
+def runner(server_config, fake_spark):
     return SparkClusterRunner(server_config)
 
 

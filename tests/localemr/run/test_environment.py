@@ -16,6 +16,7 @@ from airflow_provider_emrkit.localemr.run.environment import (
     Place,
     command_environment,
     package_index_environment,
+    write_own_programs,
     write_shims,
 )
 from airflow_provider_emrkit.localemr.run.submit_program import write_settings
@@ -37,6 +38,7 @@ def place(tmp_path: Path) -> Place:
     (place.venv / "bin").mkdir(parents=True)
     place.python.symlink_to(sys.executable)
     write_shims(place, "/bin/echo")
+    write_own_programs(place)
     return place
 
 

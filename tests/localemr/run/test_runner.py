@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_emrkit.localemr.processes import Process
-from airflow_provider_emrkit.localemr.run import runner as module
+from airflow_provider_emrkit.localemr.run import preparation as module
 from airflow_provider_emrkit.localemr.run.bootstrap import master_instance_id
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError, StepRequest

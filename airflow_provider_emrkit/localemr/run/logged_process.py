@@ -1,0 +1,49 @@
+"""A command in a place, whose output goes into logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
+from airflow_provider_emrkit.localemr.run.process import StepProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airflow_provider_emrkit.localemr.run.commands import Command
+    from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
+
+
+class Folders(NamedTuple):
+    """The directories of one command.
+
+    :param own: Holds its logs, and the file that says how to find its processes.
+    :param work: Its working directory.
+    """
+
+    own: Path
+    work: Path
+
+
+def start_logged(
+    command: Command, place: Place, places: Folders, logs: OpenLogs, *, owner: str, env: Mapping[str, str]
+) -> StepProcess:
+    """Start a command; what it writes goes to the logs ``stdout`` and ``stderr``.
+
+    :param owner: Id by which its Spark applications are found.
+    :param env: Variables on top of the place's; what can't be a variable is left out.
+    :raises OSError: when it can't be started.
+    :raises ValueError: when its arguments can't be given to a process.
+    """
+    base = command_environment(place, places.work, own_collector=command.own_collector, owner=owner)
+    process = StepProcess.start(
+        command.argv, env={**base, **variables(env)}, cwd=places.work, directory=places.own
+    )
+    logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
+    return process
+
+
+def variables(env: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what can't be a variable: a NUL can't be in one, and a name has no ``=``."""
+    return {key: value for key, value in env.items() if key and "=" not in key and "\0" not in key + value}
