@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit import __version__
+from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.config import STAGING_BUCKET, ServerConfig, server_environment
-from airflow_provider_emrkit.localemr.emr.supervisor import utc_now
 from airflow_provider_emrkit.localemr.instance import (
     ACCESS_LOG_FILE,
     InstanceError,
@@ -80,7 +80,7 @@ def serve(config: ServerConfig) -> int:
 
 def _serve(config: ServerConfig) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
-    from airflow_provider_emrkit.localemr.emr.journal import JournalError
+    from airflow_provider_emrkit.localemr.record_file import JournalError
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
     from airflow_provider_emrkit.localemr.server import (
         AddressError,

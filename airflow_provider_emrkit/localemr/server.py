@@ -18,9 +18,10 @@ from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.localemr.config import ServerConfig
 from airflow_provider_emrkit.localemr.emr.context import Emr
 from airflow_provider_emrkit.localemr.emr.events import StateEvents
-from airflow_provider_emrkit.localemr.emr.journal import JOURNAL_FILE, Journal
+from airflow_provider_emrkit.localemr.emr.journal import Journal
 from airflow_provider_emrkit.localemr.emr.service import EmrApi, EmrService
 from airflow_provider_emrkit.localemr.moto_app import MotoApp
+from airflow_provider_emrkit.localemr.record_file import JOURNAL_FILE
 from airflow_provider_emrkit.localemr.router import Router
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRunner

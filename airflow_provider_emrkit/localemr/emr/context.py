@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.aws_json import ApiError
+from airflow_provider_emrkit.localemr.call import Call as Call
+from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
+from airflow_provider_emrkit.localemr.emr.app_pages import AppPages
 from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
 from airflow_provider_emrkit.localemr.emr.store import Store
-from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor, utc_now
+from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.emr.journal import Journal
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
-    from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
+    from airflow_provider_emrkit.localemr.run.contract import AppUi, ClusterRunner
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +30,6 @@ _LOST = "localemr ended while the cluster was there: its machine and its steps a
 # What AWS documents for clusters that have ended.
 _REMEMBERED = timedelta(days=60)
 _LISTENERS_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request.
-
-    :param operation: E.g. ``DescribeCluster``.
-    :param params: Its parameters, checked against the service's model.
-    :param region: Region the request was signed for.
-    :param is_waiter: Whether one of botocore's waiters asks, which would sleep long before it asked again.
-    """
-
-    operation: str
-    params: Mapping[str, Any]
-    region: str
-    is_waiter: bool = False
 
 
 class Emr:
@@ -54,6 +40,8 @@ class Emr:
     :param now: Clock.
     :param journal: Clusters of an earlier process, which are lost if they had not ended, and where changes
         are kept; None for nowhere.
+    :param app_ui: What shows Spark applications; None for nothing.
+    :param resize_seconds: How long an instance group takes to be resized or reconfigured.
 
     >>> emr = Emr(runner)  # doctest: +SKIP
     """
@@ -65,10 +53,14 @@ class Emr:
         hold_seconds: float = 20.0,
         now: Callable[[], datetime] = utc_now,
         journal: Journal | None = None,
+        app_ui: AppUi | None = None,
+        resize_seconds: float = 2.0,
     ) -> None:
         self.runner = runner
         self.store = Store(journal)
         self.now = now
+        self.app_pages = AppPages(app_ui)
+        self.resize_seconds = resize_seconds
         self._hold_seconds = hold_seconds
         self._supervisors: dict[str, Supervisor] = {}
         self._is_stopping = False
@@ -115,6 +107,10 @@ class Emr:
         supervisor = Supervisor(cluster, self.runner, self.store, self.now)
         self._supervisors = {**alive, cluster.id: supervisor}
         supervisor.start()
+
+    def settled(self) -> datetime:
+        """Say when a change of instances that begins now is done."""
+        return self.now() + timedelta(seconds=self.resize_seconds)
 
     def supervisor(self, cluster: ClusterRecord) -> Supervisor | None:
         """Give what runs a cluster; None when it ended some time ago."""

@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
 from airflow_provider_emrkit.localemr.run.contract import (
@@ -38,12 +39,6 @@ _BOOTSTRAP_WORD = "bootstrap"
 _GRACE = 10.0
 
 _INTERNAL_ERROR = "localemr failed ({}); its log holds the traceback"
-
-
-def utc_now() -> datetime:
-    """Give the time as EMR writes it: UTC, to the millisecond."""
-    now = datetime.now(timezone.utc)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Supervisor:

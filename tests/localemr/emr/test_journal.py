@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.context import Call, Emr
-from airflow_provider_emrkit.localemr.emr.journal import Journal, JournalError
+from airflow_provider_emrkit.localemr.emr.journal import Journal
 from airflow_provider_emrkit.localemr.emr.model import (
     ClusterRecord,
     Failure,
@@ -24,6 +24,7 @@ from airflow_provider_emrkit.localemr.emr.model import (
     StepRecord,
 )
 from airflow_provider_emrkit.localemr.emr.store import Store
+from airflow_provider_emrkit.localemr.record_file import JournalError
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 250_000, tzinfo=timezone.utc)
 
@@ -175,7 +176,7 @@ def test_a_disk_that_takes_nothing_stops_nobody_and_loses_nothing_once_it_does(p
     journal, record = Journal(path), cluster(steps=[step("A")])
     blocker = sqlite3.connect(path)
     blocker.execute("begin immediate")
-    journal._database.execute("pragma busy_timeout = 0")
+    journal._file._database.execute("pragma busy_timeout = 0")
     for _ in range(2):
         journal.save(record)
     assert caplog.text.count("can't be written") == 1
