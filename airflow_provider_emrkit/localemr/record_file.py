@@ -64,12 +64,16 @@ class RecordFile:
             return
         query = "select id, parent, body from records where kind = ? order by place"
         for name, parent, body in self._database.execute(query, (kind,)).fetchall():
-            try:
-                found = parse(body)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                log.warning("%s: the %s %s can't be read: %s", self._path, kind, name, error)
-            else:
+            found = self._parsed(parse, body, f"{kind} {name}")
+            if found is not None:
                 yield parent, found
+
+    def _parsed(self, parse: Callable[[str], T], body: str, what: str) -> T | None:
+        try:
+            return parse(body)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("%s: the %s can't be read: %s", self._path, what, error)
+            return None
 
     def put(self, rows: Iterable[Row]) -> bool:
         """Write records, in one transaction.

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.aws_json import ApiError
-from airflow_provider_emrkit.localemr.call import Call as Call
+from airflow_provider_emrkit.localemr.call import Call as Call  # noqa: TC001 - part of this module too
 from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.app_pages import AppPages
