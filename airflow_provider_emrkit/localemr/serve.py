@@ -6,6 +6,7 @@ import argparse
 import logging
 import logging.handlers
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 
 _ACCESS_LOG_BYTES = 5_000_000
 
+OWNED = "--owned"
+"""Option of a server that ends when its standard input does, and so with the process that started it."""
+TEMPORARY = "--temporary"
+"""Option of a server that removes its data directory at its end."""
+
 
 def arguments(config: ServerConfig) -> list[str]:
     """Give the command line that serves a configuration."""
@@ -55,30 +61,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--cache-dir", type=Path, required=True)
+    parser.add_argument(OWNED, action="store_true")
+    parser.add_argument(TEMPORARY, action="store_true")
     add_options(parser)
     given = parser.parse_args(argv)
     place = {"port": given.port, "data_dir": given.data_dir, "cache_dir": given.cache_dir}
-    return serve(server_config(given, **place))
+    return serve(server_config(given, **place), owned=given.owned, temporary=given.temporary)
 
 
-def serve(config: ServerConfig) -> int:
+def serve(config: ServerConfig, *, owned: bool = False, temporary: bool = False) -> int:
     """Serve a configuration in this process, whose environment is scrubbed first.
 
+    :param owned: End when the standard input ends too.
+    :param temporary: Remove the data directory when it is over.
     :return: See :func:`main`.
     """
     environment = server_environment(os.environ)
     os.environ.clear()
     os.environ.update(environment)
+    stop = threading.Event()
+    if owned:
+        threading.Thread(target=_await_end_of_input, args=(stop,), name="localemr-owner", daemon=True).start()
     try:
         with locked(config.data_dir):
             _log_to(config.data_dir)
-            return _serve(config)
+            code = _serve(config, stop)
+            if temporary:
+                shutil.rmtree(config.data_dir, ignore_errors=True)
+            return code
     except InstanceError as error:
         print(f"localemr: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(config: ServerConfig) -> int:
+def _await_end_of_input(stop: threading.Event) -> None:
+    # Not by way of sys.stdin, whose lock this thread would still hold when the interpreter ends.
+    while os.read(0, 1024):
+        pass
+    stop.set()
+
+
+def _serve(config: ServerConfig, stop: threading.Event) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
     from airflow_provider_emrkit.localemr.record_file import JournalError
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
@@ -90,7 +113,6 @@ def _serve(config: ServerConfig) -> int:
         raise_open_files_limit,
     )
 
-    stop = threading.Event()
     # SIGHUP too: a terminal that is closed must not leave the steps of a server in its foreground behind.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())

@@ -92,7 +92,7 @@ def test_directories_follow_the_users_wishes():
 )
 def test_a_server_is_started_with_the_configuration_it_was_asked_for(config, monkeypatch):
     served = []
-    monkeypatch.setattr(serve, "serve", lambda given: served.append(given) or 0)
+    monkeypatch.setattr(serve, "serve", lambda given, **_: served.append(given) or 0)
     assert serve.main(serve.arguments(config)) == 0
     assert served == [config]
 

@@ -7,6 +7,9 @@ import os
 import threading
 from typing import Any
 
+OWN_CLIENT = "localemr/own"
+"""A word in the User-Agent of localemr's own requests, which faults on demand leave alone."""
+
 _making = threading.Lock()
 
 
@@ -26,19 +29,29 @@ def aws_client(service: str, endpoint_url: str, region: str) -> Any:
 @functools.lru_cache(maxsize=32)
 def _client(service: str, endpoint_url: str, region: str) -> Any:
     import boto3
-    import botocore.session
     from botocore.config import Config
 
-    # Read neither from the environment nor from files: a profile that is set but not there would be an error.
-    nothing = {"profile": (None, None, None, None)}
-    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     session = boto3.Session(
         aws_access_key_id="localemr",
         aws_secret_access_key="localemr",  # noqa: S106 - worth nothing anywhere
         region_name=region,
-        botocore_session=botocore.session.Session(session_vars={**nothing, **files}),
+        botocore_session=isolated_session(),
     )
     config = Config(
-        s3={"addressing_style": "path"}, retries={"max_attempts": 3}, max_pool_connections=100, proxies={}
+        s3={"addressing_style": "path"},
+        retries={"max_attempts": 3},
+        max_pool_connections=100,
+        proxies={},
+        user_agent_extra=OWN_CLIENT,
     )
     return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+
+
+def isolated_session() -> Any:
+    """Make a botocore session that reads neither the user's files nor a profile of the environment."""
+    import botocore.session
+
+    # A profile that is set but not there would be an error.
+    nothing = {"profile": (None, None, None, None)}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return botocore.session.Session(session_vars={**nothing, **files})

@@ -1,0 +1,135 @@
+"""The pytest plugin: fixtures ``localemr``, ``localemr_cluster`` and ``localemr_env``.
+
+It is loaded in every test run where this package is installed: it imports nothing that is not loaded anyway.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_emrkit.testing.cluster import LocalCluster
+    from airflow_provider_emrkit.testing.local_emr import LocalEmr
+
+_SETTINGS = {
+    "release": ("LABEL", "release of the fixture localemr_cluster (default: emr-7.11.0)"),
+    "port": (
+        "PORT",
+        "port of the local EMR; pytest-xdist's workers take the ones after it (default: any free one)",
+    ),
+    "data-dir": ("DIR", "where the local EMR has its log and files; kept (default: a temporary directory)"),
+    "cache-dir": ("DIR", "where Spark and Java are downloaded to (default: that of `emrkit local`)"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; each one can also be set in the ini file, e.g. ``localemr_release``."""
+    group = parser.getgroup("localemr", "localemr, a local EMR for tests")
+    for name, (metavar, text) in _SETTINGS.items():
+        group.addoption(f"--localemr-{name}", metavar=metavar, help=text)
+        parser.addini(_ini_name(name), f"as --localemr-{name}")
+    group.addoption(
+        "--localemr-keep",
+        action="store_true",
+        help="leave the local EMR's temporary directory there, with its log",
+    )
+
+
+def _ini_name(option: str) -> str:
+    return f"localemr_{option.replace('-', '_')}"
+
+
+def _setting(config: pytest.Config, name: str) -> str | None:
+    given = config.getoption(f"--localemr-{name}") or config.getini(_ini_name(name))
+    return str(given) if given else None
+
+
+def _place(config: pytest.Config, name: str) -> Path | None:
+    """Give a directory; a relative one of the ini file is below that file's directory."""
+    given = config.getoption(f"--localemr-{name}")
+    if given:
+        return config.invocation_params.dir / Path(given).expanduser()
+    named = config.getini(_ini_name(name))
+    return config.rootpath / Path(named).expanduser() if named else None
+
+
+def _worker(config: pytest.Config) -> tuple[int, str | None]:
+    """Give the number and the name of this worker of pytest-xdist; 0 and None without it."""
+    told = getattr(config, "workerinput", None)
+    name = str(told["workerid"]) if told else None
+    return (int(name.removeprefix("gw")), name) if name else (0, None)
+
+
+def _options(config: pytest.Config) -> dict[str, Any]:
+    """Give the options of :meth:`LocalEmr.start`."""
+    number, worker = _worker(config)
+    data_dir, port, release = (
+        _place(config, "data-dir"),
+        _setting(config, "port"),
+        _setting(config, "release"),
+    )
+    if port is not None and not port.isdecimal():
+        raise pytest.UsageError(f"localemr: {port!r} is no port; use a number from 1 to 65535")
+    return {
+        **({"release": release} if release else {}),
+        "port": int(port) + number if port else 0,
+        "data_dir": data_dir / worker if data_dir and worker else data_dir,
+        "cache_dir": _place(config, "cache-dir"),
+        "keep": bool(config.getoption("--localemr-keep")),
+    }
+
+
+@pytest.fixture(scope="session")
+def localemr(pytestconfig: pytest.Config) -> Iterator[LocalEmr]:
+    """A local EMR: one server process for the session, or for each worker of pytest-xdist.
+
+    It has ``url``, ``client("s3")``, ``environment``, ``connection_uri()``, ``cluster()``, ``faults()`` and
+    ``reset()``; see :class:`airflow_provider_emrkit.testing.LocalEmr`.
+    """
+    from airflow_provider_emrkit.testing.local_emr import LocalEmr, MissingExtraError
+
+    try:
+        emr = LocalEmr.start(**_options(pytestconfig))
+    except MissingExtraError as error:
+        pytest.fail(f"fixture localemr: {error}", pytrace=False)
+    with emr:
+        yield emr
+    if pytestconfig.getoption("--localemr-keep"):
+        _say(pytestconfig, f"the local EMR's files are left in {emr.data_dir}")
+
+
+def _say(config: pytest.Config, text: str) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.write_line(text)
+
+
+@pytest.fixture
+def localemr_cluster(localemr: LocalEmr) -> LocalCluster:
+    """A cluster that waits for steps, the same one for all tests until it is ended or a test resets.
+
+    It has ``id`` and ``run("spark-submit", …)``; see :class:`airflow_provider_emrkit.testing.LocalCluster`.
+    """
+    return localemr.cluster()
+
+
+@pytest.fixture
+def localemr_env(localemr: LocalEmr, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Point this process's AWS clients and Airflow at the local EMR while the test runs."""
+    wanted = localemr.environment
+    for name in [name for name in os.environ if name not in wanted]:
+        monkeypatch.delenv(name)
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            monkeypatch.setenv(name, value)
+    import boto3
+
+    # boto3.client() keeps the session, with its credentials, that it has made first.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    return localemr.variables
