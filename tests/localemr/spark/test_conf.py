@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_emrkit.localemr.s3_access import S3Access
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf, exports, properties, site_xml
 from airflow_provider_emrkit.localemr.spark.submit import Machine
 
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def make(tmp_path: Path):
-    def conf(*configurations: dict[str, Any]) -> ClusterConf:
+    def conf(*configurations: dict[str, Any], **settings: Any) -> ClusterConf:
         return ClusterConf(
             directory=tmp_path / "conf",
             data_dir=tmp_path,
             ivy_dir=tmp_path / "ivy",
-            endpoint_url="http://127.0.0.1:5005",
+            s3=settings.pop("s3", S3Access("http://127.0.0.1:5005")),
             region="eu-west-1",
             machine=Machine(2, 8192, ("/s3.jar",)),
             configurations=configurations,
+            **settings,
         )
 
     return conf
