@@ -2,32 +2,252 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.request
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_provider_emrkit.localemr.config import REGION
+from airflow_provider_emrkit.localemr.run.commands import Command
+from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
+from airflow_provider_emrkit.localemr.run.environment import FAST_COLLECTOR, Place
+from airflow_provider_emrkit.localemr.run.event_logs import EventLogs, event_log_directory
+from airflow_provider_emrkit.localemr.run.failures import failure_line
+from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
+from airflow_provider_emrkit.localemr.run.logs import LogStream
+from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
+from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, Session
+from airflow_provider_emrkit.localemr.spark.archive import archive_path
+from airflow_provider_emrkit.localemr.spark.install import InstallError
+from airflow_provider_emrkit.localemr.spark.installed import newest_installed
+from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
+from airflow_provider_emrkit.localemr.spark.prefetch import s3_jar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_emrkit.localemr.config import ServerConfig
+    from airflow_provider_emrkit.localemr.run.process import StepProcess
+
+START_LIMIT = 60.0
+"""Longest wait (seconds) for the server's first page."""
+
+LISTED_LIMIT = 15.0
+"""Longest wait (seconds) until an application that has an event log is listed."""
+
+IDLE_LIMIT = 30 * 60.0
+"""Seconds after the last request for a page until the server is ended."""
+
+_MAIN_CLASS = "org.apache.spark.deploy.history.HistoryServer"
+_SCAN_EVERY = "1s"
+_MEMORY = "512m"
+_ADDRESS = re.compile(r"started at https?://\S+?:(\d+)\b")
+_LOOK_EVERY = 0.1
+_REQUEST_LIMIT = 10.0
 
 
 class HistoryServer:
     """Spark's history server, started when it is first asked for; implements the contract's ``AppUi``.
 
+    Making one ends what an earlier process left running in the same data directory, and removes old event
+    logs: no application may be running.
+
     :param config: The server's configuration.
+    :param idle_limit: Seconds after the last request for a page until the server is ended.
 
     >>> history = HistoryServer(ServerConfig(data_dir=Path("data")))  # doctest: +SKIP
     >>> history.url("application_1700000000000_0001")  # doctest: +SKIP
-    'http://127.0.0.1:40123/history/application_1700000000000_0001/jobs/'
+    'http://127.0.0.1:40123/history/local-1700000000000/jobs/'
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, idle_limit: float = IDLE_LIMIT) -> None:
         self._config = config
+        self._idle_limit = idle_limit
+        self._directory = config.data_dir.resolve() / "history"
+        self._logs = EventLogs(event_log_directory(config))
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._port = 0
+        self._stopped = False
+        session = Session.load(self._directory / SESSION_FILE)
+        if session:
+            session.sweep()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        if config.ephemeral:
+            self._logs.clear()
+        self._logs.prune(nothing_runs=True)
 
     def url(self, application_id: str | None = None) -> str:
         """Give the address of an application's page, or of the list of all; starts the server when needed.
 
-        :param application_id: Id in its event log (see ``event_logs.job_application_id``), or None.
+        A running application has a page too, as old as its last job or stage. One without an event log, or
+        one that Spark does not list in time, gets the list.
+
+        :param application_id: Spark's own id, or the id of a YARN application, a step or a job run (see
+            ``event_logs.job_application_id``); None for the list.
         :raises ClusterStartError: when the server can't be started, with the mend.
         """
-        raise NotImplementedError
+        with self._lock:
+            running = self._ready()
+            self._logs.prune(nothing_runs=False)
+        found = self._logs.application_of(application_id) if application_id else None
+        if found and running.lists(found):
+            return f"{running.url}/history/{quote(found)}/jobs/"
+        return f"{running.url}/"
 
     def stop(self) -> None:
         """End the server. Idempotent."""
+        with self._lock:
+            self._stopped = True
+            running, self._running = self._running, None
+        if running:
+            running.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ready(self) -> _Running:
+        if self._stopped:
+            raise ClusterStartError("the local EMR is being stopped", "INTERNAL_ERROR")
+        if self._running is None or not self._running.stay():
+            if self._running:
+                self._running.stop()
+            self._running = self._start()
+            self._port = self._running.port
+        return self._running
+
+    def _start(self) -> _Running:
+        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            place = self._place()
+            running = _Running(place, event_log_directory(self._config), self._port, self._idle_limit)
+        except (InstallError, OSError) as error:
+            raise ClusterStartError(f"Spark's history server can't be started: {error}") from error
+        if running.wait_ready(START_LIMIT):
+            return running
+        running.stop()
+        raise ClusterStartError(f"Spark's history server did not start: {running.failure()}")
+
+    def _place(self) -> Place:
+        cache_dir = self._config.cache_dir.resolve()
+        software, jar = newest_installed(cache_dir), s3_jar(cache_dir)
+        java = make_java_home(software.java, self._directory / "java", archive_path(software, jar, cache_dir))
+        place = Place(self._directory, software.spark_home, java, self._config.url, REGION, (os.fspath(jar),))
+        place.home.mkdir()
+        return place
+
+
+class _Running:
+    """A history server's process, from its start to its end."""
+
+    def __init__(self, place: Place, event_logs: Path, port: int, idle_limit: float) -> None:
+        own = place.directory
+        work = own / "work"
+        (work / "tmp").mkdir(parents=True)
+        event_logs.mkdir(parents=True, exist_ok=True)
+        self.port = 0
+        self._idle_limit = idle_limit
+        self._changed = threading.Condition()
+        self._used = time.monotonic()
+        self._ended = False
+        streams = {"stdout": LogStream(own / "stdout"), "stderr": LogStream(own / "stderr", self._read)}
+        self._logs = OpenLogs(streams)
+        command = Command((os.fspath(place.spark_home / "bin" / "spark-class"), _MAIN_CLASS))
+        options = {
+            "spark.history.fs.logDirectory": event_logs.as_uri(),
+            "spark.history.fs.update.interval": _SCAN_EVERY,
+            "spark.history.fs.cleaner.enabled": "false",
+            # The port of an earlier one keeps a page that is open in a browser alive.
+            "spark.history.ui.port": str(port),
+        }
+        env = {
+            "SPARK_HISTORY_OPTS": " ".join(f'"-D{key}={value}"' for key, value in options.items()),
+            "SPARK_DAEMON_JAVA_OPTS": " ".join([*place.jvm, FAST_COLLECTOR]),
+            # First, as in a step, so that the archive of Spark's classes fits.
+            "SPARK_DAEMON_CLASSPATH": ":".join(place.class_path),
+            "SPARK_DAEMON_MEMORY": _MEMORY,
+        }
+        self._process: StepProcess = start_logged(
+            command, place, Folders(own, work), self._logs, owner="history", env=env
+        )
+        threading.Thread(target=self._watch, name="localemr-history", daemon=True).start()
+        threading.Thread(target=self._end_when_idle, name="localemr-history-idle", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stay(self) -> bool:
+        """Keep it from ending for a while longer; False when it has ended."""
+        with self._changed:
+            self._used = time.monotonic()
+            return not self._ended
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Wait until its pages answer; False when it ends before, or takes too long."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            self._changed.wait_for(lambda: self.port or self._ended, seconds)
+        return self._answers("applications?limit=1", deadline)
+
+    def lists(self, application_id: str) -> bool:
+        """Wait until an application has a page; False when that takes too long."""
+        deadline = time.monotonic() + LISTED_LIMIT
+        return self._answers(f"applications/{quote(application_id)}", deadline)
+
+    def failure(self) -> str:
+        """Give the line of its log that tells what went wrong."""
+        return failure_line(self._logs["stderr"].path, self._logs["stdout"].path) or "its log says nothing"
+
+    def stop(self) -> None:
+        """End it and wait for that. Idempotent."""
+        self._process.cancel(force=True)
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended)
+
+    def _answers(self, path: str, deadline: float) -> bool:
+        while time.monotonic() < deadline:
+            with self._changed:
+                if self._ended or not self.port:
+                    return False
+            if _is_there(f"{self.url}/api/v1/{path}"):
+                return True
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended, _LOOK_EVERY)
+        return False
+
+    def _read(self, _: int, line: str) -> None:
+        found = _ADDRESS.search(line)
+        if found:
+            with self._changed:
+                self.port = int(found[1])
+                self._changed.notify_all()
+
+    def _watch(self) -> None:
+        self._process.wait()
+        self._logs.close()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _end_when_idle(self) -> None:
+        with self._changed:
+            while not self._ended:
+                left = self._used + self._idle_limit - time.monotonic()
+                if left <= 0:
+                    self._process.cancel()
+                    return
+                self._changed.wait_for(lambda: self._ended, left)
+
+
+def _is_there(url: str) -> bool:
+    # No proxy of the environment is for this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_REQUEST_LIMIT):
+            return True
+    except (OSError, urllib.error.HTTPError):
+        return False

@@ -2,16 +2,119 @@
 
 from __future__ import annotations
 
-from airflow_provider_emrkit.localemr.run.contract import JobRunResult
+import shutil
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.localemr.run.commands import CommandError, CommandPlanner, localise
+from airflow_provider_emrkit.localemr.run.contract import JobRunRequest, JobRunResult
+from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
+from airflow_provider_emrkit.localemr.run.failures import failure_line
+from airflow_provider_emrkit.localemr.run.job_logs import driver_logs, job_folder
+from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
+from airflow_provider_emrkit.localemr.spark.serverless import job_environment, submit_arguments
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.run.outputs import Outputs
+    from airflow_provider_emrkit.localemr.run.process import StepProcess
+
+_SIGNALLED = 128
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What an attempt runs with.
+
+    :param planner: Turns a spark-submit into a command; knows the attempt's own directory.
+    :param outputs: What becomes of logs.
+    """
+
+    planner: CommandPlanner
+    outputs: Outputs
 
 
 class SparkJob:
-    """An attempt that runs, or could not be started; implements the contract's ``RunningJob``."""
+    """An attempt that runs, or could not be started; implements the contract's ``RunningJob``.
+
+    :param request: The attempt.
+    :param context: What it runs with; its directory is removed at the end.
+
+    >>> job = SparkJob(request, context)  # doctest: +SKIP
+    >>> job.wait().succeeded  # doctest: +SKIP
+    True
+    """
+
+    def __init__(self, request: JobRunRequest, context: JobContext) -> None:
+        self._request = request
+        self._context = context
+        self._place = context.planner.place
+        # Where a restart looks for processes that were left: as the directory of a step.
+        own = self._place.steps / "driver"
+        self._folders = Folders(own, own / "work")
+        (self._folders.work / "tmp").mkdir(parents=True)
+        outputs = context.outputs
+        self._logs = outputs.open(own, driver_logs(outputs.target, job_folder(request)))
+        self._process: StepProcess | None = None
+        self._cancelled = threading.Event()
+        self._finishing = threading.Lock()
+        self._result: JobRunResult | None = None
+        self._problem: str | None = None
+        try:
+            self._process = self._start()
+        except (CommandError, OSError, ValueError) as error:
+            self._problem = str(error)
+            self._logs["stderr"].write_lines([self._problem])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and its logs are written."""
+        return self._result is not None
 
     def wait(self) -> JobRunResult:
         """Block until the driver and all its processes are gone and its logs are written."""
-        raise NotImplementedError
+        with self._finishing:
+            if self._result is None:
+                code = self._process.wait() if self._process else 1
+                self._logs.close()
+                self._result = self._judge(code)
+                shutil.rmtree(self._place.directory, ignore_errors=True)
+            return self._result
 
     def cancel(self, *, force: bool = False) -> None:
         """Ask the driver to end (SIGTERM), or kill it with ``force``. Idempotent."""
-        raise NotImplementedError
+        if self._process and self._result is None:
+            self._cancelled.set()
+            self._process.cancel(force=force)
+
+    def _start(self) -> StepProcess:
+        request, planner = self._request, self._context.planner
+        args = submit_arguments(request.entry_point, request.arguments, request.spark_submit_parameters)
+        command = planner.spark_submit(args, {})
+        env: dict[str, str] = {}
+        if command.submission:
+            env = job_environment(command.submission.conf)
+            localise(command.submission, self._folders.work, planner.fetch)
+        owner = job_application_id(request.run_id, request.attempt)
+        return start_logged(command, self._place, self._folders, self._logs, owner=owner, env=env)
+
+    def _judge(self, code: int) -> JobRunResult:
+        if code == 0:
+            return JobRunResult(succeeded=True)
+        if self._cancelled.is_set():
+            return JobRunResult(succeeded=False, cancelled=True)
+        line = self._problem or failure_line(self._logs["stderr"].path, self._logs["stdout"].path)
+        return JobRunResult(succeeded=False, details=failure_details(code, line))
+
+
+def failure_details(code: int, line: str | None) -> str:
+    """Say how a driver failed, in the words of EMR Serverless.
+
+    :param code: Exit code, negative for a signal as Python has it.
+    :param line: The line of its log that tells why.
+    """
+    code = _SIGNALLED - code if code < 0 else code
+    return (
+        "Job failed, please check complete logs in configured logging destination. "
+        f"ExitCode: {code}. Last few exceptions: {line or 'none in the logs'}"
+    )

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import threading
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.run.clients import aws_client
+from airflow_provider_emrkit.localemr.run.cluster import sweep
+from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunRequest
-from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError, candidates
+from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
+from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
+from airflow_provider_emrkit.localemr.run.job import JobContext, SparkJob
+from airflow_provider_emrkit.localemr.run.job_logs import UPLOAD_EVERY, job_folder, job_location, job_target
+from airflow_provider_emrkit.localemr.run.outputs import Outputs
+from airflow_provider_emrkit.localemr.run.preparation import Wanted, check_release, install, prepare
+from airflow_provider_emrkit.localemr.spark.install import InstallError
+from airflow_provider_emrkit.localemr.spark.serverless import cluster_configurations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_provider_emrkit.localemr.config import ServerConfig
-    from airflow_provider_emrkit.localemr.run.job import SparkJob
 
 
 class SparkJobRunner:
@@ -22,38 +35,89 @@ class SparkJobRunner:
     :param config: The server's configuration; its address answers AWS's APIs, for jobs and for logs.
 
     >>> runner = SparkJobRunner(ServerConfig(data_dir=Path("data")))  # doctest: +SKIP
-    >>> job = runner.start(JobRunRequest("00app", "00run", 1, "emr-7.11.0", "s3://b/job.py"))  # doctest: +SKIP
+    >>> request = JobRunRequest("00app", "00run", 1, "emr-7.11.0", "s3://bucket/job.py")
+    >>> job = runner.start(request)  # doctest: +SKIP
     >>> job.wait().succeeded  # doctest: +SKIP
     True
     """
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
+        self._directory = config.data_dir.resolve() / "jobs"
+        self._jobs: list[SparkJob] = []
+        self._lock = threading.Lock()
+        self._stopped = False
+        sweep(self._directory)
 
-    def check(self, release_label: str, architecture: str = "X86_64") -> None:  # noqa: ARG002 - one machine, one architecture
+    def check(self, release_label: str, architecture: str = "X86_64") -> None:  # noqa: ARG002 - this machine's own runs
         """Refuse a release label that can't be run here.
 
-        :param architecture: Accepted as it is; this machine's own one runs.
+        :param architecture: Any will do; this machine's own one runs.
         :raises ClusterStartError: with the mend in its message.
         """
-        try:
-            candidates(release_label)
-        except (UnsupportedReleaseError, ValueError) as error:
-            raise ClusterStartError(str(error)) from error
+        check_release(release_label)
 
     def prepare(self, release_label: str, progress: Callable[[str], None]) -> None:
         """Install what an application needs: minutes the first time, then nothing.
 
         :raises ClusterStartError: when the software can't be had.
         """
-        raise NotImplementedError
+        install(release_label, self._config, progress)
 
     def start(self, request: JobRunRequest) -> SparkJob:
         """Start an attempt; several may run at once.
 
-        :raises ClusterStartError: when its software or files can't be had.
+        :raises ClusterStartError: when its software can't be had, or its directory not be made.
         """
-        raise NotImplementedError
+        if request.image_uri:
+            raise ClusterStartError(
+                f"imageConfiguration: {request.image_uri} can't be run, this local EMR runs no images; leave "
+                "imageConfiguration out here and bring what the job needs with --archives or --py-files."
+            )
+        directory = self._directory / job_application_id(request.run_id, request.attempt)
+        with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, directory, ignore_errors=True)
+            try:
+                job = SparkJob(request, self._context(request, directory))
+            except (InstallError, OSError) as error:
+                raise ClusterStartError(
+                    f"the job's files can't be made: {error}", "INTERNAL_ERROR"
+                ) from error
+            undo.pop_all()
+        self._remember(job)
+        return job
 
     def stop(self) -> None:
         """Kill whatever still runs and remove its files. Idempotent."""
+        with self._lock:
+            self._stopped = True
+            jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            job.cancel(force=True)
+        for job in jobs:
+            job.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _remember(self, job: SparkJob) -> None:
+        with self._lock:
+            self._jobs = [*(known for known in self._jobs if not known.is_over), job]
+            if not self._stopped:
+                return
+        job.cancel(force=True)
+        job.wait()
+        raise ClusterStartError("the local EMR is being stopped", "INTERNAL_ERROR")
+
+    def _context(self, request: JobRunRequest, directory: Path) -> JobContext:
+        software = install(request.release_label, self._config, lambda _: None)
+        wanted = Wanted(request.release_label, request.region, cluster_configurations(request.configurations))
+        prepared = prepare(self._config, wanted, software, directory)
+        s3 = aws_client("s3", self._config.url, request.region)
+        outputs = Outputs(
+            logs_client=aws_client("logs", self._config.url, request.region),
+            s3_client=s3,
+            target=job_target(request.monitoring),
+            location=job_location(request.monitoring, job_folder(request)),
+            upload_every=UPLOAD_EVERY,
+        )
+        planner = CommandPlanner(prepared.place, prepared.machine, prepared.defaults, S3Fetch(s3))
+        return JobContext(planner, outputs)

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_emrkit.localemr.run.cloudwatch import CloudWatchPublisher, LogTarget
 from airflow_provider_emrkit.localemr.run.logs import LogStream, PipeReader, Publish
-from airflow_provider_emrkit.localemr.run.s3_logs import LogLocation, S3Logs
+from airflow_provider_emrkit.localemr.run.s3_logs import UPLOAD_EVERY, LogLocation, S3Logs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ class Outputs:
     :param s3_client: boto3 client of S3; used only with ``location``.
     :param target: Where live lines go, None for nowhere.
     :param location: Where gzipped logs go, None for nowhere.
+    :param upload_every: Seconds between two uploads of logs that grow.
 
     >>> logs = outputs.open(Path("/data/s-1"), outputs.step_places("s-1"))  # doctest: +SKIP
     >>> logs["stdout"].write_lines(["hello"])  # doctest: +SKIP
@@ -43,6 +44,7 @@ class Outputs:
     s3_client: Any
     target: LogTarget | None = None
     location: LogLocation | None = None
+    upload_every: float = UPLOAD_EVERY
 
     def open(self, directory: Path, places: Mapping[str, LogPlace]) -> OpenLogs:
         """Open logs as files of a directory.
@@ -57,7 +59,7 @@ class Outputs:
         upload = None
         if self.location:
             files = {place.path: directory / name for name, place in places.items()}
-            upload = S3Logs(self.s3_client, self.location, files)
+            upload = S3Logs(self.s3_client, self.location, files, self.upload_every)
         return OpenLogs(streams, publisher, upload)
 
     def step_places(self, step_id: str) -> dict[str, LogPlace]:

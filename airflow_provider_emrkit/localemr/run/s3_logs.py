@@ -58,14 +58,18 @@ class S3Logs:
 
     :param client: A boto3 client of S3.
     :param files: Path below the location (without ``.gz``) → local file.
+    :param every: Seconds between two uploads.
 
     >>> logs = S3Logs(boto3.client("s3"), location, {"steps/s-1/stderr": Path("stderr")})  # doctest: +SKIP
     """
 
-    def __init__(self, client: Any, location: LogLocation, files: Mapping[str, Path]) -> None:
+    def __init__(
+        self, client: Any, location: LogLocation, files: Mapping[str, Path], every: float = UPLOAD_EVERY
+    ) -> None:
         self._client = client
         self._location = location
         self._files = dict(files)
+        self._every = every
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localemr-s3-logs", daemon=True)
         self._thread.start()
@@ -78,7 +82,7 @@ class S3Logs:
             self._upload()
 
     def _run(self) -> None:
-        while not self._ended.wait(UPLOAD_EVERY):
+        while not self._ended.wait(self._every):
             self._upload()
 
     def _upload(self) -> None:

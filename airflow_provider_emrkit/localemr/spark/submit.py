@@ -111,6 +111,7 @@ class Submission:
     :param tags: Its tags (``spark.yarn.tags``), in lower case as YARN keeps them.
     :param waits: Whether a client in cluster mode waits for the application's end
         (``spark.yarn.submit.waitAppCompletion``).
+    :param conf: The properties it asks for, as they were given.
     """
 
     args: tuple[str, ...]
@@ -122,6 +123,7 @@ class Submission:
     name: str = ""
     tags: tuple[str, ...] = ()
     waits: bool = True
+    conf: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -170,6 +172,7 @@ def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str]
         name=_application_name(parsed, conf),
         tags=tuple(tag.lower() for tag in _comma_list(conf.get("spark.yarn.tags"))),
         waits=conf.get(_WAITS, "true").strip().lower() != "false",
+        conf=conf,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,12 @@ def candidates(label: str) -> tuple[SparkVersion, ...]:
     # A minor newer than the table's newest: the newest one known stands in for it.
     known = first + [_version(name, minors[name]["newest"]) for name in sorted(later, key=_minor)]
     return tuple(known) or (_newest_of(major),)
+
+
+def known_version(version: str) -> SparkVersion | None:
+    """Give what is known of a Spark version such as ``3.5.6``; None when its minor is not in the table."""
+    minor = re.match(r"(\d+\.\d+)\.\d+$", version, re.ASCII)
+    return _version(minor[1], version) if minor and minor[1] in _table()["minors"] else None
 
 
 def java_package(major: int) -> str | None:

@@ -8,7 +8,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from airflow_provider_emrkit.localemr.run import s3_logs
 from airflow_provider_emrkit.localemr.run.s3_logs import S3Logs, log_location
 
 
@@ -35,13 +34,12 @@ def read(client, key: str) -> bytes:
 
 
 @mock_aws
-def test_files_are_uploaded_at_the_end_and_now_and_then(tmp_path, monkeypatch):
-    monkeypatch.setattr(s3_logs, "UPLOAD_EVERY", 0.05)
+def test_files_are_uploaded_at_the_end_and_now_and_then(tmp_path):
     client = boto3.client("s3", region_name="us-east-1")
     client.create_bucket(Bucket="emr-logs")
     file = tmp_path / "stderr"
     file.write_text("one\n")
-    logs = S3Logs(client, log_location("s3://emr-logs", "j-1"), {"steps/s-1/stderr": file})
+    logs = S3Logs(client, log_location("s3://emr-logs", "j-1"), {"steps/s-1/stderr": file}, 0.05)
     client.get_waiter("object_exists").wait(
         Bucket="emr-logs", Key="j-1/steps/s-1/stderr.gz", WaiterConfig={"Delay": 0.05, "MaxAttempts": 100}
     )
