@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOTHING = object()
+
 
 class MarkerError(ValueError):
     """A marker that none of our pages gave."""
@@ -39,7 +41,8 @@ def cut_page(
     if marker is not None:
         last = _decoded(marker)
         rest = dropwhile(lambda item: key(item) != last, rest)
-        next(rest, None)
+        if next(rest, _NOTHING) is _NOTHING:
+            raise MarkerError(marker)
     found = list(islice(filter(keep, rest), size + 1))
     more = len(found) > size
     return found[:size], _encoded(key(found[size - 1])) if more else None

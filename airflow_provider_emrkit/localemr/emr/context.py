@@ -15,6 +15,7 @@ from airflow_provider_emrkit.localemr.emr.app_pages import AppPages
 from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
 from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor
+from airflow_provider_emrkit.localemr.faults.active import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Emr:
         are kept; None for nowhere.
     :param app_ui: What shows Spark applications; None for nothing.
     :param resize_seconds: How long an instance group takes to be resized or reconfigured.
+    :param faults: What goes wrong on demand; None for nothing.
 
     >>> emr = Emr(runner)  # doctest: +SKIP
     """
@@ -55,16 +57,26 @@ class Emr:
         journal: Journal | None = None,
         app_ui: AppUi | None = None,
         resize_seconds: float = 2.0,
+        faults: Faults | None = None,
     ) -> None:
         self.runner = runner
         self.store = Store(journal)
         self.now = now
+        self.started = now()
         self.app_pages = AppPages(app_ui)
         self.resize_seconds = resize_seconds
         self._hold_seconds = hold_seconds
         self._supervisors: dict[str, Supervisor] = {}
         self._is_stopping = False
+        self.faults = faults or Faults()
+        self.faults.subscribe(self._wake)
         self._take_over()
+
+    def _wake(self) -> None:
+        """Let the clusters look at the faults, which have changed."""
+        with self.store.lock:
+            for supervisor in self._supervisors.values():
+                supervisor.changed.notify_all()
 
     def _take_over(self) -> None:
         """Judge the clusters of an earlier process: what had not ended is lost, what is old is forgotten."""
@@ -104,7 +116,7 @@ class Emr:
             raise ApiError("InternalServerException", "localemr is stopping; no new cluster is started.")
         self.store.add_cluster(cluster)
         alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
-        supervisor = Supervisor(cluster, self.runner, self.store, self.now)
+        supervisor = Supervisor(cluster, self.runner, self.store, self.faults, self.now)
         self._supervisors = {**alive, cluster.id: supervisor}
         supervisor.start()
 

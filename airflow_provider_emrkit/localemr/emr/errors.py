@@ -20,6 +20,11 @@ def unknown_cluster(cluster_id: str) -> ApiError:
     return invalid_request(f"Cluster id '{cluster_id}' is not valid.")
 
 
+def closed_job_flow() -> ApiError:
+    """Give the error for a change of a cluster that ends or has ended."""
+    return validation_error("A job flow that is shutting down, terminated, or finished may not be modified.")
+
+
 def unknown_job_flow() -> ApiError:
     """Give the error of the older operations for a cluster id that is none."""
     return validation_error("Specified job flow ID not valid.")

@@ -9,12 +9,12 @@ import string
 _ALPHABET = string.ascii_uppercase + string.digits
 
 
-def new_id(prefix: str) -> str:
+def new_id(prefix: str, length: int = 13) -> str:
     """Make an id such as ``j-2AXXXXXXGAPLF``.
 
     :param prefix: ``j`` for a cluster, ``s`` for a step, ``ig`` and ``if`` for instance groups and fleets.
     """
-    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(13))
+    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
 def instance_id(seed: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.errors import validation_error
 from airflow_provider_emrkit.localemr.emr.ids import new_id
+from airflow_provider_emrkit.localemr.emr.instance_batches import resize
 from airflow_provider_emrkit.localemr.emr.model import InstancesRecord
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _MAX_TASK_GROUPS = 48
 _MAX_FLEET_TYPES = 5
 _MAX_FLEET_TYPES_WITH_STRATEGY = 30
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", re.ASCII)
 
 
 def instance_records(instances: Mapping[str, Any]) -> tuple[bool, list[InstancesRecord]]:
@@ -33,12 +36,27 @@ def instance_records(instances: Mapping[str, Any]) -> tuple[bool, list[Instances
     _check_subnets(instances)
     if fleets:
         _check_fleets(fleets)
-        return True, [
-            InstancesRecord(new_id("if"), fleet["InstanceFleetType"], dict(fleet)) for fleet in fleets
-        ]
+        return True, [_record(fleet_record(fleet)) for fleet in fleets]
     groups = groups or _groups_of_count(instances)
-    _check_groups(groups)
-    return False, [InstancesRecord(new_id("ig"), group["InstanceRole"], dict(group)) for group in groups]
+    check_groups(groups)
+    return False, [_record(group_record(group)) for group in groups]
+
+
+def _record(record: InstancesRecord) -> InstancesRecord:
+    resize(record)
+    return record
+
+
+def group_record(config: Mapping[str, Any]) -> InstancesRecord:
+    """Make the record of an instance group, yet without instances."""
+    kept = {name: value for name, value in config.items() if name != "AutoScalingPolicy"}
+    policy = config.get("AutoScalingPolicy")
+    return InstancesRecord(new_id("ig"), config["InstanceRole"], kept, scaling_policy=policy)
+
+
+def fleet_record(config: Mapping[str, Any]) -> InstancesRecord:
+    """Make the record of an instance fleet, yet without instances."""
+    return InstancesRecord(new_id("if"), config["InstanceFleetType"], dict(config))
 
 
 def _check_subnets(instances: Mapping[str, Any]) -> None:
@@ -67,7 +85,11 @@ def _group(role: str, instance_type: str, count: int) -> dict[str, Any]:
     }
 
 
-def _check_groups(groups: Sequence[Mapping[str, Any]]) -> None:
+def check_groups(groups: Sequence[Mapping[str, Any]]) -> None:
+    """Check all the instance groups of a cluster.
+
+    :raises ApiError: ``ValidationException``.
+    """
     roles = Counter(group["InstanceRole"] for group in groups)
     _check_roles(roles, "instance group")
     if roles["TASK"] > _MAX_TASK_GROUPS:
@@ -76,6 +98,16 @@ def _check_groups(groups: Sequence[Mapping[str, Any]]) -> None:
         role, count = group["InstanceRole"], group["InstanceCount"]
         if count < 0 or (role == "MASTER" and count not in (1, 3)):
             raise validation_error(f"The InstanceCount {count} of the {role} instance group is not valid.")
+        check_instance_type(group["InstanceType"])
+
+
+def check_instance_type(name: str) -> None:
+    """Check that a text can be the name of an instance type; which ones there are is not known here.
+
+    :raises ApiError: ``ValidationException``.
+    """
+    if not _INSTANCE_TYPE.fullmatch(name):
+        raise validation_error(f"Instance type '{name}' is not supported.")
 
 
 def _check_fleets(fleets: Sequence[Mapping[str, Any]]) -> None:
@@ -84,10 +116,14 @@ def _check_fleets(fleets: Sequence[Mapping[str, Any]]) -> None:
     if roles["TASK"] > 1:
         raise validation_error("A cluster can have only one TASK instance fleet.")
     for fleet in fleets:
-        _check_fleet(fleet)
+        check_fleet(fleet)
 
 
-def _check_fleet(fleet: Mapping[str, Any]) -> None:
+def check_fleet(fleet: Mapping[str, Any]) -> None:
+    """Check an instance fleet by itself.
+
+    :raises ApiError: ``ValidationException``.
+    """
     role = fleet["InstanceFleetType"]
     capacity = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
     if capacity < 1:
@@ -106,6 +142,8 @@ def _check_fleet(fleet: Mapping[str, Any]) -> None:
         raise validation_error(
             f"The {role} instance fleet has {len(types)} instance types; it must have 1 to {limit}."
         )
+    for config in types:
+        check_instance_type(config["InstanceType"])
 
 
 def _check_roles(roles: Counter[str], kind: str) -> None:

@@ -71,16 +71,59 @@ class StepRecord:
 
 
 @dataclass
+class InstanceBatch:
+    """Instances of a group or fleet that were asked for together.
+
+    :param first: Number of the first one; numbers are not used twice.
+    :param units: What each counts of a fleet's capacity.
+    :param created: When they were asked for; None: with the cluster.
+    :param ready: When they are up, which may be yet to come; None: with the cluster.
+    :param ended: When they are gone, which may be yet to come; None: with the cluster.
+    :param lost: Whether they are gone without anybody having asked for it.
+    """
+
+    first: int
+    count: int
+    instance_type: str
+    market: str
+    units: int = 1
+    created: datetime | None = None
+    ready: datetime | None = None
+    ended: datetime | None = None
+    lost: bool = False
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of its instances."""
+        return range(self.first, self.first + self.count)
+
+
+@dataclass
 class InstancesRecord:
     """One instance group or instance fleet.
 
     :param id: ``ig-…`` or ``if-…``.
-    :param config: The member of ``InstanceGroups`` or ``InstanceFleets`` it was asked for with.
+    :param config: The member of ``InstanceGroups`` or ``InstanceFleets`` it was asked for with, as resizes
+        and reconfigurations have changed it.
+    :param batches: Its instances, those that are gone included.
+    :param created: When it was added; None: with the cluster.
+    :param ready: When it is up; None: with the cluster.
+    :param version: Number of the reconfigurations so far.
+    :param reconfigured: When the last reconfiguration is done, which may be yet to come.
+    :param applied: The configurations before the last reconfiguration.
     """
 
     id: str
     role: InstanceRole
     config: dict[str, Any]
+    batches: list[InstanceBatch] = field(default_factory=list)
+    created: datetime | None = None
+    ready: datetime | None = None
+    version: int = 0
+    reconfigured: datetime | None = None
+    applied: list[dict[str, Any]] = field(default_factory=list)
+    shrink_policy: dict[str, Any] = field(default_factory=dict)
+    scaling_policy: dict[str, Any] | None = None
 
 
 @dataclass
@@ -91,7 +134,9 @@ class ClusterRecord:
     :param uses_fleets: Whether ``instances`` are fleets or groups.
     :param idle_since: When it became WAITING.
     :param keep_alive: ``KeepJobFlowAliveWhenNoSteps``.
+    :param error_details: EMR's ``ErrorDetails``: more about the error it ended with.
     :param auto_termination: When it ends by itself after being idle (seconds), or None.
+    :param runtime_roles: Whether its security configuration allows steps to have roles of their own.
     """
 
     id: str
@@ -104,6 +149,7 @@ class ClusterRecord:
     state: ClusterState = "STARTING"
     reason_code: str | None = None
     reason_message: str = ""
+    error_details: list[dict[str, Any]] = field(default_factory=list)
     ready: datetime | None = None
     ended: datetime | None = None
     idle_since: datetime | None = None
@@ -116,6 +162,7 @@ class ClusterRecord:
     step_concurrency: int = 1
     auto_termination: float | None = None
     managed_scaling: dict[str, Any] | None = None
+    runtime_roles: bool = False
 
     @property
     def release_label(self) -> str:

@@ -16,13 +16,17 @@ T = TypeVar("T")
 
 
 def page(
-    items: Iterable[T], marker: str | None, key: Callable[[T], str], size: int = PAGE_SIZE
+    items: Iterable[T],
+    marker: str | None,
+    key: Callable[[T], str],
+    size: int = PAGE_SIZE,
+    keep: Callable[[T], bool] = lambda _: True,
 ) -> tuple[list[T], str | None]:
     """Cut one page out of a list; see :func:`airflow_provider_emrkit.localemr.paging.cut_page`.
 
     :raises ApiError: ``InvalidRequestException`` for a marker that is none.
     """
     try:
-        return cut_page(items, marker, key, size)
+        return cut_page(items, marker, key, size, keep)
     except MarkerError as error:
         raise invalid_request(f"Marker '{marker}' is not valid.") from error

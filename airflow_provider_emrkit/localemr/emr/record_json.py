@@ -1,19 +1,18 @@
-"""Records as JSON texts, and back; a record of an older or newer localemr is read as far as it is known."""
+"""The records of clusters as JSON texts, and back."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_emrkit.localemr.emr.model import (
     ClusterRecord,
     Failure,
+    InstanceBatch,
     InstancesRecord,
     ResourceRecord,
     StepRecord,
 )
+from airflow_provider_emrkit.localemr.record_json import RecordJson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +23,18 @@ R = TypeVar("R", ClusterRecord, StepRecord, ResourceRecord)
 # A cluster's steps are records of their own.
 _LEFT_OUT = frozenset({"steps"})
 # By name, not by looking at values: requests may hold any text.
-_TIMES = frozenset({"created", "modified", "started", "ready", "ended", "idle_since"})
+_TIMES = frozenset({"created", "modified", "started", "ready", "ended", "idle_since", "reconfigured"})
 _PARTS: dict[str, Callable[[Any], Any]] = {
     "failure": lambda value: Failure(**value),
-    "instances": lambda value: [InstancesRecord(**item) for item in value],
+    "instances": lambda value: [_JSON.make(InstancesRecord, item) for item in value],
+    "batches": lambda value: [_JSON.make(InstanceBatch, item) for item in value],
 }
+_JSON: RecordJson = RecordJson(times=_TIMES, parts=_PARTS, left_out=_LEFT_OUT)
 
 
 def to_json(record: Record) -> str:
     """Write a record; a cluster without its steps."""
-    return json.dumps({item.name: getattr(record, item.name) for item in _kept(record)}, default=_plain)
+    return _JSON.write(record)
 
 
 def from_json(kind: type[R], text: str) -> R:
@@ -42,26 +43,4 @@ def from_json(kind: type[R], text: str) -> R:
     :raises ValueError: when the text is not JSON, or a value can't be what it says it is.
     :raises TypeError: when the record lacks something it can't be without.
     """
-    data = json.loads(text)
-    known = {item.name for item in _kept(kind)}
-    return kind(**{name: _value(name, value) for name, value in data.items() if name in known})
-
-
-def _kept(record: Any) -> list[Any]:
-    return [item for item in fields(record) if item.name not in _LEFT_OUT]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (Failure, InstancesRecord)):
-        return {item.name: getattr(value, item.name) for item in fields(value)}
-    raise TypeError(f"a record can't hold {type(value).__name__}")
-
-
-def _value(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _TIMES:
-        return datetime.fromisoformat(value)
-    return _PARTS[name](value) if name in _PARTS else value
+    return _JSON.read(kind, text)

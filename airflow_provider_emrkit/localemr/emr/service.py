@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.localemr.aws_json import ApiError, AwsJson, error_body
 from airflow_provider_emrkit.localemr.emr.context import Call, Emr
 from airflow_provider_emrkit.localemr.emr.operations import (
+    app_uis,
     clusters,
+    credentials,
     instances,
     job_flows,
     policies,
+    public_access,
     releases,
+    resizing,
+    scaling,
     security,
     settings,
     steps,
+    studio_mappings,
+    studios,
     tags,
 )
 from airflow_provider_emrkit.localemr.http import Response, Scope, is_waiter, request_body
@@ -32,16 +39,25 @@ SIGNING_NAME = "elasticmapreduce"
 Operation = Callable[[Emr, Call], Mapping[str, Any]]
 
 OPERATIONS: Mapping[str, Operation] = {
+    **app_uis.OPERATIONS,
     **clusters.OPERATIONS,
+    **credentials.OPERATIONS,
     **instances.OPERATIONS,
     **job_flows.OPERATIONS,
     **policies.OPERATIONS,
+    **public_access.OPERATIONS,
     **releases.OPERATIONS,
+    **resizing.OPERATIONS,
+    **scaling.OPERATIONS,
     **security.OPERATIONS,
     **settings.OPERATIONS,
     **steps.OPERATIONS,
+    **studio_mappings.OPERATIONS,
+    **studios.OPERATIONS,
     **tags.OPERATIONS,
 }
+# They wait for something else than news of a cluster, and take the store's lock themselves.
+WAITING_OPERATIONS: Mapping[str, Operation] = app_uis.WAITING_OPERATIONS
 
 
 class EmrApi:
@@ -64,6 +80,9 @@ class EmrApi:
         :raises ApiError: what the client is to be told.
         """
         params = self._wire.read(operation, body)
+        if operation in WAITING_OPERATIONS:
+            call = Call(operation, params, region, is_waiter)
+            return self._wire.write(operation, WAITING_OPERATIONS[operation](self.emr, call))
         handler = OPERATIONS.get(operation)
         if handler is None:
             raise ApiError(

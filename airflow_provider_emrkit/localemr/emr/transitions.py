@@ -125,7 +125,9 @@ def finish_step(cluster: ClusterRecord, step: StepRecord, result: StepResult, no
 
 
 def _act_on_failure(cluster: ClusterRecord, step: StepRecord, now: datetime) -> None:
-    if step.action_on_failure == "CONTINUE" or not cluster.is_open:
+    # EMR: once several steps may run at a time, a failed one neither ends the cluster nor cancels others,
+    # whatever it asked for while the level was still 1.
+    if step.action_on_failure == "CONTINUE" or not cluster.is_open or cluster.step_concurrency > 1:
         return
     if step.action_on_failure in _TERMINATING_ACTIONS and not cluster.termination_protected:
         begin_termination(cluster, "STEP_FAILURE", "Shut down as step failed", now)

@@ -140,7 +140,7 @@ def test_releases(localemr_server):
     labels = emr.list_release_labels(Filters={"Prefix": "emr-7"})["ReleaseLabels"]
     assert "emr-7.11.0" in labels
     assert labels.index("emr-7.11.0") < labels.index("emr-7.1.0")
-    assert "emr-7.11.0" in emr.list_release_labels(Filters={"Application": "Spark 3.5.6"})["ReleaseLabels"]
+    assert "emr-7.11.0" in emr.list_release_labels(Filters={"Application": "spark@3.5.6"})["ReleaseLabels"]
     assert emr.list_release_labels(Filters={"Application": "Presto"})["ReleaseLabels"] == []
     first = emr.list_release_labels(MaxResults=2)
     second = emr.list_release_labels(MaxResults=2, NextToken=first["NextToken"])

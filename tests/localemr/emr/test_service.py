@@ -59,9 +59,9 @@ def test_an_answer_has_only_members_of_the_model(localemr_server, operation):
 
 def test_an_operation_that_is_not_supported_says_so_by_name(localemr_server):
     with pytest.raises(ClientError) as caught:
-        localemr_server.client("emr").list_studios()
+        localemr_server.client("emr").list_notebook_executions()
     assert caught.value.response["Error"]["Code"] == "UnsupportedOperationException"
-    assert "ListStudios" in caught.value.response["Error"]["Message"]
+    assert "ListNotebookExecutions" in caught.value.response["Error"]["Message"]
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 

@@ -8,12 +8,11 @@ from airflow_provider_emrkit.localemr.emr.cluster_rules import cluster_record
 from airflow_provider_emrkit.localemr.emr.errors import invalid_request, validation_error
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord
 from airflow_provider_emrkit.localemr.emr.paging import page
+from airflow_provider_emrkit.localemr.emr.runtime_roles import allows_runtime_roles
 from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn, cluster_details, cluster_summary
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
 
 MAX_TERMINATED_AT_ONCE = 10
@@ -25,10 +24,13 @@ _PASSING_STATES = STARTING_STATES | {"TERMINATING"}
 
 def run_job_flow(emr: Emr, call: Call) -> dict[str, Any]:
     """RunJobFlow."""
-    cluster = cluster_record(call.params, call.region, emr.now())
-    name = call.params.get("SecurityConfiguration")
-    if name and emr.store.resources.get("security configuration", call.region, name) is None:
-        raise invalid_request(f"Security configuration with name '{name}' does not exist.")
+    name, runtime_roles = call.params.get("SecurityConfiguration"), False
+    if name:
+        security = emr.store.resources.get("security configuration", call.region, name)
+        if security is None:
+            raise invalid_request(f"Security configuration with name '{name}' does not exist.")
+        runtime_roles = allows_runtime_roles(security.data["SecurityConfiguration"])
+    cluster = cluster_record(call.params, call.region, emr.now(), runtime_roles=runtime_roles)
     try:
         emr.runner.check(cluster.release_label)
     except ClusterStartError as error:
@@ -54,18 +56,17 @@ def _went_down(before: str, after: str) -> bool:
 
 def list_clusters(emr: Emr, call: Call) -> dict[str, Any]:
     """ListClusters."""
-    found, marker = page(_listed(emr, call), call.params.get("Marker"), lambda cluster: cluster.id)
-    now = emr.now()
-    return {"Clusters": [cluster_summary(cluster, now) for cluster in found], "Marker": marker}
-
-
-def _listed(emr: Emr, call: Call) -> Iterator[ClusterRecord]:
     after, before = call.params.get("CreatedAfter"), call.params.get("CreatedBefore")
     states = frozenset(call.params.get("ClusterStates", ()))
-    for cluster in emr.store.clusters(call.region):
+
+    def is_wanted(cluster: ClusterRecord) -> bool:
         in_time = (after is None or cluster.created > after) and (before is None or cluster.created < before)
-        if in_time and (not states or cluster.state in states):
-            yield cluster
+        return in_time and (not states or cluster.state in states)
+
+    clusters = emr.store.clusters(call.region)
+    found, marker = page(clusters, call.params.get("Marker"), lambda cluster: cluster.id, keep=is_wanted)
+    now = emr.now()
+    return {"Clusters": [cluster_summary(cluster, now) for cluster in found], "Marker": marker}
 
 
 def terminate_job_flows(emr: Emr, call: Call) -> dict[str, Any]:

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, InstancesRecord
 
 
+_FLEET_PARAMETERS = ("InstanceFleetId", "InstanceFleetType")
+
+
 def list_instance_groups(emr: Emr, call: Call) -> dict[str, Any]:
     """ListInstanceGroups."""
     cluster = emr.cluster(call, call.params["ClusterId"])
     if cluster.uses_fleets:
         raise _other_collection("fleets", "ListInstanceGroups", "ListInstanceFleets")
     found, marker = page(cluster.instances, call.params.get("Marker"), lambda group: group.id)
-    return {"InstanceGroups": [group_details(cluster, group) for group in found], "Marker": marker}
+    return {"InstanceGroups": [group_details(cluster, group, emr.now()) for group in found], "Marker": marker}
 
 
 def list_instance_fleets(emr: Emr, call: Call) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def list_instance_fleets(emr: Emr, call: Call) -> dict[str, Any]:
     if not cluster.uses_fleets:
         raise _other_collection("groups", "ListInstanceFleets", "ListInstanceGroups")
     found, marker = page(cluster.instances, call.params.get("Marker"), lambda fleet: fleet.id)
-    return {"InstanceFleets": [fleet_details(cluster, fleet) for fleet in found], "Marker": marker}
+    return {"InstanceFleets": [fleet_details(cluster, fleet, emr.now()) for fleet in found], "Marker": marker}
 
 
 def _other_collection(used: str, operation: str, other: str) -> Exception:
@@ -50,18 +53,31 @@ def list_instances(emr: Emr, call: Call) -> dict[str, Any]:
     """ListInstances."""
     cluster = emr.cluster(call, call.params["ClusterId"])
     states = frozenset(call.params.get("InstanceStates", ()))
+    now = emr.now()
     items = (
         instance
         for record in _asked_for(cluster, call)
-        for instance in instance_details(cluster, record)
-        if not states or instance["Status"]["State"] in states
+        for instance in instance_details(cluster, record, now)
     )
-    found, marker = page(items, call.params.get("Marker"), lambda instance: str(instance["Id"]))
+    found, marker = page(
+        items,
+        call.params.get("Marker"),
+        lambda instance: str(instance["Id"]),
+        keep=lambda instance: not states or instance["Status"]["State"] in states,
+    )
     return {"Instances": found, "Marker": marker}
 
 
 def _asked_for(cluster: ClusterRecord, call: Call) -> Iterator[InstancesRecord]:
+    names = ("InstanceGroupId", "InstanceGroupTypes") if cluster.uses_fleets else _FLEET_PARAMETERS
+    for name in names:
+        if name in call.params:
+            used = "fleets" if cluster.uses_fleets else "groups"
+            raise invalid_request(f"{name} is not valid for a cluster that uses instance {used}.")
     record_id = call.params.get("InstanceGroupId") or call.params.get("InstanceFleetId")
+    if record_id and all(record.id != record_id for record in cluster.instances):
+        kind = "fleet" if cluster.uses_fleets else "group"
+        raise invalid_request(f"Instance {kind} id '{record_id}' is not valid.")
     roles = {
         *call.params.get("InstanceGroupTypes", ()),
         *filter(None, [call.params.get("InstanceFleetType")]),

@@ -78,7 +78,7 @@ def _job_flow(cluster: ClusterRecord, now: datetime) -> dict[str, Any]:
 def _instances(cluster: ClusterRecord, now: datetime) -> dict[str, Any]:
     requested = cluster.request["Instances"]
     types = {record.role: _type(record) for record in cluster.instances}
-    groups = [] if cluster.uses_fleets else [_group(cluster, record) for record in cluster.instances]
+    groups = [] if cluster.uses_fleets else [_group(cluster, record, now) for record in cluster.instances]
     return {
         "MasterInstanceType": types["MASTER"],
         "SlaveInstanceType": types.get("CORE", types["MASTER"]),
@@ -100,8 +100,8 @@ def _type(record: InstancesRecord) -> str:
     return str(config.get("InstanceType") or config["InstanceTypeConfigs"][0]["InstanceType"])
 
 
-def _group(cluster: ClusterRecord, record: InstancesRecord) -> dict[str, Any]:
-    details = group_details(cluster, record)
+def _group(cluster: ClusterRecord, record: InstancesRecord, now: datetime) -> dict[str, Any]:
+    details = group_details(cluster, record, now)
     return {
         "InstanceGroupId": record.id,
         "Name": details["Name"],

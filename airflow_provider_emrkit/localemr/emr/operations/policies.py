@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.emr.cluster_rules import (
-    checked_idle_timeout,
-    checked_managed_scaling,
-    release_of,
-)
-from airflow_provider_emrkit.localemr.emr.errors import invalid_request
+from airflow_provider_emrkit.localemr.emr.cluster_rules import checked_idle_timeout
+from airflow_provider_emrkit.localemr.emr.errors import closed_job_flow
+from airflow_provider_emrkit.localemr.emr.release_rules import release_of
+from airflow_provider_emrkit.localemr.emr.scaling_rules import checked_managed_scaling
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
@@ -35,7 +33,7 @@ def get_auto_termination_policy(emr: Emr, call: Call) -> dict[str, Any]:
 
 def remove_auto_termination_policy(emr: Emr, call: Call) -> dict[str, Any]:
     """RemoveAutoTerminationPolicy."""
-    cluster = emr.cluster(call, call.params["ClusterId"])
+    cluster = _open_cluster(emr, call)
     cluster.auto_termination = None
     emr.changed(cluster)
     return {}
@@ -45,7 +43,9 @@ def put_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
     """PutManagedScalingPolicy: kept and shown; a cluster of one machine has nothing to scale."""
     cluster = _open_cluster(emr, call)
     policy = call.params["ManagedScalingPolicy"]
-    cluster.managed_scaling = checked_managed_scaling(policy, release_of(cluster.release_label))
+    cluster.managed_scaling = checked_managed_scaling(
+        policy, release_of(cluster.release_label), cluster.instances, cluster.uses_fleets
+    )
     emr.changed(cluster)
     return {}
 
@@ -57,7 +57,7 @@ def get_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
 
 def remove_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
     """RemoveManagedScalingPolicy."""
-    cluster = emr.cluster(call, call.params["ClusterId"])
+    cluster = _open_cluster(emr, call)
     cluster.managed_scaling = None
     emr.changed(cluster)
     return {}
@@ -66,7 +66,7 @@ def remove_managed_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
 def _open_cluster(emr: Emr, call: Call) -> ClusterRecord:
     cluster = emr.cluster(call, call.params["ClusterId"])
     if not cluster.is_open:
-        raise invalid_request(f"Cluster {cluster.id} can't be modified in state {cluster.state}.")
+        raise closed_job_flow()
     return cluster
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.emr.cluster_rules import release_of
+from airflow_provider_emrkit.localemr.emr.instance_types import supported_types
 from airflow_provider_emrkit.localemr.emr.paging import page
-from airflow_provider_emrkit.releases import known_labels
+from airflow_provider_emrkit.localemr.emr.release_rules import release_of
+from airflow_provider_emrkit.releases import known_labels, parse_label
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
+    from airflow_provider_emrkit.releases import Release
 
 DEFAULT_PAGE = 100
+
+_FIRST_ON_ARM = {("emr", 4): "emr-5.30.0", ("emr", 5): "emr-5.30.0", ("emr", 6): "emr-6.1.0"}
 
 
 def list_release_labels(emr: Emr, call: Call) -> dict[str, Any]:  # noqa: ARG001 - all operations have it
@@ -40,14 +44,28 @@ def _applications(label: str) -> list[dict[str, str]]:
 
 
 def _has_application(label: str, wanted: str) -> bool:
-    if not wanted:
-        return True
-    names = [application["Name"].lower() for application in _applications(label)]
-    with_versions = [f"{item['Name']} {item['Version']}".lower() for item in _applications(label)]
-    return wanted in (*names, *with_versions)
+    """Tell whether a release has an application: ``spark``, or ``spark@3.5.6`` for one version of it."""
+    name, _, version = wanted.partition("@")
+    found = [item for item in _applications(label) if item["Name"].lower() == name]
+    return not wanted or (bool(found) and version in ("", found[0]["Version"]))
+
+
+def list_supported_instance_types(emr: Emr, call: Call) -> dict[str, Any]:  # noqa: ARG001
+    """ListSupportedInstanceTypes: of the families in our table; RunJobFlow takes any type."""
+    known = release_of(call.params["ReleaseLabel"])
+    types = supported_types(("X86_64", "AARCH64") if _runs_on_arm(known) else ("X86_64",))
+    found, marker = page(types, call.params.get("Marker"), lambda item: str(item["Type"]))
+    return {"SupportedInstanceTypes": found, "Marker": marker}
+
+
+def _runs_on_arm(known: Release) -> bool:
+    label = known.label
+    first = _FIRST_ON_ARM.get((label.family, label.major))
+    return first is None or label >= parse_label(first)
 
 
 OPERATIONS = {
     "DescribeReleaseLabel": describe_release_label,
     "ListReleaseLabels": list_release_labels,
+    "ListSupportedInstanceTypes": list_supported_instance_types,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.emr.cluster_rules import check_concurrency, release_of
-from airflow_provider_emrkit.localemr.emr.errors import invalid_request, validation_error
+from airflow_provider_emrkit.localemr.emr.cluster_rules import check_concurrency
+from airflow_provider_emrkit.localemr.emr.errors import closed_job_flow, invalid_request
+from airflow_provider_emrkit.localemr.emr.release_rules import release_of
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
@@ -64,9 +65,7 @@ def set_unhealthy_node_replacement(emr: Emr, call: Call) -> dict[str, Any]:
 def _open_job_flows(emr: Emr, call: Call) -> list[ClusterRecord]:
     clusters = [emr.job_flow(call, cluster_id) for cluster_id in call.params["JobFlowIds"]]
     if not all(cluster.is_open for cluster in clusters):
-        raise validation_error(
-            "A job flow that is shutting down, terminated, or finished may not be modified."
-        )
+        raise closed_job_flow()
     return clusters
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.emr.cluster_rules import release_of
-from airflow_provider_emrkit.localemr.emr.errors import invalid_request, validation_error
+from airflow_provider_emrkit.localemr.emr.errors import closed_job_flow, invalid_request
 from airflow_provider_emrkit.localemr.emr.paging import page
+from airflow_provider_emrkit.localemr.emr.release_rules import release_of
+from airflow_provider_emrkit.localemr.emr.runtime_roles import check_runtime_role
 from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn, step_details
 from airflow_provider_emrkit.localemr.emr.step_rules import check_steps, step_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, StepRecord
 
@@ -24,12 +23,11 @@ def add_job_flow_steps(emr: Emr, call: Call) -> dict[str, Any]:
     """AddJobFlowSteps."""
     cluster = emr.job_flow(call, call.params["JobFlowId"])
     if not cluster.is_open:
-        raise validation_error(
-            "A job flow that is shutting down, terminated, or finished may not be modified."
-        )
+        raise closed_job_flow()
     configs, level = call.params["Steps"], cluster.step_concurrency
     check_steps(configs, active=len(cluster.active_steps), concurrency=level)
     role, now = call.params.get("ExecutionRoleArn"), emr.now()
+    check_runtime_role(role, release_of(cluster.release_label), cluster.runtime_roles)
     added = [step_record(config, now, concurrency=level, role_arn=role) for config in configs]
     cluster.steps.update({step.id: step for step in added})
     emr.changed(cluster)
@@ -49,15 +47,14 @@ def list_steps(emr: Emr, call: Call) -> dict[str, Any]:
     cluster = emr.cluster(call, call.params["ClusterId"])
     if len(call.params.get("StepIds", ())) > MAX_LISTED_IDS:
         raise invalid_request(f"At most {MAX_LISTED_IDS} StepIds can be given.")
-    found, marker = page(_listed(cluster, call), call.params.get("Marker"), lambda step: step.id)
-    return {"Steps": [step_details(step) for step in found], "Marker": marker}
-
-
-def _listed(cluster: ClusterRecord, call: Call) -> Iterator[StepRecord]:
     ids, states = frozenset(call.params.get("StepIds", ())), frozenset(call.params.get("StepStates", ()))
-    for step in reversed(cluster.steps.values()):
-        if (not ids or step.id in ids) and (not states or step.state in states):
-            yield step
+    found, marker = page(
+        reversed(cluster.steps.values()),
+        call.params.get("Marker"),
+        lambda step: step.id,
+        keep=lambda step: (not ids or step.id in ids) and (not states or step.state in states),
+    )
+    return {"Steps": [step_details(step) for step in found], "Marker": marker}
 
 
 def cancel_steps(emr: Emr, call: Call) -> dict[str, Any]:
