@@ -45,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _is_for_users(error: Exception) -> bool:
     from airflow_provider_emrkit.events.provision import EventsSetupError
     from airflow_provider_emrkit.localemr.instance import InstanceError
+    from airflow_provider_emrkit.localemr.s3_access import S3AccessError
 
-    return isinstance(error, (InstanceError, EventsSetupError))
+    return isinstance(error, (InstanceError, S3AccessError, EventsSetupError))
 
 
 def _parser() -> argparse.ArgumentParser:

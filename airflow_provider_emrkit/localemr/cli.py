@@ -19,11 +19,13 @@ from airflow_provider_emrkit.localemr.config import (
     default_data_dir,
 )
 from airflow_provider_emrkit.localemr.options import add_options, server_config
+from airflow_provider_emrkit.localemr.s3_access import s3_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_emrkit.localemr.instance import Status
+    from airflow_provider_emrkit.localemr.s3_access import S3Access
 
 OK, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 
@@ -118,6 +120,7 @@ def _up(given: argparse.Namespace) -> int:
     config = server_config(
         given, port=given.port, data_dir=_data_dir(given), cache_dir=default_cache_dir(os.environ)
     )
+    s3_access(config)
     if given.foreground:
         from airflow_provider_emrkit.localemr.serve import serve
 
@@ -133,6 +136,10 @@ def _start(config: ServerConfig) -> int:
     say(f"local EMR at {status.url} (pid {status.pid})")
     say(f"files and log: {config.data_dir} ({LOG_FILE})")
     say("point a shell at it: " + _env_command(config))
+    if status.s3_endpoint is not None:
+        # What that command prints holds keys that may open something: they are not for everybody's eyes.
+        say(f"S3 is the one at {status.s3_endpoint}")
+        return OK
     say("")
     for line in shell(status.url, {}):
         say(line)
@@ -234,12 +241,25 @@ def _env(given: argparse.Namespace) -> int:
     config = ServerConfig(data_dir=_data_dir(given), port=given.port)
     url = given.url or (status.url if status else config.url)
     # Printed even when nothing runs: a shell that evaluates nothing stays pointed at the user's own account.
-    for line in FORMATS[given.format](url, os.environ):
+    for line in FORMATS[given.format](url, os.environ, _s3_of(status)):
         say(line)
     if status is not None or given.url:
         return OK
     say_error(_absence(given, "does not run"))
     return NOT_RUNNING
+
+
+def _s3_of(status: Status | None) -> S3Access | None:
+    """Say how the S3 of a running instance is reached, where that is not the built-in one."""
+    if status is None or status.s3_endpoint is None:
+        return None
+    return s3_access(
+        ServerConfig(
+            data_dir=Path(status.data_dir),
+            s3_endpoint=status.s3_endpoint,
+            s3_credentials=Path(status.s3_credentials) if status.s3_credentials else None,
+        )
+    )
 
 
 def _prefetch(given: argparse.Namespace) -> int:

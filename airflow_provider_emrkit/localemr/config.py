@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_emrkit.localemr.s3_access import S3Access
+
 JvmProfile = Literal["fast", "full"]
 S3FileSystem = Literal["builtin", "s3a"]
 
@@ -105,11 +107,14 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
-def connections(url: str) -> dict[str, dict[str, Any]]:
+def connections(url: str, s3: S3Access | None = None) -> dict[str, dict[str, Any]]:
     """Give the Airflow connections of a local EMR by their ids, as ``airflow connections import`` reads them.
 
     :param url: Its address.
+    :param s3: How its S3 is reached, where that is not the built-in one.
     """
+    if s3 is not None and s3.is_external:
+        return _connections_with_external_s3(url, s3)
     region = {"region_name": REGION, "endpoint_url": url}
     places = {"staging_uri": f"s3://{STAGING_BUCKET}/staging", "log_uri": f"s3://{STAGING_BUCKET}/logs"}
     return {
@@ -118,6 +123,20 @@ def connections(url: str) -> dict[str, dict[str, Any]]:
             "conn_type": "emrkit",
             "extra": {"aws_conn_id": "aws_default", **region, **places},
         },
+    }
+
+
+def _connections_with_external_s3(url: str, s3: S3Access) -> dict[str, dict[str, Any]]:
+    own = connections(url)
+    aws, emrkit = own["aws_default"], own["emrkit_default"]
+    token = {"aws_session_token": s3.session_token} if s3.session_token else {}
+    service = {"service_config": {"s3": {"endpoint_url": s3.url}}}
+    # An address of the emrkit connection would hold for S3 too.
+    extra = {name: value for name, value in emrkit["extra"].items() if name != "endpoint_url"}
+    keys = {"login": s3.access_key, "password": s3.secret_key}
+    return {
+        "aws_default": {**aws, **keys, "extra": {**aws["extra"], **service, **token}},
+        "emrkit_default": {**emrkit, "extra": extra},
     }
 
 
@@ -131,18 +150,27 @@ def connection_uri(connection: Mapping[str, Any]) -> str:
     """
     keys = [quote(str(connection[name]), safe="") for name in ("login", "password") if name in connection]
     who = ":".join(keys) + "@" if keys else ""
-    return f"{connection['conn_type']}://{who}/?{urlencode(connection['extra'], quote_via=quote, safe='')}"
+    extra = connection["extra"]
+    if not all(isinstance(value, str) for value in extra.values()):
+        extra = {"__extra__": json.dumps(extra)}
+    return f"{connection['conn_type']}://{who}/?{urlencode(extra, quote_via=quote, safe='')}"
 
 
-def client_environment(url: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def client_environment(
+    url: str, environ: Mapping[str, str] | None = None, s3: S3Access | None = None
+) -> dict[str, str]:
     """Give the variables that point the AWS CLI, boto3 and Airflow at a local EMR.
 
     :param url: Its address.
     :param environ: The client's environment; a proxy that it names is passed by.
+    :param s3: How its S3 is reached, where that is not the built-in one.
     """
-    named = {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(one) for conn_id, one in connections(url).items()}
+    named = {
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(one) for conn_id, one in connections(url, s3).items()
+    }
     proxied = environ is not None and any(environ.get(name) for name in _PROXIES)
-    return {**aws_environment(url, REGION), **named, **(_direct(environ or {}) if proxied else {})}
+    direct = _direct(environ or {}) if proxied else {}
+    return {**aws_environment(url, REGION), **(s3.environment if s3 else {}), **named, **direct}
 
 
 def misleading(environ: Mapping[str, str]) -> list[str]:

@@ -38,6 +38,8 @@ class Status:
     :param pid: The server's process.
     :param process_started: Its start time, to tell it from a later process of the same id.
     :param started: When the server came up, ISO 8601.
+    :param s3_endpoint: The external S3 it uses, if it does.
+    :param s3_credentials: File with the keys of that S3.
     """
 
     pid: int
@@ -48,6 +50,8 @@ class Status:
     data_dir: str
     version: str
     started: str
+    s3_endpoint: str | None = None
+    s3_credentials: str | None = None
 
     @property
     def process(self) -> Process:

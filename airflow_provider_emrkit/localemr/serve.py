@@ -28,6 +28,7 @@ from airflow_provider_emrkit.localemr.instance import (
 )
 from airflow_provider_emrkit.localemr.options import add_options, option_words, server_config
 from airflow_provider_emrkit.localemr.processes import Process
+from airflow_provider_emrkit.localemr.s3_access import S3AccessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,8 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())
     try:
         server = LocalEmr(config, SparkClusterRunner, identity, bucket=STAGING_BUCKET)
+    except S3AccessError as error:
+        raise InstanceError(str(error)) from error
     except PortTakenError as error:
         raise InstanceError(port_taken(config.url, config.port)) from error
     except AddressError as error:
@@ -149,6 +152,8 @@ def _status(config: ServerConfig, started: str) -> Status:
         data_dir=str(config.data_dir),
         version=__version__,
         started=started,
+        s3_endpoint=config.s3_endpoint,
+        s3_credentials=str(config.s3_credentials) if config.s3_credentials else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""boto3 clients of the local endpoint, which never see the user's AWS credentials, profile or proxies."""
+"""boto3 clients of the local services, which never see the user's AWS credentials, profile or proxies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import functools
 import os
 import threading
 from typing import Any
+
+from airflow_provider_emrkit.localemr.s3_access import S3Access
 
 OWN_CLIENT = "localemr/own"
 """A word in the User-Agent of localemr's own requests, which faults on demand leave alone."""
@@ -23,17 +25,28 @@ def aws_client(service: str, endpoint_url: str, region: str) -> Any:
     :param region: AWS region the requests are signed for.
     """
     with _making:
-        return _client(service, endpoint_url, region)
+        return _client(service, S3Access(endpoint_url), region)
+
+
+def s3_client(s3: S3Access, region: str) -> Any:
+    """Give a boto3 client of the S3 that is used, built-in or external; always the same one for the same.
+
+    :param s3: How it is reached.
+    :param region: AWS region the requests are signed for.
+    """
+    with _making:
+        return _client("s3", s3, region)
 
 
 @functools.lru_cache(maxsize=32)
-def _client(service: str, endpoint_url: str, region: str) -> Any:
+def _client(service: str, access: S3Access, region: str) -> Any:
     import boto3
     from botocore.config import Config
 
     session = boto3.Session(
-        aws_access_key_id="localemr",
-        aws_secret_access_key="localemr",  # noqa: S106 - worth nothing anywhere
+        aws_access_key_id=access.access_key,
+        aws_secret_access_key=access.secret_key,
+        aws_session_token=access.session_token,
         region_name=region,
         botocore_session=isolated_session(),
     )
@@ -44,7 +57,7 @@ def _client(service: str, endpoint_url: str, region: str) -> Any:
         proxies={},
         user_agent_extra=OWN_CLIENT,
     )
-    return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+    return session.client(service, endpoint_url=access.url, config=config)  # type: ignore[call-overload]
 
 
 def isolated_session() -> Any:
