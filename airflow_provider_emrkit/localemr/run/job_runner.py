@@ -7,7 +7,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.run.clients import aws_client
+from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cluster import sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunRequest
@@ -17,6 +17,7 @@ from airflow_provider_emrkit.localemr.run.job import JobContext, SparkJob
 from airflow_provider_emrkit.localemr.run.job_logs import UPLOAD_EVERY, job_folder, job_location, job_target
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
 from airflow_provider_emrkit.localemr.run.preparation import Wanted, check_release, install, prepare
+from airflow_provider_emrkit.localemr.s3_access import s3_access
 from airflow_provider_emrkit.localemr.spark.install import InstallError
 from airflow_provider_emrkit.localemr.spark.serverless import cluster_configurations
 
@@ -111,7 +112,7 @@ class SparkJobRunner:
         software = install(request.release_label, self._config, lambda _: None)
         wanted = Wanted(request.release_label, request.region, cluster_configurations(request.configurations))
         prepared = prepare(self._config, wanted, software, directory)
-        s3 = aws_client("s3", self._config.url, request.region)
+        s3 = s3_client(s3_access(self._config), request.region)
         outputs = Outputs(
             logs_client=aws_client("logs", self._config.url, request.region),
             s3_client=s3,
