@@ -63,7 +63,7 @@ def test_every_class_runs_on_java_8(build_jar: ModuleType) -> None:
 
 def test_the_jar_holds_nothing_but_our_classes(build_jar: ModuleType) -> None:
     names = set(build_jar.entries_of(build_jar.JAR)) - {build_jar.MANIFEST, build_jar.DIGESTS}
-    assert [name for name in names if not name.startswith("org/emrkit/s3/")] == []
+    assert [name for name in names if not name.startswith(("org/emrkit/hdfs/", "org/emrkit/s3/"))] == []
 
 
 def test_the_same_entries_give_the_same_bytes(build_jar: ModuleType, tmp_path: Path) -> None:

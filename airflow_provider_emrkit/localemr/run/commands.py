@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import zipfile
@@ -9,6 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_emrkit.localemr.run.programs import EXAMPLES, NOTHING_TO_DO, absence, name_here
+from airflow_provider_emrkit.localemr.spark.examples import (
+    NoSuchExampleError,
+    example_arguments,
+    without_examples_jar,
+)
 from airflow_provider_emrkit.localemr.spark.submit import Machine, Submission, own_collector, translate
 
 if TYPE_CHECKING:
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
 _COMMAND_RUNNER = "command-runner.jar"
 _SCRIPT_RUNNER = "script-runner.jar"
 _SPARK_SUBMIT = "spark-submit"
+_DIST_CP = "s3-dist-cp"
+# The same program as a jar, as steps for old and new releases name it.
+_DIST_CP_JAR = re.compile(r"(s3-dist-cp|emr-s3distcp)[^/]*\.jar")
 
 
 class CommandError(Exception):
@@ -41,6 +51,7 @@ class Command:
     :param env: Variables on top of the cluster's.
     :param submission: The spark-submit it is, or None for any other program.
     :param own_collector: It chooses its JVM's garbage collector itself.
+    :param note: What the step's log says about it before it starts.
 
     >>> Command(("true",)).cluster_mode
     False
@@ -50,6 +61,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     submission: Submission | None = None
     own_collector: bool = False
+    note: str = ""
 
     @property
     def cluster_mode(self) -> bool:
@@ -87,6 +99,8 @@ class CommandPlanner:
             return self._program(step.args)
         if name == _SCRIPT_RUNNER:
             return self._script(step.args, work)
+        if _DIST_CP_JAR.fullmatch(name):
+            return self._program([_DIST_CP, *step.args])
         return self._jar(step, work)
 
     def _program(self, args: Sequence[str]) -> Command:
@@ -95,9 +109,24 @@ class CommandPlanner:
                 "command-runner.jar: Args is empty; give the command to run, e.g. spark-submit."
             )
         env, argv = split_env(args)
-        if argv and argv[0].rpartition("/")[2] == _SPARK_SUBMIT:
-            return self.spark_submit(argv[1:], env)
-        return Command(tuple(args), own_collector=own_collector(self.defaults))
+        tool = name_here(argv[0]) if argv else ""
+        if tool == _SPARK_SUBMIT or tool in EXAMPLES:
+            return self._spark_submit(tool, argv[1:], env)
+        if tool in NOTHING_TO_DO:
+            return Command(("true",), note=NOTHING_TO_DO[tool])
+        reason = absence(tool)
+        if reason:
+            raise CommandError(reason)
+        words = (*args[: len(args) - len(argv)], tool, *argv[1:]) if argv else args
+        return Command(tuple(words), own_collector=own_collector(self.defaults))
+
+    def _spark_submit(self, tool: str, args: Sequence[str], env: Mapping[str, str]) -> Command:
+        to_ours = example_arguments if tool in EXAMPLES else without_examples_jar
+        try:
+            ours = to_ours(args, self.machine.spark_home)
+        except NoSuchExampleError as error:
+            raise CommandError(str(error)) from error
+        return self.spark_submit(ours, env)
 
     def spark_submit(self, args: Sequence[str], env: Mapping[str, str]) -> Command:
         """Give the command of a ``spark-submit``.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import airflow_provider_emrkit
 from airflow_provider_emrkit.localemr.config import aws_environment
 from airflow_provider_emrkit.localemr.run.event_logs import OWNER
+from airflow_provider_emrkit.localemr.run.programs import EXAMPLES
 from airflow_provider_emrkit.localemr.spark.install import uv_environment
 
 if TYPE_CHECKING:
@@ -65,13 +66,22 @@ exec env "$@"
 
 _HADOOP_SHIM = """#!/bin/sh
 command=$1
-shift
+[ $# -eq 0 ] || shift
 case $command in
   fs|dfs) main=org.apache.hadoop.fs.FsShell ;;
-  jar) main=org.apache.hadoop.util.RunJar ;;
-  *) echo "hadoop: '$command' is not known here; use fs or jar" >&2; exit 1 ;;
+  jar)
+    case ${1##*/} in
+      s3-dist-cp*.jar|emr-s3distcp*.jar) shift; exec @shims@/s3-dist-cp "$@" ;;
+    esac
+    main=org.apache.hadoop.util.RunJar ;;
+  version) main=org.apache.hadoop.util.VersionInfo ;;
+  classpath) echo @classpath@; exit 0 ;;
+  distcp) echo "hadoop: distcp is a MapReduce job, which can't run here; use s3-dist-cp" >&2; exit 1 ;;
+  *.*) main=$command ;;
+  *) echo "hadoop: '$command' is not known here; use fs, jar, version, classpath or a class" >&2; exit 1 ;;
 esac
-exec @java@ -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp @classpath@ "$main" "$@"
+jvm=@jvm@
+exec @java@ $jvm $HADOOP_CLIENT_OPTS -cp @classpath@"${HADOOP_CLASSPATH:+:$HADOOP_CLASSPATH}" "$main" "$@"
 """
 
 # Our own programs: their modules' main gets the settings, the program's name and its arguments.
@@ -80,7 +90,8 @@ exec @python@ -I -c @code@ @settings@ @tool@ "$@"
 """
 
 _OWN_PROGRAMS = {
-    **dict.fromkeys(("spark-submit", "spark-sql", "spark-shell", "pyspark"), "submit_program"),
+    **dict.fromkeys(("spark-submit", "spark-sql", "spark-shell", "pyspark", *EXAMPLES), "submit_program"),
+    "s3-dist-cp": "dist_cp_program",
     "yarn": "yarn_program",
 }
 
@@ -99,6 +110,8 @@ class Place:
     :param s3: How S3 is reached; by default it is where AWS's other APIs are.
     :param exported: Variables that the cluster's configuration exports (``spark-env``).
     :param jvm: Options of every JVM that spark-submit starts.
+    :param collector: Its garbage collector, unless the job chooses one; empty for Java's own.
+    :param notice: What is worth knowing about the software, if anything; steps' logs begin with it.
 
     >>> place = Place(Path("/c/j-1"), Path("/spark"), Path("/java"), "http://127.0.0.1:5005", "us-east-1")
     >>> str(place.python)
@@ -115,6 +128,8 @@ class Place:
     s3: S3Access | None = None
     exported: Mapping[str, str] = field(default_factory=dict)
     jvm: tuple[str, ...] = FAST_JVM
+    collector: str = FAST_COLLECTOR
+    notice: str = ""
 
     @property
     def conf(self) -> Path:
@@ -180,7 +195,7 @@ def command_environment(
     temporary = work / "tmp"
     java_options = [
         *place.jvm,
-        *([] if own_collector else [FAST_COLLECTOR]),
+        *([place.collector] if place.collector and not own_collector else []),
         f'"-Djava.io.tmpdir={temporary}"',
         *([f"-D{OWNER}={owner}"] if owner else []),
     ]
@@ -246,6 +261,7 @@ def write_shims(place: Place, uv: str) -> None:
         "python": os.fspath(place.python),
         "uv": uv,
         "java": os.fspath(place.java_home / "bin" / "java"),
+        "jvm": " ".join(filter(None, [*place.jvm, place.collector])),
         "classpath": place.hadoop_class_path,
     }
     texts = {"sudo": _SUDO_SHIM, "python": _PYTHON_SHIM, "pip": _PIP_SHIM, "hadoop": _HADOOP_SHIM}

@@ -1,4 +1,4 @@
-"""Scripts, jars and files of a step, brought to this machine from S3 or the local disk."""
+"""Scripts, jars and files of a step, brought to its directory from S3, the cluster's HDFS or this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from airflow_provider_emrkit.localemr.run.commands import CommandError
+from airflow_provider_emrkit.localemr.spark.hdfs import local_path
 
 _S3 = frozenset({"s3", "s3a", "s3n"})
 
@@ -17,13 +18,15 @@ class S3Fetch:
     """Fetches with one S3 client.
 
     :param client: A boto3 client of S3.
+    :param data_dir: The cluster's directory, which holds its HDFS; None where there is none.
 
     >>> S3Fetch(boto3.client("s3"))("s3://bucket/jobs/etl.py", Path("/tmp"))  # doctest: +SKIP
     PosixPath('/tmp/etl.py')
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, data_dir: Path | None = None) -> None:
         self._client = client
+        self._data_dir = data_dir
 
     def __call__(self, uri: str, directory: Path) -> Path:
         """Copy an object or a local file into a directory, under its own name.
@@ -42,6 +45,8 @@ class S3Fetch:
             # Not urlsplit: the host of a file URL is always this machine, and may be no host at all.
             source = "/" + unquote(rest.partition("/")[2]) if found else uri
             self._copy(uri, Path(source), target)
+        elif scheme == "hdfs" and self._data_dir:
+            self._copy(uri, self._on_hdfs(uri, self._data_dir), target)
         else:
             raise CommandError(f"{uri!r} can't be fetched; use an s3:// URI or a path on this machine.")
         return target
@@ -52,6 +57,13 @@ class S3Fetch:
                 self._client.download_fileobj(bucket, key, file)
         except Exception as error:
             raise CommandError(f"{uri} can't be read: {error}") from error
+
+    @staticmethod
+    def _on_hdfs(uri: str, data_dir: Path) -> Path:
+        try:
+            return local_path(uri, data_dir)
+        except ValueError as error:
+            raise CommandError(f"{error}; use a plain path.") from error
 
     def _copy(self, uri: str, source: Path, target: Path) -> None:
         try:

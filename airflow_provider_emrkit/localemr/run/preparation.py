@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
-from airflow_provider_emrkit.localemr.run.environment import FAST_JVM, FORGIVING_JVM, Place, write_shims
+from airflow_provider_emrkit.localemr.run.environment import (
+    FAST_COLLECTOR,
+    FAST_JVM,
+    FORGIVING_JVM,
+    Place,
+    write_shims,
+)
 from airflow_provider_emrkit.localemr.run.event_logs import event_log_directory
 from airflow_provider_emrkit.localemr.s3_access import s3_access
 from airflow_provider_emrkit.localemr.spark.archive import archive_path
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_provider_emrkit.localemr.config import ServerConfig
+    from airflow_provider_emrkit.localemr.config import JvmProfile, ServerConfig
 
 _MIB = 1024 * 1024
 
@@ -117,7 +123,9 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
         last_class_path=tuple(map(os.fspath, last)),
         s3=s3,
         exported=conf.environment,
-        jvm=_jvm_options(wanted.release_label),
+        jvm=_jvm_options(wanted.release_label, config.jvm_profile),
+        collector=FAST_COLLECTOR if config.jvm_profile == "fast" else "",
+        notice=software.notice,
     )
     conf.write()
     place.home.mkdir(parents=True, exist_ok=True)
@@ -131,5 +139,6 @@ def memory_limit_mib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB // 2
 
 
-def _jvm_options(label: str) -> tuple[str, ...]:
-    return (*FAST_JVM, FORGIVING_JVM) if release(label).java == "8" else FAST_JVM
+def _jvm_options(label: str, profile: JvmProfile) -> tuple[str, ...]:
+    fast = FAST_JVM if profile == "fast" else ()
+    return (*fast, FORGIVING_JVM) if release(label).java == "8" else fast

@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.run.bootstrap import run_bootstrap_actions
-from airflow_provider_emrkit.localemr.run.clients import aws_client
+from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
 from airflow_provider_emrkit.localemr.run.cluster import SparkCluster, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError
-from airflow_provider_emrkit.localemr.run.environment import FAST_COLLECTOR, write_own_programs
+from airflow_provider_emrkit.localemr.run.environment import write_own_programs
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
 from airflow_provider_emrkit.localemr.run.preparation import Prepared, Wanted, check_release, install, prepare
@@ -22,6 +22,7 @@ from airflow_provider_emrkit.localemr.run.s3_logs import log_location
 from airflow_provider_emrkit.localemr.run.step import StepContext
 from airflow_provider_emrkit.localemr.run.submit_program import write_settings
 from airflow_provider_emrkit.localemr.run.yarn_service import YarnService
+from airflow_provider_emrkit.localemr.s3_access import s3_access
 from airflow_provider_emrkit.localemr.spark.install import InstallError
 
 if TYPE_CHECKING:
@@ -86,14 +87,14 @@ class SparkClusterRunner:
             prepared.place.settings,
             prepared.machine,
             prepared.defaults,
-            fast_collector=FAST_COLLECTOR,
+            fast_collector=prepared.place.collector,
             yarn=yarn.address,
         )
         return SparkCluster(directory, context, yarn)
 
     def _context(self, request: ClusterRequest, prepared: Prepared) -> StepContext:
-        s3 = aws_client("s3", self._endpoint_url, request.region)
-        fetch = S3Fetch(s3)
+        s3 = s3_client(s3_access(self._config), request.region)
+        fetch = S3Fetch(s3, prepared.place.directory)
         outputs = Outputs(
             logs_client=aws_client("logs", self._endpoint_url, request.region),
             s3_client=s3,

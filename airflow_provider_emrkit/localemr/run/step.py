@@ -142,6 +142,10 @@ class SparkStep:
         if command.submission and command.cluster_mode:
             localise(command.submission, self._work, self._context.fetch)
         self._control(f"INFO startExec {shlex.join([self._request.jar, *self._request.args])!r}")
+        if self._context.place.notice:
+            self._control(f"WARN {self._context.place.notice}")
+        if command.note:
+            self._logs["stderr"].write_lines([command.note])
         try:
             return self._client(command) if command.cluster_mode else self._own_process(command)
         except (OSError, ValueError) as error:

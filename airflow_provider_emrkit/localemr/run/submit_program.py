@@ -13,7 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from airflow_provider_emrkit.localemr.run.programs import EXAMPLES
 from airflow_provider_emrkit.localemr.run.yarn_wire import YarnAddress, YarnGoneError, ask
+from airflow_provider_emrkit.localemr.spark.examples import (
+    NoSuchExampleError,
+    example_arguments,
+    without_examples_jar,
+)
 from airflow_provider_emrkit.localemr.spark.submit import Machine, Submission, parse, translate
 
 if TYPE_CHECKING:
@@ -56,10 +62,20 @@ def main(argv: Sequence[str]) -> NoReturn:
     path, tool, *args = argv
     settings = json.loads(Path(path).read_text(encoding="utf-8"))
     machine = Machine(**{**settings["machine"], "class_path": tuple(settings["machine"]["class_path"])})
+    if tool in EXAMPLES or tool == _APPLICATION_TOOL:
+        tool, args = _APPLICATION_TOOL, _with_examples(tool, args, machine.spark_home)
     submission = translate(args, machine, settings["defaults"])
     if tool == _APPLICATION_TOOL and submission.deploy_mode == "cluster":
         sys.exit(_submit(YarnAddress(**settings["yarn"]), rooted(args, Path.cwd())))
     _become(tool, submission, settings["fast_collector"])
+
+
+def _with_examples(tool: str, args: Sequence[str], spark_home: str) -> list[str]:
+    to_ours = example_arguments if tool in EXAMPLES else without_examples_jar
+    try:
+        return to_ours(args, spark_home)
+    except NoSuchExampleError as error:
+        sys.exit(str(error))
 
 
 def rooted(args: Sequence[str], directory: Path) -> list[str]:

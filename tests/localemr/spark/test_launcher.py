@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Java writes it to /tmp, whatever TMPDIR says.
+NO_PERFORMANCE_FILE = "-XX:-UsePerfData"
+
+
 @pytest.fixture
 def run(tmp_path: Path):
     """Run the launcher around a ``java`` that prints its arguments, one a line."""
@@ -35,7 +39,9 @@ def run(tmp_path: Path):
             text=True,
             check=True,
         )
-        return done.stdout.splitlines()
+        # The first one is always ours.
+        assert done.stdout.splitlines()[0] == NO_PERFORMANCE_FILE
+        return done.stdout.splitlines()[1:]
 
     return call
 
@@ -72,6 +78,14 @@ def test_the_archive_is_named_once_it_is_there(run, tmp_path):
     made = run("-cp", "/a", "Main", SPARK_CONF_DIR=conf, **{ARCHIVE_OPTIONS: "-XX:ArchiveClassesAtExit=x"})
     assert "-XX:ArchiveClassesAtExit=x" in made
     assert not any("SharedArchiveFile" in arg for arg in made)
+
+
+def test_temporary_files_go_where_the_environment_says(run):
+    assert run("-Djava.io.tmpdir=/mine", "Main", TMPDIR="/a b") == [
+        "-Djava.io.tmpdir=/a b",
+        "-Djava.io.tmpdir=/mine",
+        "Main",
+    ]
 
 
 def test_the_rest_of_java_is_there(run, tmp_path):
