@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from airflow_provider_emrkit.localemr.s3_access import S3Access
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
+from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a
+from airflow_provider_emrkit.localemr.spark.install import InstallError
 from airflow_provider_emrkit.localemr.spark.prefetch import S3_JAR
 from airflow_provider_emrkit.localemr.spark.software import install_software
 from airflow_provider_emrkit.localemr.spark.submit import Machine
@@ -28,11 +31,16 @@ from airflow_provider_emrkit.localemr.spark.submit import Machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_emrkit.localemr.config import S3FileSystem
+
 pytestmark = pytest.mark.e2e
 
 SCRIPTS = Path(__file__).parent / "s3_filesystem"
 RELEASE = os.environ.get("EMRKIT_TEST_S3_RELEASE", "emr-7.11.0")
 """EMR release whose Spark runs the checks; set it to try another one."""
+
+
+KEYS = ("the-key", "the/secret+of it")
 
 
 def checks(script: str) -> list[str]:
@@ -42,9 +50,6 @@ def checks(script: str) -> list[str]:
         item.name for item in body if isinstance(item, ast.FunctionDef) and item.name.startswith("check_")
     ]
 
-
-ORACLE = "EMRKIT_TEST_HADOOP_AWS_DIR"
-"""Environment variable: a directory with the jars hadoop-aws 3.3.4 and aws-java-sdk-bundle 1.12.262."""
 
 # Where hadoop-aws leaves Hadoop's specification, or says less about what was wrong.
 DIFFERENCES = {
@@ -58,17 +63,29 @@ DIFFERENCES = {
 class S3AndSpark:
     """An S3 server with faults on demand, and a Spark configured for it."""
 
-    def __init__(self, server: Any, directory: Path) -> None:
-        self.server, self.directory = server, directory
-        cache = Path(os.environ["EMRKIT_CACHE_DIR"])
-        self.software = install_software(RELEASE, cache, print)
+    def __init__(self, server: Any, directory: Path, kind: S3FileSystem = "builtin") -> None:
+        self.server, self.directory, self.kind = server, directory, kind
+        self.cache = Path(os.environ["EMRKIT_CACHE_DIR"])
+        self.software = install_software(RELEASE, self.cache, print)
         machine = Machine(2, 2048, class_path=(str(S3_JAR),))
-        conf = ClusterConf(directory / "conf", directory, directory / "ivy", server.url, "us-east-1", machine)
-        conf.write()
+        places = directory / "conf", directory, directory / "ivy"
+        s3 = S3Access(server.url, *KEYS)
+        ClusterConf(*places, s3, "us-east-1", machine, s3_filesystem=kind).write()
+
+    def hadoop_aws(self) -> str:
+        """The class path of this Spark's hadoop-aws; skips the test where no Maven repository is reached."""
+        try:
+            return ":".join(map(str, install_s3a(self.software, self.cache, print)))
+        except InstallError as error:
+            if "can't be reached" not in str(error):
+                raise
+            pytest.skip(str(error))
 
     def client(self) -> Any:
         """A boto3 client of the same S3."""
-        return boto3.client("s3", endpoint_url=self.server.url)
+        return boto3.client(
+            "s3", endpoint_url=self.server.url, aws_access_key_id=KEYS[0], aws_secret_access_key=KEYS[1]
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start spark-submit in a session of its own."""
@@ -78,8 +95,11 @@ class S3AndSpark:
             "SPARK_CONF_DIR": str(self.directory / "conf"),
             "JAVA_HOME": str(self.software.java.home),
             "PYSPARK_PYTHON": os.environ.get("EMRKIT_TEST_S3_PYTHON", sys.executable),
+            "AWS_ACCESS_KEY_ID": KEYS[0],
+            "AWS_SECRET_ACCESS_KEY": KEYS[1],
             "TEST_S3_ENDPOINT": self.server.url,
             "TEST_DIR": str(self.directory),
+            **({"SPARK_DIST_CLASSPATH": self.hadoop_aws()} if self.kind == "s3a" else {}),
         }
         with (self.directory / "stderr").open("w") as errors:
             return subprocess.Popen(
@@ -100,7 +120,8 @@ class S3AndSpark:
         finally:
             kill(process)
         found = [line for line in output.splitlines() if line.startswith("VERDICTS ")]
-        assert found, f"{output}\n{(self.directory / 'stderr').read_text()[-5000:]}"
+        refused = self.server.signed.refused
+        assert found, f"{output[-2000:]}\n{refused}\n{(self.directory / 'stderr').read_text()[-5000:]}"
         return dict(json.loads(found[0].removeprefix("VERDICTS ")))
 
 
@@ -126,7 +147,7 @@ def s3_and_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3AndSpar
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    server = module.FaultyS3().start()
+    server = module.FaultyS3(*KEYS).start()
     yield S3AndSpark(server, tmp_path_factory.mktemp("s3-filesystem"))
     server.stop()
 
@@ -162,11 +183,7 @@ def test_data(data: dict[str, str], check: str) -> None:
 
 @pytest.fixture(scope="module")
 def oracle(s3_and_spark: S3AndSpark) -> dict[str, Any]:
-    directory = os.environ.get(ORACLE)
-    if not directory:
-        pytest.skip(f"hadoop-aws is compared with only when {ORACLE} names a directory with its jars")
-    jars = sorted(str(jar) for jar in Path(directory).glob("*.jar"))
-    class_path = ":".join([str(S3_JAR), *jars])
+    class_path = ":".join([str(S3_JAR), s3_and_spark.hadoop_aws()])
     return s3_and_spark.verdicts("--driver-class-path", class_path, str(SCRIPTS / "oracle_operations.py"))
 
 

@@ -1,4 +1,7 @@
-"""moto's S3 in this process, with faults on demand: ``GET /_faults?kind=status&times=2&method=PUT``."""
+"""moto's S3 in this process, with faults on demand: ``GET /_faults?kind=status&times=2&method=PUT``.
+
+It checks signatures, as S3 does and moto alone does not.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from signed_s3 import SignedS3
 from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
@@ -52,10 +56,14 @@ class Fault:
 
 
 class FaultyS3:
-    """The WSGI application, and its server."""
+    """The WSGI application, and its server.
 
-    def __init__(self) -> None:
-        self._inner = DomainDispatcherApplication(create_backend_app)
+    :param access_key: Signs the requests that are answered.
+    :param secret_key: Its secret.
+    """
+
+    def __init__(self, access_key: str, secret_key: str) -> None:
+        self.signed = SignedS3(DomainDispatcherApplication(create_backend_app), access_key, secret_key)
         self._fault: Fault | None = None
         self._lock = threading.Lock()
         self.requests = 0
@@ -83,7 +91,7 @@ class FaultyS3:
             self.requests += 1
             fault = self._fault if self._fault and self._fault.hits(environ) else None
         if fault is None:
-            return self._inner(environ, start_response)
+            return self.signed(environ, start_response)
         return self._faulty(fault, environ, start_response)
 
     def _faulty(
@@ -94,7 +102,7 @@ class FaultyS3:
             body = b"<Error><Code>Injected</Code><Message>as the test asked</Message></Error>"
             start_response(f"{fault.status} Injected", [("Content-Length", str(len(body)))])
             return [body]
-        body = b"".join(self._inner(environ, start_response))
+        body = b"".join(self.signed(environ, start_response))
         return _half(body) if fault.kind == "cut" else _dropped()
 
 

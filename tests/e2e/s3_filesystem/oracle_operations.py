@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,8 +111,8 @@ def session() -> SparkSession:
     oracle = {
         "impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "endpoint": ENDPOINT,
-        "access.key": "any",
-        "secret.key": "any",
+        "access.key": os.environ["AWS_ACCESS_KEY_ID"],
+        "secret.key": os.environ["AWS_SECRET_ACCESS_KEY"],
         "path.style.access": "true",
     }
     builder = SparkSession.builder

@@ -103,12 +103,13 @@ final class S3Client {
      * @param onlyIfAbsent let the server refuse to replace an object, whoever wrote it in the meantime
      */
     void put(String key, Body body, boolean onlyIfAbsent) throws IOException {
-        S3Request request = request("PUT", key).body(body, BINARY);
+        byte[] md5 = md5(body);
+        S3Request request = request("PUT", key).body(body, BINARY).header("Content-MD5", base64(md5));
         if (onlyIfAbsent) {
             request.header("If-None-Match", "*");
         }
         S3Response response = http.send(request);
-        if (response.status == 412 && !(response.retried && isStored(key, body))) {
+        if (response.status == 412 && !(response.retried && isStored(key, md5))) {
             throw new FileAlreadyExistsException(uri(key) + " was created by somebody else");
         }
         if (!response.isSuccess() && response.status != 412) {
@@ -117,9 +118,10 @@ final class S3Client {
     }
 
     /** Whether an earlier try, whose answer was lost, has stored the body after all. */
-    private boolean isStored(String key, Body body) throws IOException {
+    private boolean isStored(String key, byte[] md5) throws IOException {
         ObjectInfo stored = head(key);
-        return stored != null && stored.etag != null && stored.etag.replace("\"", "").equals(md5(body));
+        return stored != null && stored.etag != null
+            && stored.etag.replace("\"", "").equals(Signature.hex(md5));
     }
 
     /** An empty object with a slash at its end: how every S3 tool shows a directory without files. */
@@ -151,9 +153,8 @@ final class S3Client {
             xml.append("<Object><Key>").append(Xml.escaped(key)).append("</Key></Object>");
         }
         Body body = Body.of(xml.append("</Delete>").toString().getBytes(StandardCharsets.UTF_8));
-        String md5 = Base64.getEncoder().encodeToString(md5Bytes(body));
         S3Request request = request("POST", "").query("delete", "").body(body, "application/xml")
-            .header("Content-MD5", md5);
+            .header("Content-MD5", base64(md5(body)));
         errorInside(request, http.checked(request));
     }
 
@@ -170,7 +171,7 @@ final class S3Client {
     /** UploadPart; returns the part's ETag. Numbers start at 1. */
     String putPart(String key, String uploadId, int number, Body body) throws IOException {
         S3Request request = request("PUT", key).query("partNumber", Integer.toString(number))
-            .query("uploadId", uploadId).body(body, BINARY);
+            .query("uploadId", uploadId).body(body, BINARY).header("Content-MD5", base64(md5(body)));
         String etag = http.checked(request).etag;
         if (etag == null) {
             throw new IOException(request + ": the answer holds no ETag");
@@ -236,15 +237,11 @@ final class S3Client {
         }
     }
 
-    private static String md5(Body body) throws IOException {
-        StringBuilder hex = new StringBuilder();
-        for (byte b : md5Bytes(body)) {
-            hex.append(String.format("%02x", b));
-        }
-        return hex.toString();
+    private static String base64(byte[] bytes) {
+        return Base64.getEncoder().encodeToString(bytes);
     }
 
-    private static byte[] md5Bytes(Body body) throws IOException {
+    private static byte[] md5(Body body) throws IOException {
         try {
             MessageDigest digest = MessageDigest.getInstance("MD5");
             body.writeTo(new DigestOutputStream(new Discard(), digest));

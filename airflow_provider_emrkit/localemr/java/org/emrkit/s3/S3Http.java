@@ -9,10 +9,6 @@ import java.io.OutputStream;
 import java.net.HttpURLConnection;
 import java.net.Proxy;
 import java.net.URL;
-import java.time.ZoneOffset;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
-import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -23,15 +19,16 @@ import java.util.concurrent.ThreadLocalRandom;
  * one's result.
  */
 final class S3Http {
-    private static final DateTimeFormatter AMZ_DATE = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'");
     private static final long FIRST_PAUSE_MILLIS = 100;
     private static final long LONGEST_PAUSE_MILLIS = 5_000;
     private static final int COPY_BUFFER = 64 * 1024;
 
     private final S3Settings settings;
+    private final Signature signature;
 
     S3Http(S3Settings settings) {
         this.settings = settings;
+        signature = new Signature(settings);
     }
 
     /** Send a request and return its answer, which may be an error of the 400s. */
@@ -95,23 +92,8 @@ final class S3Http {
         connection.setReadTimeout(settings.readTimeoutMillis);
         connection.setInstanceFollowRedirects(false);
         connection.setUseCaches(false);
-        for (Map.Entry<String, String> header : request.headers.entrySet()) {
-            connection.setRequestProperty(header.getKey(), header.getValue());
-        }
-        String date = AMZ_DATE.format(ZonedDateTime.now(ZoneOffset.UTC));
-        connection.setRequestProperty("x-amz-date", date);
-        connection.setRequestProperty("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
-        connection.setRequestProperty("Authorization", authorization(date));
+        signature.headers(request).forEach(connection::setRequestProperty);
         return connection;
-    }
-
-    /**
-     * The form of a signature, without a real one: localemr checks none, but a request without credential
-     * scope is taken for another service's when the bucket's name holds an underscore.
-     */
-    private String authorization(String date) {
-        return "AWS4-HMAC-SHA256 Credential=" + settings.accessKey + "/" + date.substring(0, 8) + "/"
-            + settings.region + "/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=unsigned";
     }
 
     private static byte[] body(HttpURLConnection connection, int status) throws IOException {

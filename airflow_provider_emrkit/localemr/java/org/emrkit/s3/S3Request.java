@@ -4,13 +4,16 @@ import java.io.UnsupportedEncodingException;
 import java.net.URLEncoder;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /** One S3 request in path style: method, bucket, key, query, headers and body. */
 final class S3Request {
     final String method;
     final String bucket;
     final String key;
-    final Map<String, String> query = new LinkedHashMap<>();
+    /** In the order in which it is signed. */
+    final SortedMap<String, String> query = new TreeMap<>();
     final Map<String, String> headers = new LinkedHashMap<>();
     Body body;
 
@@ -40,17 +43,21 @@ final class S3Request {
 
     /** The encoded path and query, e.g. {@code /bucket/a%20b?uploads=}. */
     String target() {
-        StringBuilder target = new StringBuilder("/").append(encoded(bucket));
-        if (!key.isEmpty()) {
-            target.append('/').append(encoded(key).replace("%2F", "/"));
-        }
-        char separator = '?';
-        for (Map.Entry<String, String> parameter : query.entrySet()) {
-            target.append(separator).append(parameter.getKey());
-            target.append('=').append(encoded(parameter.getValue()));
-            separator = '&';
-        }
-        return target.toString();
+        return query.isEmpty() ? path() : path() + "?" + queryString();
+    }
+
+    /** The encoded path. */
+    String path() {
+        return "/" + encoded(bucket) + (key.isEmpty() ? "" : "/" + encoded(key).replace("%2F", "/"));
+    }
+
+    /** The encoded query, without its question mark. */
+    String queryString() {
+        StringBuilder encoded = new StringBuilder();
+        query.forEach((name, value) -> {
+            encoded.append(encoded.length() == 0 ? "" : "&").append(name).append('=').append(encoded(value));
+        });
+        return encoded.toString();
     }
 
     /** Percent-encoding as S3 reads it: {@link URLEncoder} writes forms, where a space is a plus. */

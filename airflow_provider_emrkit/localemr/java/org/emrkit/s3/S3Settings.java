@@ -23,6 +23,9 @@ final class S3Settings {
     final URI endpoint;
     final String region;
     final String accessKey;
+    final String secretKey;
+    /** Empty where the keys are not temporary. */
+    final String sessionToken;
     final int retries;
     final int connectTimeoutMillis;
     final int readTimeoutMillis;
@@ -38,6 +41,8 @@ final class S3Settings {
         endpoint = endpoint(conf);
         region = conf.getTrimmed(PREFIX + "region", "us-east-1");
         accessKey = conf.getTrimmed(PREFIX + "access.key", "localemr");
+        secretKey = conf.getTrimmed(PREFIX + "secret.key", "localemr");
+        sessionToken = conf.getTrimmed(PREFIX + "session.token", "");
         retries = number(conf, "retries", 5, 0);
         connectTimeoutMillis = millis(conf, "connect.timeout", 10);
         readTimeoutMillis = millis(conf, "read.timeout", 120);
