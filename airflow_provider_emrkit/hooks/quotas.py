@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.validation import InvalidValueError
@@ -16,36 +17,21 @@ if TYPE_CHECKING:
 # The bucket that all operations of EMR share.
 ACCOUNT = "EMR"
 
-# Calls at once and calls a second, as documented for an account and region.
-# https://docs.aws.amazon.com/general/latest/gr/emr.html, …/emr-serverless.html and …/cwl_region.html
-DEFAULTS: Mapping[str, tuple[float, float]] = {
-    ACCOUNT: (25, 5.0),
-    "AddJobFlowSteps": (10, 0.5),
-    "AddTags": (5, 0.5),
-    "CancelSteps": (10, 0.5),
-    "DescribeCluster": (10, 1.0),
-    "DescribeStep": (10, 0.5),
-    "ListClusters": (20, 0.5),
-    "ListInstanceFleets": (5, 0.5),
-    "ListInstanceGroups": (10, 1.0),
-    "ListInstances": (10, 0.5),
-    "ListSteps": (10, 0.5),
-    "ModifyCluster": (10, 0.5),
-    "RemoveTags": (5, 0.5),
-    "RunJobFlow": (10, 0.5),
-    "TerminateJobFlows": (10, 0.5),
-    # EMR Serverless
-    "CancelJobRun": (25, 1.0),
-    "GetApplication": (50, 10.0),
-    "GetDashboardForJobRun": (2, 1.0),
-    "GetJobRun": (50, 10.0),
-    "ListApplications": (50, 10.0),
-    "ListJobRuns": (25, 1.0),
-    "StartJobRun": (25, 1.0),
-    # CloudWatch Logs; the lowest of all regions
-    "DescribeLogStreams": (25, 25.0),
-    "GetLogEvents": (25, 10.0),
-}
+def _documented() -> dict[str, tuple[float, float]]:
+    """Read calls at once and calls a second, as documented for an account and region.
+
+    https://docs.aws.amazon.com/general/latest/gr/emr.html, …/emr-serverless.html and …/cwl_region.html; of
+    CloudWatch Logs the lowest of all regions.
+    """
+    table = json.loads(Path(__file__).parent.with_name("api_quotas.json").read_text(encoding="utf-8"))
+    return {
+        ACCOUNT if operation == "*" else operation: (burst, refill)
+        for limits in table.values()
+        for operation, (burst, refill) in limits.items()
+    }
+
+
+DEFAULTS: Mapping[str, tuple[float, float]] = _documented()
 
 # Seconds a call is held back at most: a caller that has to wait longer learns from AWS that it is too much.
 LONGEST_WAIT = 30.0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RESET_PATH = "/moto-api/reset"
+_HEALTH = HEALTH_PATH.removeprefix(OWN_PAGES)
 
 
 class Service(Protocol):
@@ -43,6 +44,16 @@ class Service(Protocol):
         """End and forget everything."""
 
 
+class Page(Protocol):
+    """One of localemr's own pages, below ``/_emrkit/``."""
+
+    def __call__(self, environ: WSGIEnvironment, rest: str) -> Response:
+        """Answer a request.
+
+        :param rest: What the path has after the page's name: nothing, or something that begins with ``/``.
+        """
+
+
 class Router:
     """The WSGI application of a local EMR.
 
@@ -50,6 +61,8 @@ class Router:
     :param others: Answers all other AWS requests.
     :param health: Gives what ``/_emrkit/health`` shows.
     :param allowed_hosts: See :func:`airflow_provider_emrkit.localemr.access.refusal`.
+    :param pages: Further pages below ``/_emrkit/``, by name.
+    :param resets: Called when everything is to be forgotten, after the services were told.
 
     >>> Router([EmrService(EmrApi(Emr(runner)))], MotoApp(), dict)  # doctest: +SKIP
     """
@@ -60,11 +73,14 @@ class Router:
         others: WSGIApplication,
         health: Callable[[], Mapping[str, Any]],
         allowed_hosts: Collection[str] = (),
+        pages: Mapping[str, Page] | None = None,
+        resets: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._services = services
         self._others = others
-        self._health = health
+        self._pages = {_HEALTH: _HealthPage(health), **(pages or {})}
         self._allowed_hosts = allowed_hosts
+        self._resets = resets
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -82,11 +98,28 @@ class Router:
         if path == RESET_PATH and environ.get("REQUEST_METHOD") == "POST":
             for own in self._services:
                 own.reset()
+            for reset in self._resets:
+                reset()
         return self._others(environ, start_response)
 
     def _own_page(self, path: str, environ: WSGIEnvironment) -> Response:
-        if path != HEALTH_PATH:
+        name, slash, rest = path.removeprefix(OWN_PAGES).partition("/")
+        page = self._pages.get(name)
+        if page is None:
             return Response(error_body(ApiError("NotFound", f"There is no page {path!r}.")), 404)
+        return page(environ, slash + rest)
+
+
+class _HealthPage:
+    """Shows how the server is."""
+
+    def __init__(self, health: Callable[[], Mapping[str, Any]]) -> None:
+        self._health = health
+
+    def __call__(self, environ: WSGIEnvironment, rest: str) -> Response:
+        if rest:
+            error = ApiError("NotFound", f"There is no page {HEALTH_PATH + rest!r}.")
+            return Response(error_body(error), 404)
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return Response(error_body(ApiError("MethodNotAllowed", "Use GET.")), 405)
         return Response(json.dumps(self._health()).encode(), content_type="application/json")

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -20,11 +20,21 @@ from airflow_provider_emrkit.localemr.emr.context import Emr
 from airflow_provider_emrkit.localemr.emr.events import StateEvents
 from airflow_provider_emrkit.localemr.emr.journal import Journal
 from airflow_provider_emrkit.localemr.emr.service import EmrApi, EmrService
+from airflow_provider_emrkit.localemr.external_s3 import ExternalS3
+from airflow_provider_emrkit.localemr.faults.active import Faults
+from airflow_provider_emrkit.localemr.faults.page import FaultsPage
+from airflow_provider_emrkit.localemr.faults.reading import read_file
+from airflow_provider_emrkit.localemr.faults.requests import FaultyRequests
 from airflow_provider_emrkit.localemr.moto_app import MotoApp
+from airflow_provider_emrkit.localemr.persistence.state import KeptState
 from airflow_provider_emrkit.localemr.record_file import JOURNAL_FILE
-from airflow_provider_emrkit.localemr.router import Router
+from airflow_provider_emrkit.localemr.router import Router, Service
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
+from airflow_provider_emrkit.localemr.s3_access import s3_access
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
 
@@ -63,9 +73,13 @@ class LocalEmr:
     :param identity: What the health page says of this server.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param bucket: A bucket that is always there, for staging and logs.
+    :param faults: What goes wrong on demand; None for what the configuration says.
     :raises PortTakenError: when another process listens on the port.
     :raises AddressError: when this machine can't listen on the address.
+    :raises S3AccessError: when the settings of an external S3 can't be used.
+    :raises InvalidFaultError: when the configured faults can't be.
     :raises JournalError: when the clusters of an earlier start can't be read, or none be kept.
+    :raises KeptError: when the content of S3 and other services can't be.
 
     >>> with LocalEmr(config, SparkClusterRunner, identity) as server:  # doctest: +SKIP
     ...     print(server.config.url)
@@ -79,18 +93,30 @@ class LocalEmr:
         *,
         hold_seconds: float = 20.0,
         bucket: str | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self.faults = faults or Faults(read_file(config.faults))
+        s3_access(config)
         listener = _listen(config)
         self.config = replace(config, port=listener.getsockname()[1])
         self._identity = identity
         self.runner = make_runner(self.config)
         journal = None if config.ephemeral else Journal(config.data_dir / JOURNAL_FILE)
-        self.emr = Emr(self.runner, hold_seconds=hold_seconds, journal=journal)
+        self.emr = Emr(self.runner, hold_seconds=hold_seconds, journal=journal, faults=self.faults)
         self.emr.store.changes.subscribe(StateEvents(self._events_client, self.emr.now))
-        self._others = MotoApp(bucket)
-        services = [EmrService(EmrApi(self.emr))]
-        router = Router(services, self._others, self.health, config.allowed_hosts)
-        self._server = _http_server(self.config, router, listener)
+        s3 = s3_access(self.config)
+        self._external_s3 = ExternalS3(s3, bucket) if s3.is_external else None
+        state = None if config.ephemeral else KeptState(config.data_dir)
+        self._others = MotoApp(None if self._external_s3 else bucket, state)
+        services: list[Service] = [EmrService(EmrApi(self.emr))]
+        if self._external_s3:
+            services.append(self._external_s3)
+        router = Router(
+            services, self._others, self.health, config.allowed_hosts,
+            pages={"faults": FaultsPage(self.faults)},
+            resets=[self.faults.reset],
+        )
+        self._server = _http_server(self.config, FaultyRequests(router, self.faults), listener)
         self._thread = threading.Thread(target=self._server.serve_forever, name="localemr-http", daemon=True)
 
     def __enter__(self) -> LocalEmr:
@@ -104,14 +130,19 @@ class LocalEmr:
         """Answer requests, in threads of their own."""
         self._thread.start()
         threading.Thread(target=self._others.warm_up, name="localemr-warm-up", daemon=True).start()
+        if self._external_s3:
+            self._external_s3.start()
 
     def stop(self) -> bool:
         """End all clusters, then the server; False when a cluster did not end."""
         # In this order: steps write their last logs through this very server.
         clean = self.emr.stop()
+        if self._external_s3:
+            self._external_s3.stop()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._others.close()
         self.emr.store.close()
         return clean
 
@@ -128,6 +159,7 @@ class LocalEmr:
             "instance": self._identity.instance,
             "started": self._identity.started,
             "url": self.config.url,
+            "s3": s3_access(self.config).url,
             "data_dir": str(self.config.data_dir),
             "clusters": clusters,
             "steps": steps,
@@ -163,12 +195,12 @@ def _listen(config: ServerConfig) -> socket.socket:
     return listener
 
 
-def _http_server(config: ServerConfig, router: Router, listener: socket.socket) -> BaseWSGIServer:
+def _http_server(config: ServerConfig, app: WSGIApplication, listener: socket.socket) -> BaseWSGIServer:
     with listener:
         return make_server(
             config.host,
             config.port,
-            router,
+            app,
             threaded=True,
             request_handler=_RequestHandler,
             fd=listener.fileno(),

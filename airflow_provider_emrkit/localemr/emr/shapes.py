@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.config import ACCOUNT_ID
@@ -10,7 +11,7 @@ from airflow_provider_emrkit.releases import release
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, StepRecord
+    from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, InstanceBatch, StepRecord
 
 # Members that DescribeCluster gives back as RunJobFlow got them.
 _AS_REQUESTED = (
@@ -52,6 +53,7 @@ def cluster_status(cluster: ClusterRecord) -> dict[str, Any]:
     return {
         "State": cluster.state,
         "StateChangeReason": {name: value for name, value in reason.items() if value},
+        "ErrorDetails": cluster.error_details or None,
         "Timeline": _timeline(
             CreationDateTime=cluster.created, ReadyDateTime=cluster.ready, EndDateTime=cluster.ended
         ),
@@ -160,21 +162,18 @@ def _timeline(**times: datetime | None) -> dict[str, datetime]:
 
 def normalized_hours(cluster: ClusterRecord, now: datetime) -> int:
     """Estimate the API's ``NormalizedInstanceHours``: begun hours, weighted by the instances' size."""
-    if cluster.ready is None:
-        return 0
-    seconds = ((cluster.ended or now) - cluster.ready).total_seconds()
-    hours = max(1, -(-int(seconds) // 3600))
-    return hours * sum(_weight(record.config) for record in cluster.instances)
-
-
-def _weight(config: dict[str, Any]) -> int:
-    if "InstanceCount" in config:
-        return size_weight(config["InstanceType"]) * int(config["InstanceCount"])
-    capacity = int(config.get("TargetOnDemandCapacity", 0)) + int(config.get("TargetSpotCapacity", 0))
-    first = config["InstanceTypeConfigs"][0]
-    return size_weight(first["InstanceType"]) * max(
-        1, capacity // max(1, int(first.get("WeightedCapacity", 1)))
+    batches = [batch for record in cluster.instances for batch in record.batches]
+    return sum(
+        batch.count * size_weight(batch.instance_type) * _hours(cluster, batch, now) for batch in batches
     )
+
+
+def _hours(cluster: ClusterRecord, batch: InstanceBatch, now: datetime) -> int:
+    begun = cluster.ready if batch.created is None else batch.ready
+    end = min(time for time in (batch.ended, cluster.ended, now) if time is not None)
+    if begun is None or begun > end:
+        return 0
+    return max(1, math.ceil((end - begun).total_seconds() / 3600))
 
 
 def size_weight(instance_type: str) -> int:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
+from airflow_provider_emrkit.localemr.emr.node_loss import lose_nodes
+from airflow_provider_emrkit.localemr.faults.clusters import ClusterFaults, StepFaults
 from airflow_provider_emrkit.localemr.run.contract import (
     ClusterRequest,
     ClusterRunner,
@@ -26,9 +28,12 @@ from airflow_provider_emrkit.localemr.run.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from airflow_provider_emrkit.localemr.emr.store import Store
+    from airflow_provider_emrkit.localemr.faults.active import Faults
+    from airflow_provider_emrkit.localemr.faults.model import LostNodes
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +52,10 @@ class Supervisor:
     :param cluster: Its record; changed only with the store's lock held.
     :param runner: What really starts clusters and steps.
     :param store: Where the record is kept.
+    :param faults: What goes wrong on demand.
     :param now: Clock.
 
-    >>> Supervisor(record, runner, store).start()  # doctest: +SKIP
+    >>> Supervisor(record, runner, store, Faults()).start()  # doctest: +SKIP
     """
 
     def __init__(
@@ -57,12 +63,14 @@ class Supervisor:
         cluster: ClusterRecord,
         runner: ClusterRunner,
         store: Store,
+        faults: Faults,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.cluster = cluster
         self.changed = threading.Condition(store.lock)
         self._store = store
         self._runner = runner
+        self._faults = ClusterFaults(faults, cluster, self.changed)
         self._now = now
         self._running: RunningCluster | None = None
         self._steps: dict[str, RunningStep] = {}
@@ -88,9 +96,14 @@ class Supervisor:
         self._store.commit(self.cluster)
         self.changed.notify_all()
 
-    def terminate(self, code: str, message: str) -> None:
-        """Begin to end the cluster; returns at once."""
+    def terminate(self, code: str, message: str, details: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Begin to end the cluster; returns at once.
+
+        :param details: EMR's ``ErrorDetails``.
+        """
         with self.changed:
+            if self.cluster.is_open:
+                self.cluster.error_details = [dict(detail) for detail in details]
             transitions.begin_termination(self.cluster, code, message, self._now())
             self.news()
 
@@ -123,9 +136,10 @@ class Supervisor:
 
     def _start_cluster(self) -> bool:
         try:
+            self._faults.before_start(self._progress)
             running = self._runner.start(cluster_request(self.cluster), self._progress)
         except ClusterStartError as error:
-            self.terminate(error.code, str(error))
+            self.terminate(error.code, str(error), error.details)
             return False
         with self.changed:
             self._running = running
@@ -150,7 +164,7 @@ class Supervisor:
 
     def _run_steps(self) -> None:
         with self.changed:
-            while self.cluster.is_open:
+            while self._is_up():
                 now = self._now()
                 move = transitions.next_move(self.cluster, now)
                 if isinstance(move, transitions.StartStep):
@@ -161,8 +175,26 @@ class Supervisor:
                     transitions.begin_termination(self.cluster, move.code, move.message, now)
                     self.news()
                 else:
-                    seconds = None if move.until is None else max(0.0, (move.until - now).total_seconds())
-                    self.changed.wait(seconds)
+                    times = [time for time in (move.until, self._faults.next_loss()) if time is not None]
+                    self.changed.wait(max(0.0, (min(times) - now).total_seconds()) if times else None)
+
+    def _is_up(self) -> bool:
+        """Let the cluster lose the nodes it has to lose by now, and tell whether it is open."""
+        now = self._now()
+        for loss in self._faults.losses(now) if self.cluster.is_open else ():
+            self._lose_nodes(loss, now)
+        return self.cluster.is_open
+
+    def _lose_nodes(self, loss: LostNodes, now: datetime) -> None:
+        why = lose_nodes(self.cluster, loss.role, loss.count, now)
+        if why is not None:
+            transitions.begin_termination(self.cluster, "INSTANCE_FAILURE", why, now)
+        if why is not None or loss.steps_fail:
+            self._faults.doom(step.id for step in self.cluster.active_steps if step.state != "PENDING")
+            # A machine that is gone gives no time to end; see cancel_step for the thread.
+            for process in self._steps.values():
+                threading.Thread(target=process.cancel, kwargs={"force": True}, daemon=True).start()
+        self.news()
 
     def _was_active(self) -> bool:
         """Count the idle time from the end of what ran without a step; False when there was nothing."""
@@ -178,35 +210,38 @@ class Supervisor:
     def _start_step(self, step: StepRecord) -> None:
         transitions.start_step(step, self._now())
         transitions.settle(self.cluster, self._now())
+        faults = self._faults.of_step(step)
         thread = threading.Thread(
-            target=self._run_step, args=(step,), name=f"localemr-{step.id}", daemon=True
+            target=self._run_step, args=(step, faults), name=f"localemr-{step.id}", daemon=True
         )
         self._step_threads = [*filter(threading.Thread.is_alive, self._step_threads), thread]
         thread.start()
         self.news()
 
-    def _run_step(self, step: StepRecord) -> None:
+    def _run_step(self, step: StepRecord, faults: StepFaults) -> None:
         try:
-            result = self._result(step)
+            result = self._result(step, faults)
         except Exception as error:
             log.exception("step %s ends because of an internal error", step.id)
             result = StepResult(False, reason="Internal error", message=_INTERNAL_ERROR.format(error))
         with self.changed:
             self._steps.pop(step.id, None)
+            result = self._faults.judge(step.id, result)
             transitions.finish_step(self.cluster, step, result, self._now())
             if self.cluster.is_open:
                 transitions.settle(self.cluster, self._now())
             self.news()
 
-    def _result(self, step: StepRecord) -> StepResult:
+    def _result(self, step: StepRecord, faults: StepFaults) -> StepResult:
         if self._running is None:
             raise RuntimeError(f"cluster {self.cluster.id} runs a step before it is up")
-        process = self._running.start_step(step_request(step))
+        process = self._faults.start_step(self._running, step_request(step), faults)
         with self.changed:
             self._steps[step.id] = process
             unwanted = step.state == "CANCEL_PENDING" or not self.cluster.is_open
-        if unwanted:
-            process.cancel()
+            doomed = self._faults.is_doomed(step.id)
+        if unwanted or doomed:
+            process.cancel(force=doomed)
         return process.wait()
 
     def _end_cluster(self) -> None:
@@ -247,6 +282,7 @@ def cluster_request(cluster: ClusterRecord) -> ClusterRequest:
         bootstrap_actions=request.get("BootstrapActions", ()),
         monitoring=request.get("MonitoringConfiguration", {}),
         region=cluster.region,
+        name=cluster.name,
     )
 
 

@@ -19,11 +19,15 @@ class ClusterStartError(Exception):
 
     :param message: What was wrong and how to mend it.
     :param code: StateChangeReason code of the EMR API, e.g. ``VALIDATION_ERROR`` or ``BOOTSTRAP_FAILURE``.
+    :param details: EMR's ``ErrorDetails``.
     """
 
-    def __init__(self, message: str, code: str = "VALIDATION_ERROR") -> None:
+    def __init__(
+        self, message: str, code: str = "VALIDATION_ERROR", details: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.details = details
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ClusterRequest:
     :param bootstrap_actions: EMR's ``BootstrapActions`` list, as sent.
     :param monitoring: ``MonitoringConfiguration``, as sent; empty when absent.
     :param region: AWS region the request was signed for.
+    :param name: The cluster's name.
     """
 
     cluster_id: str
@@ -46,6 +51,7 @@ class ClusterRequest:
     bootstrap_actions: Sequence[Mapping[str, Any]] = ()
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     region: str = "us-east-1"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,8 @@ class JobRunRequest:
     :param monitoring: The ``monitoringConfiguration`` that holds: the run's, else the application's.
     :param image_uri: Custom image of the driver, or None.
     :param region: AWS region the request was signed for.
+    :param keeps_attempts_apart: Whether the first attempt's logs too have a folder ``attempts/1``: EMR
+        Serverless does so for streaming jobs, and for batch jobs that may be retried.
     """
 
     application_id: str
@@ -157,6 +165,7 @@ class JobRunRequest:
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     image_uri: str | None = None
     region: str = "us-east-1"
+    keeps_attempts_apart: bool = False
 
 
 @dataclass(frozen=True)
