@@ -43,6 +43,17 @@ class Owned(NamedTuple):
     owner: str | None
 
 
+class Found(NamedTuple):
+    """An application that has an event log.
+
+    :param application_id: Spark's own id.
+    :param is_over: Its event log is complete; that of a killed one never is.
+    """
+
+    application_id: str
+    is_over: bool
+
+
 def event_log_directory(config: ServerConfig) -> Path:
     """Give the directory of all event logs of an instance."""
     return config.data_dir.resolve() / "event-logs"
@@ -74,8 +85,8 @@ class EventLogs:
     :param directory: The directory; it may not be there yet.
 
     >>> logs = EventLogs(Path("/data/event-logs"))  # doctest: +SKIP
-    >>> logs.application_of("s-1ABCDEFGHIJKL")  # doctest: +SKIP
-    'local-1700000000000'
+    >>> logs.find("s-1ABCDEFGHIJKL")  # doctest: +SKIP
+    Found(application_id='local-1700000000000', is_over=True)
     """
 
     def __init__(self, directory: Path) -> None:
@@ -83,20 +94,20 @@ class EventLogs:
         # A file's head never changes once it says whose it is.
         self._known: dict[str, Owned] = {}
 
-    def application_of(self, wanted: str) -> str | None:
-        """Give Spark's own id of an application.
+    def find(self, wanted: str) -> Found | None:
+        """Find an application.
 
-        :param wanted: That id itself, or the id of a step, YARN application or job run: then the newest of
+        :param wanted: Spark's own id, or the id of a step, YARN application or job run: then the newest of
             its applications.
         :return: None when no event log is of it (yet).
         """
         for log in self._newest_first():
-            name = log.path.name.removesuffix(IN_PROGRESS)
-            if name in {wanted, f"eventlog_v2_{wanted}"}:
-                return wanted if _PLAIN_ID.fullmatch(wanted) else None
+            name, is_over = log.path.name.removesuffix(IN_PROGRESS), not log.path.name.endswith(IN_PROGRESS)
+            if name in {wanted, f"eventlog_v2_{wanted}"} and _PLAIN_ID.fullmatch(wanted):
+                return Found(wanted, is_over)
             owned = self._owned(log.path)
             if owned and wanted in owned:
-                return owned.application_id
+                return Found(owned.application_id, is_over)
         return None
 
     def prune(self, *, nothing_runs: bool, kept: int = KEPT, now: float | None = None) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import threading
 import time
-import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_emrkit.localemr.config import REGION
 from airflow_provider_emrkit.localemr.run.commands import Command
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import FAST_COLLECTOR, Place
-from airflow_provider_emrkit.localemr.run.event_logs import EventLogs, event_log_directory
+from airflow_provider_emrkit.localemr.run.event_logs import EventLogs, Found, event_log_directory
 from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.run.logs import LogStream
@@ -29,6 +29,7 @@ from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
 from airflow_provider_emrkit.localemr.spark.prefetch import s3_jar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.config import ServerConfig
@@ -72,7 +73,6 @@ class HistoryServer:
         self._logs = EventLogs(event_log_directory(config))
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        self._port = 0
         self._stopped = False
         session = Session.load(self._directory / SESSION_FILE)
         if session:
@@ -95,41 +95,46 @@ class HistoryServer:
         with self._lock:
             running = self._ready()
             self._logs.prune(nothing_runs=False)
-        found = self._logs.application_of(application_id) if application_id else None
+        found = self._logs.find(application_id) if application_id else None
         if found and running.lists(found):
-            return f"{running.url}/history/{quote(found)}/jobs/"
+            return f"{running.url}/history/{quote(found.application_id)}/jobs/"
         return f"{running.url}/"
 
     def stop(self) -> None:
         """End the server. Idempotent."""
+        self._stopped = True
+        # One that is starting is not waited for: its end ends the waiting of whoever holds the lock.
+        starting = self._running
+        if starting:
+            starting.stop()
         with self._lock:
-            self._stopped = True
             running, self._running = self._running, None
-        if running:
-            running.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
+            if running:
+                running.stop()
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _ready(self) -> _Running:
         if self._stopped:
             raise ClusterStartError("the local EMR is being stopped", "INTERNAL_ERROR")
-        if self._running is None or not self._running.stay():
-            if self._running:
-                self._running.stop()
-            self._running = self._start()
-            self._port = self._running.port
-        return self._running
+        running = self._running
+        if running and running.stay() and running.wait_ready(START_LIMIT):
+            return running
+        return self._start()
 
     def _start(self) -> _Running:
+        if self._running:
+            self._running.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
+        port = self._running.port if self._running else 0
         try:
-            place = self._place()
-            running = _Running(place, event_log_directory(self._config), self._port, self._idle_limit)
+            running = _Running(self._place(), event_log_directory(self._config), port, self._idle_limit)
         except (InstallError, OSError) as error:
             raise ClusterStartError(f"Spark's history server can't be started: {error}") from error
-        if running.wait_ready(START_LIMIT):
-            return running
-        running.stop()
-        raise ClusterStartError(f"Spark's history server did not start: {running.failure()}")
+        self._running = running
+        if self._stopped or not running.wait_ready(START_LIMIT):
+            running.stop()
+            raise ClusterStartError(f"Spark's history server did not start: {running.failure()}")
+        return running
 
     def _place(self) -> Place:
         cache_dir = self._config.cache_dir.resolve()
@@ -191,12 +196,13 @@ class _Running:
         deadline = time.monotonic() + seconds
         with self._changed:
             self._changed.wait_for(lambda: self.port or self._ended, seconds)
-        return self._answers("applications?limit=1", deadline)
+        return self._answers("applications?limit=1", deadline, lambda _: True)
 
-    def lists(self, application_id: str) -> bool:
-        """Wait until an application has a page; False when that takes too long."""
+    def lists(self, found: Found) -> bool:
+        """Wait until an application has a page that is up to date; False when that takes too long."""
         deadline = time.monotonic() + LISTED_LIMIT
-        return self._answers(f"applications/{quote(application_id)}", deadline)
+        path = f"applications/{quote(found.application_id)}"
+        return self._answers(path, deadline, lambda answer: not found.is_over or _is_complete(answer))
 
     def failure(self) -> str:
         """Give the line of its log that tells what went wrong."""
@@ -208,12 +214,13 @@ class _Running:
         with self._changed:
             self._changed.wait_for(lambda: self._ended)
 
-    def _answers(self, path: str, deadline: float) -> bool:
+    def _answers(self, path: str, deadline: float, is_right: Callable[[Any], bool]) -> bool:
         while time.monotonic() < deadline:
             with self._changed:
                 if self._ended or not self.port:
                     return False
-            if _is_there(f"{self.url}/api/v1/{path}"):
+            answer = _get(f"{self.url}/api/v1/{path}")
+            if answer is not None and is_right(answer):
                 return True
             with self._changed:
                 self._changed.wait_for(lambda: self._ended, _LOOK_EVERY)
@@ -243,11 +250,17 @@ class _Running:
                 self._changed.wait_for(lambda: self._ended, left)
 
 
-def _is_there(url: str) -> bool:
+def _get(url: str) -> Any:
+    """Give the JSON at an address; None when there is none."""
     # No proxy of the environment is for this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=_REQUEST_LIMIT):
-            return True
-    except (OSError, urllib.error.HTTPError):
-        return False
+        with opener.open(url, timeout=_REQUEST_LIMIT) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
+
+
+def _is_complete(application: Any) -> bool:
+    attempts = application.get("attempts") if isinstance(application, dict) else None
+    return bool(attempts) and all(attempt.get("completed") for attempt in attempts)
