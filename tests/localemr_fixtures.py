@@ -120,7 +120,8 @@ def _localemr_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
     from airflow_provider_emrkit.localemr.config import ServerConfig
     from airflow_provider_emrkit.localemr.server import Identity, LocalEmr
 
-    config = ServerConfig(data_dir=tmp_path_factory.mktemp("localemr"), port=0)
+    # Ephemeral: moto has one state per process, and tests of what is kept need it for themselves.
+    config = ServerConfig(data_dir=tmp_path_factory.mktemp("localemr"), port=0, ephemeral=True)
     with LocalEmr(
         config, _load_scripted().ScriptedRunner, Identity("test", 0, ""), hold_seconds=20.0
     ) as server:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client
 
 from airflow_provider_emrkit.localemr.config import ACCESS_KEY, REGION
+from airflow_provider_emrkit.localemr.router import RESET_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from airflow_provider_emrkit.localemr.persistence.state import KeptState
 
 _SCOPE = f"{ACCESS_KEY}/20260101/{REGION}/s3/aws4_request"
 _S3_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
@@ -24,22 +27,32 @@ class MotoApp:
     moto keeps one state per process: two of these in one process share their buckets.
 
     :param bucket: A bucket that is there from the start, and again after a reset.
+    :param state: Keeps what moto holds over restarts; None keeps nothing.
 
     >>> MotoApp().warm_up()  # doctest: +SKIP
     """
 
-    def __init__(self, bucket: str | None = None) -> None:
+    def __init__(self, bucket: str | None = None, state: KeptState | None = None) -> None:
         self._bucket = bucket
+        self._state = state
         self._lock = threading.Lock()
         self._app: WSGIApplication | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         app = self._made()
+        if not environ.get("PATH_INFO", "").startswith("/moto-api/"):
+            return app(environ, start_response)
         response = app(environ, start_response)
-        if environ.get("PATH_INFO", "").startswith("/moto-api/"):
-            self._prepare(app)
+        if self._state is not None and environ.get("PATH_INFO") == RESET_PATH:
+            self._state.clear()
+        self._prepare(app)
         return response
+
+    def close(self) -> None:
+        """Write what is not on disk yet; nothing is kept from now on. Idempotent."""
+        if self._state is not None:
+            self._state.close()
 
     def warm_up(self) -> None:
         """Import what the first requests will need."""
@@ -48,9 +61,16 @@ class MotoApp:
     def _made(self) -> WSGIApplication:
         with self._lock:
             if self._app is None:
-                self._app = _make()
+                self._app = self._make()
                 self._prepare(self._app)
             return self._app
+
+    def _make(self) -> WSGIApplication:
+        app, state = _make(), self._state
+        if state is None:
+            return app
+        state.attach()
+        return lambda environ, start_response: state.answer(app, environ, start_response)
 
     def _prepare(self, app: WSGIApplication) -> None:
         _forget_keys()
@@ -66,13 +86,15 @@ def _make() -> WSGIApplication:
 
 
 def _forget_keys() -> None:
-    """Stop moto from listing every S3 key ever written, which keeps deleted ones and their files alive.
+    """Stop moto from listing every S3 key and upload ever made: that keeps deleted ones and their files.
 
-    moto uses the list to delete the keys' temporary files at a reset; they are deleted with the key anyway.
+    moto uses the lists to delete the keys' temporary files at a reset; they are deleted with the key anyway.
     """
-    from moto.s3.models import FakeKey
+    from moto.s3 import models
 
-    FakeKey.instances_tracked = _Forgetful()  # type: ignore[attr-defined]
+    kinds: tuple[Any, ...] = models.FakeKey, models.FakeMultipart
+    for kind in kinds:
+        kind.instances_tracked = _Forgetful()
 
 
 class _Forgetful(list[Any]):

@@ -104,7 +104,10 @@ def _await_end_of_input(stop: threading.Event) -> None:
 
 def _serve(config: ServerConfig, stop: threading.Event) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
+    from airflow_provider_emrkit.localemr.persistence.contents import KeptError
     from airflow_provider_emrkit.localemr.record_file import JournalError
+    from airflow_provider_emrkit.localemr.run.history import HistoryServer
+    from airflow_provider_emrkit.localemr.run.job_runner import SparkJobRunner
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
     from airflow_provider_emrkit.localemr.server import (
         AddressError,
@@ -120,14 +123,21 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     raise_open_files_limit()
     identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())
     try:
-        server = LocalEmr(config, SparkClusterRunner, identity, bucket=STAGING_BUCKET)
+        server = LocalEmr(
+            config,
+            SparkClusterRunner,
+            identity,
+            make_job_runner=SparkJobRunner,
+            make_app_ui=HistoryServer,
+            bucket=STAGING_BUCKET,
+        )
     except S3AccessError as error:
         raise InstanceError(str(error)) from error
     except PortTakenError as error:
         raise InstanceError(port_taken(config.url, config.port)) from error
     except AddressError as error:
         raise InstanceError(f"can't listen on {error}; choose another address with --host") from error
-    except JournalError as error:
+    except (JournalError, KeptError) as error:
         raise InstanceError(f"{error}; --ephemeral keeps clusters in memory only") from error
     os.environ["AWS_ENDPOINT_URL"] = server.config.url
     server.start()

@@ -1,0 +1,153 @@
+"""The bytes of S3 objects, outside of memory: small ones in a database, others in files of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+    from threading import RLock
+
+SMALL = 32 * 1024
+"""Contents of at most this size are rows of the database: faster than a file each."""
+
+TABLE = "create table if not exists contents (id text primary key, data blob not null) without rowid"
+
+
+class KeptError(Exception):
+    """Something can't be written to disk; the message says why."""
+
+
+class Content:
+    """The bytes of one object or part. They can be read for as long as this object is referenced.
+
+    :param place: Where they are.
+    :param data: The bytes, as long as they are only in memory.
+
+    >>> contents.add(b"x").read()  # doctest: +SKIP
+    b'x'
+    """
+
+    __slots__ = ("data", "id", "place", "size")
+
+    def __init__(self, id: str, size: int, place: Contents | None = None, data: bytes | None = None) -> None:  # noqa: A002
+        self.id = id
+        self.size = size
+        self.place = place
+        self.data = data
+
+    def read(self) -> bytes:
+        """Give all bytes."""
+        data = self.data
+        if data is not None:
+            return data
+        if self.place is None:
+            raise KeptError(f"content {self.id} belongs to no store")
+        return self.place.read(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled without its bytes and its place: who reads it back binds it.
+        return Content, (self.id, self.size)
+
+    def __deepcopy__(self, memo: object) -> Content:
+        return self
+
+    def __del__(self) -> None:
+        # Only noted, never removed here: this runs at any time, at the end of the interpreter too.
+        if self.place is not None:
+            self.place.unreferenced[self.size > SMALL].append(self.id)
+
+
+class Contents:
+    """All contents of one data directory.
+
+    A content is removed when no :class:`Content` of it is referenced any more; the store of what is on disk
+    holds one for each that a record on disk needs. So a reader may finish with an object that was deleted.
+
+    :param directory: For the larger ones.
+    :param database: For the small ones.
+    :param lock: Held while the database is used.
+
+    >>> Contents(directory, database, RLock()).add(b"x").size  # doctest: +SKIP
+    1
+    """
+
+    def __init__(self, directory: Path, database: sqlite3.Connection, lock: RLock) -> None:
+        self._directory = directory
+        self._database = database
+        self._lock = lock
+        # Ids of rows, and of files.
+        self.unreferenced: tuple[deque[str], deque[str]] = deque(), deque()
+
+    def add(self, data: bytes) -> Content:
+        """Take bytes in: large ones are in a file when this returns, small ones stay in memory until kept.
+
+        :raises KeptError: when the file can't be written.
+        """
+        name = uuid.uuid4().hex
+        if len(data) <= SMALL:
+            return Content(name, len(data), self, bytes(data))
+        path = self._file(name)
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise KeptError(f"{path} can't be written: {error.strerror or error}") from error
+        return Content(name, len(data), self)
+
+    def bind(self, content: Content) -> None:
+        """Make a content that was read back readable."""
+        content.place = self
+
+    def read(self, content: Content) -> bytes:
+        """Give the bytes of a content that is on disk.
+
+        :raises KeptError: when they are not there.
+        """
+        try:
+            if content.size > SMALL:
+                return self._file(content.id).read_bytes()
+            with self._lock:
+                query = "select data from contents where id = ?"
+                row: tuple[bytes] | None = self._database.execute(query, (content.id,)).fetchone()
+        except (OSError, sqlite3.Error) as error:
+            raise KeptError(f"content {content.id} can't be read: {error}") from error
+        if row is None:
+            # Kept by another thread just now, which then let go of the bytes in memory, or lost.
+            raise KeptError(f"content {content.id} is lost")
+        return row[0]
+
+    def write(self, contents: Iterable[Content]) -> None:
+        """Write small contents that are only in memory; the caller holds the lock and commits."""
+        rows = [(content.id, content.data) for content in contents if content.data is not None]
+        self._database.executemany("insert or replace into contents (id, data) values (?, ?)", rows)
+
+    def remove_rows(self) -> None:
+        """Remove small contents nobody needs; the caller holds the lock and commits."""
+        self._database.executemany("delete from contents where id = ?", _drained(self.unreferenced[False]))
+
+    def remove_files(self) -> None:
+        """Remove large contents nobody needs."""
+        for (name,) in _drained(self.unreferenced[True]):
+            self._file(name).unlink(missing_ok=True)
+
+    def sweep(self, needed: Collection[str]) -> None:
+        """Remove what a killed process left: contents that are not among ``needed``."""
+        there = [name for (name,) in self._database.execute("select id from contents")]
+        rows = [(name,) for name in there if name not in needed]
+        self._database.executemany("delete from contents where id = ?", rows)
+        for path in self._directory.glob("??/*"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self._directory / name[:2] / name
+
+
+def _drained(ids: deque[str]) -> list[tuple[str]]:
+    return [(ids.popleft(),) for _ in range(len(ids))]
