@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.emr.ids import instance_id
 from airflow_provider_emrkit.localemr.emr.instance_shapes import group_details
 from airflow_provider_emrkit.localemr.emr.shapes import normalized_hours
 from airflow_provider_emrkit.releases import release
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, InstancesRecord, StepRecord
 
-# What AWS documents: without parameters, what lives and what was created in the last two weeks.
+# What AWS documents: nothing older than two months; without parameters, of what has ended only the last two
+# weeks.
+_KEPT = timedelta(days=60)
 _RECENT = timedelta(days=14)
+MAX_JOB_FLOWS = 512
 
 _STATES = {"TERMINATING": "SHUTTING_DOWN", "TERMINATED_WITH_ERRORS": "FAILED"}
 
@@ -24,7 +29,8 @@ _STATES = {"TERMINATING": "SHUTTING_DOWN", "TERMINATED_WITH_ERRORS": "FAILED"}
 def describe_job_flows(emr: Emr, call: Call) -> dict[str, Any]:
     """DescribeJobFlows."""
     now = emr.now()
-    return {"JobFlows": [_job_flow(cluster, now) for cluster in _found(emr, call, now)]}
+    found = islice(_found(emr, call, now), MAX_JOB_FLOWS)
+    return {"JobFlows": [_job_flow(cluster, now) for cluster in found]}
 
 
 def _found(emr: Emr, call: Call, now: datetime) -> Iterator[ClusterRecord]:
@@ -35,7 +41,7 @@ def _found(emr: Emr, call: Call, now: datetime) -> Iterator[ClusterRecord]:
     after, before = params.get("CreatedAfter"), params.get("CreatedBefore")
     for cluster in emr.store.clusters(call.region):
         in_time = (after is None or cluster.created > after) and (before is None or cluster.created < before)
-        recent = bool(params) or cluster.is_open or cluster.created > now - _RECENT
+        recent = cluster.created > now - (_KEPT if params or cluster.ended is None else _RECENT)
         wanted = (not ids or cluster.id in ids) and (not states or _state(cluster) in states)
         if in_time and recent and wanted:
             yield cluster
@@ -53,6 +59,7 @@ def _job_flow(cluster: ClusterRecord, now: datetime) -> dict[str, Any]:
         "JobFlowId": cluster.id,
         "Name": cluster.name,
         "LogUri": request.get("LogUri"),
+        "LogEncryptionKmsKeyId": request.get("LogEncryptionKmsKeyId"),
         "ExecutionStatusDetail": {
             "State": _state(cluster),
             "CreationDateTime": cluster.created,
@@ -83,11 +90,15 @@ def _instances(cluster: ClusterRecord, now: datetime) -> dict[str, Any]:
         "MasterInstanceType": types["MASTER"],
         "SlaveInstanceType": types.get("CORE", types["MASTER"]),
         "MasterPublicDnsName": "localhost" if cluster.ready else None,
-        "InstanceCount": sum(group["InstanceRequestCount"] for group in groups),
+        "MasterInstanceId": instance_id(cluster.id),
+        "InstanceCount": sum(
+            batch.count for record in cluster.instances for batch in record.batches if batch.ended is None
+        ),
         "InstanceGroups": groups,
         "NormalizedInstanceHours": normalized_hours(cluster, now),
         "Ec2KeyName": requested.get("Ec2KeyName"),
         "Ec2SubnetId": requested.get("Ec2SubnetId"),
+        "Placement": requested.get("Placement"),
         "KeepJobFlowAliveWhenNoSteps": cluster.keep_alive,
         "TerminationProtected": cluster.termination_protected,
         "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
@@ -102,6 +113,7 @@ def _type(record: InstancesRecord) -> str:
 
 def _group(cluster: ClusterRecord, record: InstancesRecord, now: datetime) -> dict[str, Any]:
     details = group_details(cluster, record, now)
+    times = details["Status"]["Timeline"]
     return {
         "InstanceGroupId": record.id,
         "Name": details["Name"],
@@ -110,8 +122,12 @@ def _group(cluster: ClusterRecord, record: InstancesRecord, now: datetime) -> di
         "InstanceType": details["InstanceType"],
         "InstanceRequestCount": details["RequestedInstanceCount"],
         "InstanceRunningCount": details["RunningInstanceCount"],
+        "BidPrice": details["BidPrice"],
+        "CustomAmiId": details["CustomAmiId"],
         "State": details["Status"]["State"],
-        **details["Status"]["Timeline"],
+        "LastStateChangeReason": details["Status"]["StateChangeReason"].get("Message"),
+        "StartDateTime": times.get("ReadyDateTime"),
+        **times,
     }
 
 
@@ -135,7 +151,7 @@ def _step(step: StepRecord) -> dict[str, Any]:
             "CreationDateTime": step.created,
             "StartDateTime": step.started,
             "EndDateTime": step.ended,
-            "LastStateChangeReason": step.message,
+            "LastStateChangeReason": step.failure.reason if step.failure else step.message,
         },
     }
 

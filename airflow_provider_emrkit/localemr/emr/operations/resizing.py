@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.errors import invalid_request, validation_error
-from airflow_provider_emrkit.localemr.emr.instance_batches import ec2_ids, end_instances, resize, targets
+from airflow_provider_emrkit.localemr.emr.instance_batches import ec2_ids, end_instances, resize
 from airflow_provider_emrkit.localemr.emr.instance_rules import (
     check_fleet,
     check_groups,
@@ -187,8 +187,6 @@ def modify_instance_fleet(emr: Emr, call: Call) -> dict[str, Any]:
 
 
 def _check_changed_fleet(config: Mapping[str, Any]) -> None:
-    if min(targets(config).values()) < 0:
-        raise invalid_request("TargetOnDemandCapacity and TargetSpotCapacity must not be negative.")
     if not config["InstanceTypeConfigs"]:
         raise invalid_request("An instance fleet must have at least one instance type.")
     for item in config["InstanceTypeConfigs"]:

@@ -10,6 +10,7 @@ from airflow_provider_emrkit.localemr.emr.release_rules import release_of
 from airflow_provider_emrkit.localemr.emr.runtime_roles import check_runtime_role
 from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn, step_details
 from airflow_provider_emrkit.localemr.emr.step_rules import check_steps, step_record
+from airflow_provider_emrkit.localemr.faults.clusters import is_listed
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
@@ -48,8 +49,9 @@ def list_steps(emr: Emr, call: Call) -> dict[str, Any]:
     if len(call.params.get("StepIds", ())) > MAX_LISTED_IDS:
         raise invalid_request(f"At most {MAX_LISTED_IDS} StepIds can be given.")
     ids, states = frozenset(call.params.get("StepIds", ())), frozenset(call.params.get("StepStates", ()))
+    now = emr.now()
     found, marker = page(
-        reversed(cluster.steps.values()),
+        (step for step in reversed(cluster.steps.values()) if is_listed(emr.faults, cluster, step, now)),
         call.params.get("Marker"),
         lambda step: step.id,
         keep=lambda step: (not ids or step.id in ids) and (not states or step.state in states),
