@@ -40,6 +40,7 @@ class ExternalS3:
         self._s3 = s3
         self._bucket = bucket
         self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def claims(self, scope: Scope, environ: WSGIEnvironment) -> bool:  # noqa: ARG002 - the router's protocol
         """Tell whether a request is for S3."""
@@ -70,7 +71,15 @@ class ExternalS3:
         """Make the bucket, as soon as that S3 answers, in a thread of its own."""
         if self._bucket is not None:
             arguments = (s3_client(self._s3, REGION), self._bucket)
-            threading.Thread(target=self._make, args=arguments, name="localemr-bucket", daemon=True).start()
+            self._thread = threading.Thread(
+                target=self._make, args=arguments, name="localemr-bucket", daemon=True
+            )
+            self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the bucket is there, or :meth:`stop` was called."""
+        if self._thread is not None:
+            self._thread.join()
 
     def stop(self) -> None:
         """Try no more."""
