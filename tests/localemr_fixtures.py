@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def _load_scripted() -> ModuleType:
+def _load_scripted(file: str = "scripted") -> ModuleType:
     # Test directories are no packages: the module is loaded by its path, once, under a name of its own.
-    name = "emrkit_tests_scripted"
+    name = f"emrkit_tests_{file}"
     if name not in sys.modules:
-        path = Path(__file__).parent / "localemr" / "scripted.py"
+        path = Path(__file__).parent / "localemr" / f"{file}.py"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
@@ -46,6 +46,11 @@ class LocalemrServer:
     def runner(self) -> Any:
         """The scripted runner; see ``tests/localemr/scripted.py``."""
         return self.server.runner
+
+    @property
+    def jobs(self) -> Any:
+        """The scripted runner of EMR Serverless jobs; see ``tests/localemr/scripted_jobs.py``."""
+        return self.server.job_runner
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """Make a boto3 client; it does not retry, so that an error is seen at once."""
@@ -113,6 +118,7 @@ class LocalemrServer:
         request = urllib.request.Request(f"{self.endpoint_url}/moto-api/reset", method="POST")
         with urllib.request.urlopen(request, timeout=30):
             self.runner.forget()
+            self.jobs.forget()
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +128,14 @@ def _localemr_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
 
     # Ephemeral: moto has one state per process, and tests of what is kept need it for themselves.
     config = ServerConfig(data_dir=tmp_path_factory.mktemp("localemr"), port=0, ephemeral=True)
+    jobs = _load_scripted("scripted_jobs")
     with LocalEmr(
-        config, _load_scripted().ScriptedRunner, Identity("test", 0, ""), hold_seconds=20.0
+        config,
+        _load_scripted().ScriptedRunner,
+        Identity("test", 0, ""),
+        make_job_runner=jobs.ScriptedJobRunner,
+        make_app_ui=jobs.ScriptedAppUi,
+        hold_seconds=20.0,
     ) as server:
         yield LocalemrServer(server)
 

@@ -82,28 +82,16 @@ class AwsJson:
             the rest.
         """
         shape = self.operation(operation).input_shape
-        params = _json_object(body)
+        params = json_object(body)
         if shape is None:
             return {}
-        try:
-            params = {**_from_wire(shape, params)}
-        except (TypeError, ValueError, OverflowError, OSError) as error:
-            raise ApiError("SerializationException", f"The request could not be read: {error}") from error
-        report = ParamValidator().validate(params, shape)
-        if report.has_errors():
-            raise ApiError("ValidationException", report.generate_report())
-        problems = constraint_problems(shape, params)
-        if problems:
-            plural = "error" if len(problems) == 1 else "errors"
-            detail = "; ".join(problems)
-            raise ApiError("ValidationException", f"{len(problems)} validation {plural} detected: {detail}")
+        params = from_json(shape, params)
+        check(shape, params)
         return params
 
     def write(self, operation: str, output: Mapping[str, Any]) -> bytes:
         """Write an operation's result; members that are None or unknown to the model are left out."""
-        shape = self.operation(operation).output_shape
-        value = {} if shape is None else _to_wire(shape, output)
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return to_json(self.operation(operation).output_shape, output)
 
 
 def error_body(error: ApiError) -> bytes:
@@ -111,7 +99,11 @@ def error_body(error: ApiError) -> bytes:
     return json.dumps({"__type": error.code, "Message": error.message}).encode()
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Parse a request's body.
+
+    :raises ApiError: ``SerializationException`` for what is no JSON object.
+    """
     try:
         value = json.loads(body or b"{}", parse_constant=_refuse_constant)
         if b"\\u" in body:
@@ -126,6 +118,38 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def from_json(shape: Shape, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a request's parameters as the model has them; what it doesn't know is left out.
+
+    :raises ApiError: ``SerializationException`` for a time that is none.
+    """
+    try:
+        return {**_from_wire(shape, params)}
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise ApiError("SerializationException", f"The request could not be read: {error}") from error
+
+
+def check(shape: Shape, params: Mapping[str, Any]) -> None:
+    """Check parameters against the model.
+
+    :raises ApiError: ``ValidationException``.
+    """
+    report = ParamValidator().validate(params, shape)
+    if report.has_errors():
+        raise ApiError("ValidationException", report.generate_report())
+    problems = constraint_problems(shape, params)
+    if problems:
+        plural = "error" if len(problems) == 1 else "errors"
+        detail = "; ".join(problems)
+        raise ApiError("ValidationException", f"{len(problems)} validation {plural} detected: {detail}")
+
+
+def to_json(shape: Shape | None, output: Mapping[str, Any]) -> bytes:
+    """Write a result; members that are None or unknown to the model are left out."""
+    value = {} if shape is None else _to_wire(shape, output)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _from_wire(shape: Shape, value: Any) -> Any:
@@ -177,19 +201,25 @@ def constraint_problems(shape: Shape, value: Any, path: str = "") -> list[str]:
         ]
         return _too_long(shape, value, path) + nested
     if isinstance(shape, MapShape):
-        return [
+        nested = [
             problem
             for name, item in value.items()
-            for problem in constraint_problems(shape.value, item, f"{path}.{name}.member")
+            for problem in [
+                *constraint_problems(shape.key, name, f"{path}.key"),
+                *constraint_problems(shape.value, item, f"{path}.{name}.member"),
+            ]
         ]
-    return _string_problems(shape, value, path) if isinstance(shape, StringShape) else []
+        return _too_long(shape, value, path) + nested
+    if isinstance(shape, StringShape):
+        return _string_problems(shape, value, path)
+    return _too_large(shape, value, path)
 
 
 def _string_problems(shape: StringShape, value: str, path: str) -> list[str]:
     if shape.enum and value not in shape.enum:
         return [_problem(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")]
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(_python_pattern(pattern), value):
+    if pattern and not re.fullmatch(_python_pattern(pattern), value, re.DOTALL):
         return [_problem(value, path, f"Member must satisfy regular expression pattern: {pattern}")]
     return _too_long(shape, value, path)
 
@@ -205,6 +235,13 @@ def _too_long(shape: Shape, value: Any, path: str) -> list[str]:
     if limit is None or len(value) <= limit:
         return []
     return [_problem(value, path, f"Member must have length less than or equal to {limit}")]
+
+
+def _too_large(shape: Shape, value: Any, path: str) -> list[str]:
+    limit = shape.metadata.get("max")
+    if shape.type_name not in ("integer", "long") or limit is None or value <= limit:
+        return []
+    return [_problem(value, path, f"Member must have value less than or equal to {limit}")]
 
 
 def _problem(value: Any, path: str, constraint: str) -> str:

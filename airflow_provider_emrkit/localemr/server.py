@@ -8,6 +8,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,13 @@ from airflow_provider_emrkit.localemr.persistence.state import KeptState
 from airflow_provider_emrkit.localemr.record_file import JOURNAL_FILE
 from airflow_provider_emrkit.localemr.router import Router, Service
 from airflow_provider_emrkit.localemr.run.clients import aws_client
-from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
+from airflow_provider_emrkit.localemr.run.contract import AppUi, ClusterRunner, JobRunner
 from airflow_provider_emrkit.localemr.s3_access import s3_access
+from airflow_provider_emrkit.localemr.serverless.context import Serverless
+from airflow_provider_emrkit.localemr.serverless.events import ServerlessEvents
+from airflow_provider_emrkit.localemr.serverless.images import ImageDigests
+from airflow_provider_emrkit.localemr.serverless.journal import ServerlessJournal
+from airflow_provider_emrkit.localemr.serverless.service import ServerlessApi, ServerlessService
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -41,6 +47,8 @@ access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
 MAX_OPEN_FILES = 65_536
 
 RunnerFactory = Callable[[ServerConfig], ClusterRunner]
+JobRunnerFactory = Callable[[ServerConfig], JobRunner]
+AppUiFactory = Callable[[ServerConfig], AppUi]
 
 
 class PortTakenError(Exception):
@@ -71,6 +79,8 @@ class LocalEmr:
     :param config: Where to listen; a port 0 is replaced by the one the system chose.
     :param make_runner: Makes what runs clusters.
     :param identity: What the health page says of this server.
+    :param make_job_runner: Makes what runs EMR Serverless jobs.
+    :param make_app_ui: Makes what shows Spark applications.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param bucket: A bucket that is always there, for staging and logs.
     :param faults: What goes wrong on demand; None for what the configuration says.
@@ -81,7 +91,8 @@ class LocalEmr:
     :raises JournalError: when the clusters of an earlier start can't be read, or none be kept.
     :raises KeptError: when the content of S3 and other services can't be.
 
-    >>> with LocalEmr(config, SparkClusterRunner, identity) as server:  # doctest: +SKIP
+    >>> parts = {"make_job_runner": SparkJobRunner, "make_app_ui": HistoryServer}  # doctest: +SKIP
+    >>> with LocalEmr(config, SparkClusterRunner, identity, **parts) as server:  # doctest: +SKIP
     ...     print(server.config.url)
     """
 
@@ -91,6 +102,8 @@ class LocalEmr:
         make_runner: RunnerFactory,
         identity: Identity,
         *,
+        make_job_runner: JobRunnerFactory,
+        make_app_ui: AppUiFactory,
         hold_seconds: float = 20.0,
         bucket: str | None = None,
         faults: Faults | None = None,
@@ -101,23 +114,47 @@ class LocalEmr:
         self.config = replace(config, port=listener.getsockname()[1])
         self._identity = identity
         self.runner = make_runner(self.config)
+        self.job_runner = make_job_runner(self.config)
+        # After the runners, which have ended what an earlier process left running.
+        self.app_ui = make_app_ui(self.config)
         journal = None if config.ephemeral else Journal(config.data_dir / JOURNAL_FILE)
-        self.emr = Emr(self.runner, hold_seconds=hold_seconds, journal=journal, faults=self.faults)
-        self.emr.store.changes.subscribe(StateEvents(self._events_client, self.emr.now))
+        self.emr = Emr(
+            self.runner, hold_seconds=hold_seconds, journal=journal, faults=self.faults, app_ui=self.app_ui
+        )
+        self.emr.store.changes.subscribe(StateEvents(self._own_client("events"), self.emr.now))
         s3 = s3_access(self.config)
         self._external_s3 = ExternalS3(s3, bucket) if s3.is_external else None
         state = None if config.ephemeral else KeptState(config.data_dir)
         self._others = MotoApp(None if self._external_s3 else bucket, state)
-        services: list[Service] = [EmrService(EmrApi(self.emr))]
+        self.serverless = self._make_serverless(hold_seconds)
+        services: list[Service] = [
+            EmrService(EmrApi(self.emr)),
+            ServerlessService(ServerlessApi(self.serverless)),
+        ]
         if self._external_s3:
             services.append(self._external_s3)
         router = Router(
-            services, self._others, self.health, config.allowed_hosts,
+            services,
+            self._others,
+            self.health,
+            config.allowed_hosts,
             pages={"faults": FaultsPage(self.faults)},
             resets=[self.faults.reset],
         )
         self._server = _http_server(self.config, FaultyRequests(router, self.faults), listener)
         self._thread = threading.Thread(target=self._server.serve_forever, name="localemr-http", daemon=True)
+
+    def _make_serverless(self, hold_seconds: float) -> Serverless:
+        journal = None if self.config.ephemeral else ServerlessJournal(self.config.data_dir / JOURNAL_FILE)
+        serverless = Serverless(
+            self.job_runner,
+            self.app_ui,
+            hold_seconds=hold_seconds,
+            journal=journal,
+            digests=ImageDigests(self._own_client("ecr")),
+        )
+        serverless.store.changes.subscribe(ServerlessEvents(self._own_client("events"), serverless.now))
+        return serverless
 
     def __enter__(self) -> LocalEmr:
         self.start()
@@ -134,9 +171,11 @@ class LocalEmr:
             self._external_s3.start()
 
     def stop(self) -> bool:
-        """End all clusters, then the server; False when a cluster did not end."""
-        # In this order: steps write their last logs through this very server.
-        clean = self.emr.stop()
+        """End all clusters and job runs, then the server; False when one did not end."""
+        # In this order: steps and jobs write their last logs through this very server.
+        with ThreadPoolExecutor(2) as pool:
+            clean = all(pool.map(lambda end: end(), (self.emr.stop, self.serverless.stop)))
+        self.app_ui.stop()
         if self._external_s3:
             self._external_s3.stop()
         self._server.shutdown()
@@ -144,14 +183,16 @@ class LocalEmr:
         self._server.server_close()
         self._others.close()
         self.emr.store.close()
+        self.serverless.store.close()
         return clean
 
-    def _events_client(self, region: str) -> Any:
-        return aws_client("events", self.config.url, region)
+    def _own_client(self, service: str) -> Callable[[str], Any]:
+        return lambda region: aws_client(service, self.config.url, region)
 
     def health(self) -> Mapping[str, Any]:
         """Give what ``/_emrkit/health`` shows."""
         clusters, steps = self.emr.store.count()
+        applications, runs = self.serverless.store.count()
         return {
             "status": "ok",
             "version": __version__,
@@ -163,6 +204,8 @@ class LocalEmr:
             "data_dir": str(self.config.data_dir),
             "clusters": clusters,
             "steps": steps,
+            "applications": applications,
+            "job_runs": runs,
         }
 
 

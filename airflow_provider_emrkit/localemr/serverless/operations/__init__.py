@@ -1,0 +1,1 @@
+"""One module for each kind of thing that EMR Serverless operations act on."""
