@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from airflow_provider_emrkit.localemr.launcher import Owned
     from airflow_provider_emrkit.testing.cluster import LocalCluster
+    from airflow_provider_emrkit.testing.faults import FaultsInForce
 
 DEFAULT_RELEASE = "emr-7.11.0"
 """The release of clusters that are not asked for by another."""
@@ -201,6 +203,15 @@ class LocalEmr:
 
         defaults = {"ReleaseLabel": release or self.release, "LogUri": self.log_uri}
         return LocalCluster.start(self.client("emr"), self.client("s3"), {**defaults, **request})
+
+    def faults(self, **kinds: Any) -> AbstractContextManager[FaultsInForce]:
+        """Let things go wrong while a ``with`` block lasts.
+
+        :param kinds: See :func:`airflow_provider_emrkit.testing.faults.faults`.
+        """
+        from airflow_provider_emrkit.testing.faults import faults
+
+        return faults(self.url, **kinds)
 
     def reset(self) -> None:
         """End all clusters and runs, and empty all services."""

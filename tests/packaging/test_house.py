@@ -113,8 +113,23 @@ def test_localemr_knows_of_the_package_only_the_table_of_releases() -> None:
 
 
 def test_the_provider_does_not_know_localemr() -> None:
-    outside = [found for found in package_imports() if found.room not in ("localemr", "cli")]
+    outside = [found for found in package_imports() if found.room not in ("localemr", "cli", "testing")]
     assert listed([found for found in outside if found.names(f"{PACKAGE}.localemr")]) == []
+
+
+def test_what_helps_other_peoples_tests_knows_the_local_emr_alone() -> None:
+    inside = [found for found in package_imports() if found.room == "testing" and found.names(PACKAGE)]
+    assert inside
+    assert (
+        listed(
+            [
+                found
+                for found in inside
+                if not found.names(*(f"{PACKAGE}.{name}" for name in ("localemr", "testing")))
+            ]
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(

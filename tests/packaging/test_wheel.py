@@ -126,6 +126,7 @@ def test_its_entry_points_are_declared(wheel: Path) -> None:
         f"provider_info = {PACKAGE}.get_provider_info:get_provider_info",
     ]
     assert text.split("\n\n")[1].splitlines() == ["[console_scripts]", f"emrkit = {PACKAGE}.cli:main"]
+    assert text.split("\n\n")[2].splitlines() == ["[pytest11]", f"localemr = {PACKAGE}.testing.plugin"]
 
 
 @pytest.mark.parametrize(
