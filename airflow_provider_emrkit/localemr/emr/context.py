@@ -16,6 +16,7 @@ from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown
 from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor
 from airflow_provider_emrkit.localemr.faults.active import Faults
+from airflow_provider_emrkit.localemr.faults.logs import LateLogs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,7 @@ class Emr:
         self._supervisors: dict[str, Supervisor] = {}
         self._is_stopping = False
         self.faults = faults or Faults()
+        self._late_logs = LateLogs(self.faults)
         self.faults.subscribe(self._wake)
         self._take_over()
 
@@ -116,7 +118,7 @@ class Emr:
             raise ApiError("InternalServerException", "localemr is stopping; no new cluster is started.")
         self.store.add_cluster(cluster)
         alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
-        supervisor = Supervisor(cluster, self.runner, self.store, self.faults, self.now)
+        supervisor = Supervisor(cluster, self.runner, self.store, self.faults, self._late_logs, self.now)
         self._supervisors = {**alive, cluster.id: supervisor}
         supervisor.start()
 
@@ -158,6 +160,7 @@ class Emr:
                 supervisor.kill()
             ended = _joined(supervisors, seconds)
         self.store.changes.settle(_LISTENERS_SECONDS)
+        self._late_logs.flush(_LISTENERS_SECONDS)
         return ended
 
     def reset(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.emr.store import Store
     from airflow_provider_emrkit.localemr.faults.active import Faults
+    from airflow_provider_emrkit.localemr.faults.logs import LateLogs
     from airflow_provider_emrkit.localemr.faults.model import LostNodes
 
 log = logging.getLogger(__name__)
@@ -53,9 +55,10 @@ class Supervisor:
     :param runner: What really starts clusters and steps.
     :param store: Where the record is kept.
     :param faults: What goes wrong on demand.
+    :param late_logs: Delivers logs late when faults say so.
     :param now: Clock.
 
-    >>> Supervisor(record, runner, store, Faults()).start()  # doctest: +SKIP
+    >>> Supervisor(record, runner, store, faults, late_logs).start()  # doctest: +SKIP
     """
 
     def __init__(
@@ -64,13 +67,14 @@ class Supervisor:
         runner: ClusterRunner,
         store: Store,
         faults: Faults,
+        late_logs: LateLogs,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.cluster = cluster
         self.changed = threading.Condition(store.lock)
         self._store = store
         self._runner = runner
-        self._faults = ClusterFaults(faults, cluster, self.changed)
+        self._faults = ClusterFaults(faults, late_logs, cluster, self.changed)
         self._now = now
         self._running: RunningCluster | None = None
         self._steps: dict[str, RunningStep] = {}
@@ -137,7 +141,8 @@ class Supervisor:
     def _start_cluster(self) -> bool:
         try:
             self._faults.before_start(self._progress)
-            running = self._runner.start(cluster_request(self.cluster), self._progress)
+            request = replace(cluster_request(self.cluster), deliver=self._faults.deliver)
+            running = self._runner.start(request, self._progress)
         except ClusterStartError as error:
             self.terminate(error.code, str(error), error.details)
             return False

@@ -14,6 +14,8 @@ from airflow_provider_emrkit.localemr.faults.model import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_emrkit.localemr.faults.model import Subject
+
 F = TypeVar("F", bound=Fault)
 
 CONFIGURED = "config"
@@ -30,6 +32,7 @@ class Active(Generic[F]):
     :param seen: How many occasions fitted it.
     :param struck: How often it struck.
     :param is_lifted: Whether it was taken away.
+    :param decisions: Whether it struck on occasions that come again.
     """
 
     fault: F
@@ -38,6 +41,7 @@ class Active(Generic[F]):
     seen: int = 0
     struck: int = 0
     is_lifted: bool = False
+    decisions: dict[str, bool] = field(default_factory=dict)
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,7 +127,7 @@ class Faults:
         """Tell whether there is a fault of some kinds; costs next to nothing when there are no faults."""
         return any(isinstance(active.fault, kinds) for active in self._active)
 
-    def strike(self, kind: type[F], subject: Any) -> Active[F] | None:
+    def strike(self, kind: type[F], subject: Subject) -> Active[F] | None:
         """Give the fault that strikes on an occasion, which is counted.
 
         :param subject: See :data:`~airflow_provider_emrkit.localemr.faults.model.Subject`.
@@ -133,6 +137,23 @@ class Faults:
         with self._changed:
             for active in self.active(kind):
                 if active.fault.fits(subject) and active.strikes():
+                    return active
+        return None
+
+    def strike_once(self, kind: type[F], subject: Subject, occasion: str) -> Active[F] | None:
+        """Give the fault that strikes on an occasion that may come again, and is counted once.
+
+        :param occasion: Tells it from others.
+        """
+        if not self._active:
+            return None
+        with self._changed:
+            for active in self.active(kind):
+                if not active.fault.fits(subject):
+                    continue
+                if occasion not in active.decisions:
+                    active.decisions[occasion] = active.strikes()
+                if active.decisions[occasion]:
                     return active
         return None
 

@@ -63,17 +63,29 @@ class FaultsClient:
         request.add_header("Content-Type", "application/json")
         # Not through a proxy, whatever the environment says: the address is this machine, or one near it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        problem = ""
-        # All of these may be done twice.
         for _ in range(_TRIES):
-            try:
-                with opener.open(request, timeout=_TIMEOUT) as response:
-                    return _object(response.read())
-            except urllib.error.HTTPError as error:
-                raise _refusal(error.code, error.read()) from error
-            except (OSError, ValueError) as error:
-                problem = str(error)
-        raise FaultsError(f"the local EMR at {self._url} does not answer: {problem}")
+            answer = _answer(opener, request)
+            if not isinstance(answer, Exception):
+                return answer
+            # What was asked for may have been done; all of it may be done twice.
+        raise FaultsError(f"the local EMR at {self._url} does not answer: {answer}")
+
+
+def _answer(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request
+) -> Mapping[str, Any] | Exception:
+    """Give the answer to a request, or why there is none.
+
+    :raises InvalidFaultError: when the faults are refused.
+    :raises FaultsError: when the request is.
+    """
+    try:
+        with opener.open(request, timeout=_TIMEOUT) as response:
+            return _object(response.read())
+    except urllib.error.HTTPError as error:
+        raise _refusal(error.code, error.read()) from error
+    except (OSError, ValueError) as error:
+        return error
 
 
 def _object(text: bytes) -> Mapping[str, Any]:

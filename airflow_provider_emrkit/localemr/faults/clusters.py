@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
 from airflow_provider_emrkit.localemr.emr.node_loss import has_nodes
 from airflow_provider_emrkit.localemr.faults.model import (
     BootstrapFailure,
     HungStep,
+    LateListing,
     LostNodes,
     NoCapacity,
     SlowStart,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_emrkit.localemr.faults.active import Active, Faults
+    from airflow_provider_emrkit.localemr.faults.logs import LateLogs
     from airflow_provider_emrkit.localemr.faults.model import Subject
     from airflow_provider_emrkit.localemr.run.contract import RunningCluster, RunningStep, StepRequest
 
@@ -37,6 +39,14 @@ def cluster_subject(cluster: ClusterRecord, step: StepRecord | None = None) -> S
     """Give the names of a cluster, and of a step, by which faults may be limited to them."""
     names = {"cluster": (cluster.name, cluster.id)}
     return names if step is None else {**names, "step": (step.name, step.id)}
+
+
+def is_listed(faults: Faults, cluster: ClusterRecord, step: StepRecord, now: datetime) -> bool:
+    """Tell whether ListSteps knows of a step yet."""
+    if not faults.any(LateListing):
+        return True
+    late = faults.strike_once(LateListing, cluster_subject(cluster, step), step.id)
+    return late is None or now >= step.created + timedelta(seconds=late.fault.seconds)
 
 
 @dataclass(frozen=True)
@@ -55,14 +65,18 @@ class ClusterFaults:
     """What goes wrong with one cluster.
 
     :param faults: All faults of the server.
+    :param late_logs: Delivers logs late.
     :param cluster: The cluster; its lock must be held where nothing else is said.
     :param changed: Told of news of the cluster, and of changes of the faults.
 
-    >>> faults = ClusterFaults(Faults(), record, condition)  # doctest: +SKIP
+    >>> faults = ClusterFaults(Faults(), late_logs, record, condition)  # doctest: +SKIP
     """
 
-    def __init__(self, faults: Faults, cluster: ClusterRecord, changed: threading.Condition) -> None:
+    def __init__(
+        self, faults: Faults, late_logs: LateLogs, cluster: ClusterRecord, changed: threading.Condition
+    ) -> None:
         self._faults = faults
+        self._late_logs = late_logs
         self._cluster = cluster
         self._changed = changed
         # Kept, not their ids: an id may be used again.
@@ -101,6 +115,10 @@ class ClusterFaults:
                 lambda: active.is_lifted or self._cluster.state not in STARTING_STATES, seconds
             )
         progress(line)
+
+    def deliver(self, client: Any, logs: str) -> Any:
+        """Give the client that delivers the cluster's logs; see the contract's ``LogDelivery``."""
+        return self._late_logs.client(client, logs, cluster_subject(self._cluster), self._cluster.id)
 
     def of_step(self, step: StepRecord) -> StepFaults:
         """Decide what goes wrong with a step, when its turn has come."""

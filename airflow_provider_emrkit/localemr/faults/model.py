@@ -38,8 +38,8 @@ def _needed(check: Check) -> Any:
     return field(metadata={"check": check})
 
 
-def _scope() -> Any:
-    return field(default=None, metadata={"check": checks.PATTERN, "scope": True})
+def _scope(check: Check = checks.PATTERN) -> Any:
+    return field(default=None, metadata={"check": check, "scope": True})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -345,9 +345,11 @@ class LateListing(StepFault):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogDelay(ClusterFault):
+class LogDelay(Fault):
     """Log lines are seen later; all that is missing comes when the fault is taken away.
 
+    :param cluster: Name or id of an EMR cluster.
+    :param application: Name or id of an EMR Serverless application.
     :param seconds: How much later.
     :param logs: Only those on ``cloudwatch`` or on ``s3``.
 
@@ -358,8 +360,10 @@ class LogDelay(ClusterFault):
     kind = "log_delay"
     number_field = "seconds"
 
+    cluster: str | None = _scope()
+    application: str | None = _scope()
     seconds: float = _needed(checks.DURATION)
-    logs: str | None = _option(checks.choice("cloudwatch", "s3"))
+    logs: str | None = _scope(checks.choice("cloudwatch", "s3"))
 
 
 @dataclass(frozen=True, kw_only=True)

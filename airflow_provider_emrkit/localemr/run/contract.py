@@ -7,11 +7,22 @@ runner, a container engine is one more runner.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+
+LogDelivery = Callable[[Any, str], Any]
+"""Gives the client that delivers logs: the boto3 client it is given, or one whose calls are made later. The
+text says where to: ``cloudwatch`` or ``s3``."""
+
+
+def on_time(client: Any, _: str) -> Any:
+    """Deliver logs at once; a :data:`LogDelivery`."""
+    return client
 
 
 class ClusterStartError(Exception):
@@ -42,6 +53,7 @@ class ClusterRequest:
     :param monitoring: ``MonitoringConfiguration``, as sent; empty when absent.
     :param region: AWS region the request was signed for.
     :param name: The cluster's name.
+    :param deliver: How its logs are delivered.
     """
 
     cluster_id: str
@@ -52,6 +64,7 @@ class ClusterRequest:
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     region: str = "us-east-1"
     name: str = ""
+    deliver: LogDelivery = field(default=on_time, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

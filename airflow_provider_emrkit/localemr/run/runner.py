@@ -96,8 +96,8 @@ class SparkClusterRunner:
         s3 = s3_client(s3_access(self._config), request.region)
         fetch = S3Fetch(s3, prepared.place.directory)
         outputs = Outputs(
-            logs_client=aws_client("logs", self._endpoint_url, request.region),
-            s3_client=s3,
+            logs_client=request.deliver(aws_client("logs", self._endpoint_url, request.region), "cloudwatch"),
+            s3_client=request.deliver(s3, "s3"),
             target=log_target(request.monitoring, request.cluster_id),
             location=log_location(request.log_uri, request.cluster_id),
         )

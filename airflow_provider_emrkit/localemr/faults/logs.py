@@ -1,0 +1,174 @@
+"""Logs that arrive late: what delivers them waits before each call, as EMR's own agents do."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.localemr.faults.model import LogDelay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_emrkit.localemr.faults.active import Active, Faults
+    from airflow_provider_emrkit.localemr.faults.model import Subject
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call that is made later.
+
+    :param due: When, by the clock of :class:`LateLogs`.
+    :param delay: The fault that delays it, which may be taken away before.
+    """
+
+    due: float
+    delay: Active[LogDelay] | None
+    make: Callable[[], None]
+
+
+class LateLogs:
+    """Makes the calls that deliver logs, now or later, those of one client in their order. Thread-safe.
+
+    :param faults: Say how late logs are.
+    :param clock: Seconds that only go up.
+
+    >>> late = LateLogs(Faults())  # doctest: +SKIP
+    >>> client = late.client(boto3.client("s3"), "s3", {"cluster": ("etl",)}, "j-1")  # doctest: +SKIP
+    >>> client.put_object(Bucket="logs", Key="stderr.gz", Body=b"")  # doctest: +SKIP
+    """
+
+    def __init__(self, faults: Faults, clock: Callable[[], float] = time.monotonic) -> None:
+        self._faults = faults
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting: dict[LateClient, collections.deque[_Call]] = {}
+        self._is_flushing = False
+        self._thread: threading.Thread | None = None
+        faults.subscribe(self._wake)
+
+    def client(self, client: Any, logs: str, subject: Subject, occasion: str) -> LateClient:
+        """Give a client of a log service whose calls are late when faults say so.
+
+        :param client: A boto3 client.
+        :param logs: ``cloudwatch`` or ``s3``.
+        :param subject: Whose logs they are.
+        :param occasion: Tells these logs from others.
+        """
+        return LateClient(self, client, {**subject, "logs": (logs,)}, f"{occasion}/{logs}")
+
+    def submit(self, client: LateClient, method: Callable[..., Any], **params: Any) -> Any:
+        """Make a call, now or later; gives its answer, None when that is yet to come."""
+        delay = self._faults.strike_once(LogDelay, client.subject, client.occasion)
+        with self._changed:
+            if delay is None and client not in self._waiting:
+                make = functools.partial(method, **params)
+            else:
+                due = self._clock() + (delay.fault.seconds if delay else 0.0)
+                call = _Call(due, delay, _later(client.occasion, method, params))
+                self._waiting.setdefault(client, collections.deque()).append(call)
+                self._start()
+                self._changed.notify_all()
+                return None
+        return make()
+
+    def flush(self, seconds: float) -> bool:
+        """Make all calls at once, and wait for it; False when it took too long."""
+        with self._changed:
+            self._is_flushing = True
+            self._changed.notify_all()
+            done = self._changed.wait_for(lambda: not self._waiting, seconds)
+            self._is_flushing = False
+        return done
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="localemr-late-logs", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while (client := self._ripe()) is None:
+                    self._changed.wait(self._until_next())
+                call = self._waiting[client][0]
+            call.make()
+            with self._changed:
+                # Only now: whoever waits for the queue's end, waits for the call's.
+                self._waiting[client].popleft()
+                if not self._waiting[client]:
+                    del self._waiting[client]
+                self._changed.notify_all()
+
+    def _ripe(self) -> LateClient | None:
+        """Give a client whose next call is due."""
+        now = self._clock()
+        for client, calls in self._waiting.items():
+            delay = calls[0].delay
+            if self._is_flushing or calls[0].due <= now or (delay is not None and delay.is_lifted):
+                return client
+        return None
+
+    def _until_next(self) -> float | None:
+        dues = [calls[0].due for calls in self._waiting.values()]
+        return max(0.0, min(dues) - self._clock()) if dues else None
+
+
+class LateClient:
+    """A boto3 client of a log service; see :class:`LateLogs`.
+
+    :param late: Makes the calls.
+    :param client: The client itself.
+    :param subject: Whose logs it delivers.
+    :param occasion: Tells these logs from others.
+
+    >>> LateClient(late, boto3.client("logs"), {}, "j-1/cloudwatch")  # doctest: +SKIP
+    """
+
+    def __init__(self, late: LateLogs, client: Any, subject: Subject, occasion: str) -> None:
+        self.subject = subject
+        self.occasion = occasion
+        self._late = late
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return functools.partial(self._late.submit, self, found) if callable(found) else found
+
+
+def _later(name: str, method: Callable[..., Any], params: dict[str, Any]) -> Callable[[], None]:
+    """Give a call that can be made later: its body is kept, its errors are logged."""
+    body: Any = params.get("Body")
+    if hasattr(body, "read"):
+        # The caller closes its own file.
+        kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the call was made
+        shutil.copyfileobj(body, kept)
+        kept.seek(0)
+        params = {**params, "Body": kept}
+
+    def make() -> None:
+        with contextlib.ExitStack() as stack:
+            if hasattr(body, "read"):
+                stack.enter_context(params["Body"])
+            try:
+                method(**params)
+            except Exception as error:
+                # A group or stream that is there already is what the caller would have borne, too.
+                is_there = type(error).__name__ == "ResourceAlreadyExistsException"
+                log.log(logging.DEBUG if is_there else logging.WARNING, "late logs of %s: %s", name, error)
+
+    return make

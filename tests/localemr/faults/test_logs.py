@@ -1,0 +1,117 @@
+"""Logs that arrive late."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+
+from airflow_provider_emrkit.localemr.faults.active import Faults
+from airflow_provider_emrkit.localemr.faults.logs import LateLogs
+from airflow_provider_emrkit.localemr.faults.model import LogDelay
+
+
+class LogService:
+    """Takes calls; what it was given can be waited for."""
+
+    exceptions = "its exceptions"
+
+    def __init__(self):
+        self.calls = []
+        self.changed = threading.Condition()
+
+    def put_log_events(self, **params):
+        with self.changed:
+            self.calls.append(params)
+            self.changed.notify_all()
+        return "answer"
+
+    def put_object(self, *, Body, **params):  # noqa: N803 - boto3's name
+        if "fails" in params:
+            raise ValueError("no")
+        return self.put_log_events(Body=Body.read(), **params)
+
+    def wait(self, count):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.calls) >= count, 10), self.calls
+            return self.calls
+
+
+@pytest.fixture
+def faults():
+    return Faults()
+
+
+@pytest.fixture
+def service():
+    return LogService()
+
+
+@pytest.fixture
+def late(faults):
+    return LateLogs(faults)
+
+
+def client(late, service, logs="cloudwatch", cluster="etl"):
+    return late.client(service, logs, {"cluster": (cluster, "j-1")}, "j-1")
+
+
+def test_without_a_fault_calls_are_made_at_once(late, service):
+    assert client(late, service).put_log_events(line=1) == "answer"
+    assert service.calls == [{"line": 1}]
+
+
+def test_late_calls_are_made_when_their_time_has_come_in_their_order(faults, late, service):
+    faults.put("x", [LogDelay(seconds=0.2)])
+    logs = client(late, service)
+    for line in range(3):
+        assert logs.put_log_events(line=line) is None
+    assert service.calls == []
+    assert service.wait(3) == [{"line": 0}, {"line": 1}, {"line": 2}]
+
+
+def test_what_is_missing_comes_when_the_fault_is_taken_away_and_before_what_follows(faults, late, service):
+    faults.put("x", [LogDelay(seconds=3600)])
+    logs = client(late, service)
+    logs.put_log_events(line=1)
+    faults.remove("x")
+    logs.put_log_events(line=2)
+    assert service.wait(2) == [{"line": 1}, {"line": 2}]
+
+
+def test_everything_is_sent_at_the_end(faults, late, service):
+    faults.put("x", [LogDelay(seconds=3600)])
+    client(late, service).put_log_events(line=1)
+    assert late.flush(10)
+    assert service.calls == [{"line": 1}]
+
+
+def test_only_the_logs_that_are_meant_are_late(faults, late, service):
+    faults.put("x", [LogDelay(seconds=3600, logs="s3", cluster="slow*")])
+    client(late, service, "s3", "fast").put_log_events(line=1)
+    client(late, service, "cloudwatch", "slow").put_log_events(line=2)
+    client(late, service, "s3", "slow").put_log_events(line=3)
+    assert service.calls == [{"line": 1}, {"line": 2}]
+
+
+def test_the_body_of_a_late_call_outlives_the_callers_file(faults, late, service):
+    faults.put("x", [LogDelay(seconds=3600)])
+    with io.BytesIO(b"packed") as body:
+        client(late, service).put_object(Body=body, Key="k")
+    faults.clear()
+    assert service.wait(1) == [{"Body": b"packed", "Key": "k"}]
+
+
+def test_a_late_call_that_fails_holds_up_no_other(faults, late, service, caplog):
+    faults.put("x", [LogDelay(seconds=3600)])
+    logs = client(late, service)
+    logs.put_object(Body=io.BytesIO(b"x"), fails=True)
+    logs.put_log_events(line=1)
+    faults.clear()
+    assert service.wait(1) == [{"line": 1}]
+    assert "late logs of j-1/cloudwatch: no" in caplog.text
+
+
+def test_what_is_no_call_is_the_clients_own(late, service):
+    assert client(late, service).exceptions == "its exceptions"
