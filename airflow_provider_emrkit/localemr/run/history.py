@@ -263,4 +263,4 @@ def _get(url: str) -> Any:
 
 def _is_complete(application: Any) -> bool:
     attempts = application.get("attempts") if isinstance(application, dict) else None
-    return bool(attempts) and all(attempt.get("completed") for attempt in attempts)
+    return all(attempt.get("completed") for attempt in attempts) if attempts else False
