@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.testing.cluster import LocalCluster
     from airflow_provider_emrkit.testing.local_emr import LocalEmr
 
+_KEPT = pytest.StashKey[Path]()
+
 _SETTINGS = {
     "release": ("LABEL", "release of the fixture localemr_cluster (default: emr-7.11.0)"),
     "port": (
@@ -92,22 +94,23 @@ def localemr(pytestconfig: pytest.Config) -> Iterator[LocalEmr]:
     It has ``url``, ``client("s3")``, ``environment``, ``connection_uri()``, ``cluster()``, ``faults()`` and
     ``reset()``; see :class:`airflow_provider_emrkit.testing.LocalEmr`.
     """
+    from airflow_provider_emrkit.localemr.instance import InstanceError
     from airflow_provider_emrkit.testing.local_emr import LocalEmr, MissingExtraError
 
     try:
         emr = LocalEmr.start(**_options(pytestconfig))
-    except MissingExtraError as error:
+    except (MissingExtraError, InstanceError) as error:
         pytest.fail(f"fixture localemr: {error}", pytrace=False)
+    if pytestconfig.getoption("--localemr-keep"):
+        pytestconfig.stash[_KEPT] = emr.data_dir
     with emr:
         yield emr
-    if pytestconfig.getoption("--localemr-keep"):
-        _say(pytestconfig, f"the local EMR's files are left in {emr.data_dir}")
 
 
-def _say(config: pytest.Config, text: str) -> None:
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is not None:
-        terminal.write_line(text)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where the files are that were to be kept."""
+    if _KEPT in config.stash:
+        terminalreporter.write_line(f"the local EMR's files are left in {config.stash[_KEPT]}")
 
 
 @pytest.fixture
