@@ -283,12 +283,19 @@ def cluster_request(cluster: ClusterRecord) -> ClusterRequest:
         cluster_id=cluster.id,
         release_label=cluster.release_label,
         log_uri=request.get("LogUri"),
-        configurations=request.get("Configurations", ()),
+        configurations=[*request.get("Configurations", ()), *_primary_configurations(cluster)],
         bootstrap_actions=request.get("BootstrapActions", ()),
         monitoring=request.get("MonitoringConfiguration", {}),
         region=cluster.region,
         name=cluster.name,
     )
+
+
+def _primary_configurations(cluster: ClusterRecord) -> list[dict[str, Any]]:
+    """Give what the primary node has of its own: steps start there, and it comes before the cluster's."""
+    config = next(record.config for record in cluster.instances if record.role == "MASTER")
+    types = config.get("InstanceTypeConfigs", [config])
+    return list(types[0].get("Configurations", []))
 
 
 def step_request(step: StepRecord) -> StepRequest:

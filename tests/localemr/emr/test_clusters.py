@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 
+ACTION = {"Name": "setup", "ScriptBootstrapAction": {"Path": "s3://code/setup.sh", "Args": ["-v"]}}
 STEP = {"Name": "first", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
 FLEETS = [
     {
@@ -108,6 +111,23 @@ def test_the_runner_gets_what_decides_how_steps_run(localemr_server):
     assert (request.cluster_id, request.release_label) == (cluster_id, "emr-7.11.0")
     assert (request.log_uri, request.region) == ("s3://logs/x", "us-east-1")
     assert request.bootstrap_actions == actions
+
+
+def test_the_primary_nodes_configurations_come_over_the_clusters(localemr_server):
+    def spark(value):
+        return [{"Classification": "spark-defaults", "Properties": {"spark.executor.memory": value}}]
+
+    groups = [
+        {"InstanceRole": role, "InstanceType": "m5.xlarge", "InstanceCount": 1, "Configurations": spark(role)}
+        for role in ("MASTER", "CORE")
+    ]
+    master = {**FLEETS[0]["InstanceTypeConfigs"][0], "Configurations": spark("MASTER")}
+    fleets = [{**FLEETS[0], "InstanceTypeConfigs": [master]}]
+    for instances in ({"InstanceGroups": groups}, {"InstanceFleets": fleets}):
+        cluster_id = localemr_server.run_cluster(Instances=instances, Configurations=spark("cluster"))
+        localemr_server.wait_cluster(cluster_id, "TERMINATED")
+        request = localemr_server.runner.clusters[-1]
+        assert list(request.configurations) == spark("cluster") + spark("MASTER")
 
 
 def test_a_cluster_without_keep_alive_ends_after_its_steps(localemr_server):
@@ -221,6 +241,44 @@ def test_terminating_twice_is_no_error(localemr_server):
             id="cloudwatch-agent",
         ),
         pytest.param({"Tags": [{"Key": "k" * 129, "Value": ""}]}, "tag", id="tag"),
+        pytest.param(
+            {"AmiVersion": "3.11.0"},
+            "Provided AMI: 3.11.0, release label: emr-7.11.0",
+            id="ami-version-and-label",
+        ),
+        pytest.param({"CustomAmiId": "my-image"}, "CustomAmiId 'my-image'", id="custom-ami"),
+        pytest.param(
+            {"CustomAmiId": "ami-0123456789abcdef0", "OSReleaseLabel": "2023.3.20240108"},
+            "Only one of CustomAmiId and OSReleaseLabel",
+            id="custom-ami-and-os",
+        ),
+        pytest.param(
+            {"CustomAmiId": "ami-0123456789abcdef0", "ReleaseLabel": "emr-5.6.0"},
+            "CustomAmiId is not supported by release emr-5.6.0",
+            id="custom-ami-release",
+        ),
+        pytest.param({"EbsRootVolumeSize": 5}, "EbsRootVolumeSize 5", id="root-volume"),
+        pytest.param(
+            {"EbsRootVolumeIops": 3000, "ReleaseLabel": "emr-6.14.0"},
+            "EbsRootVolumeIops is not supported by release emr-6.14.0",
+            id="root-volume-iops",
+        ),
+        pytest.param(
+            {"PlacementGroupConfigs": [{"InstanceRole": "MASTER"}]}, "several primary", id="placement-group"
+        ),
+        pytest.param(
+            {"PlacementGroupConfigs": [{"InstanceRole": "CORE"}]}, "MASTER only", id="placement-group-role"
+        ),
+        pytest.param(
+            {"BootstrapActions": [{"Name": "x", "ScriptBootstrapAction": {"Path": "s3://x"}}] * 17},
+            "at most 16 bootstrap actions",
+            id="bootstrap-actions",
+        ),
+        pytest.param(
+            {"Instances": {"InstanceCount": 1, "MasterInstanceType": "big"}},
+            "Instance type 'big' is not supported",
+            id="instance-type",
+        ),
         pytest.param(
             {"Instances": {"InstanceGroups": [], "InstanceFleets": []}}, "exactly one of", id="no-instances"
         ),
@@ -339,12 +397,63 @@ def test_a_marker_that_is_none_is_an_invalid_request(localemr_server):
     assert refused["Code"] == "InvalidRequestException"
 
 
-def test_describe_job_flows_still_answers(localemr_server):
-    cluster_id = localemr_server.run_cluster(Steps=[STEP])
-    localemr_server.wait_cluster(cluster_id, "WAITING")
+def job_flows(localemr_server, **filters):
     # boto3 has no such method any more; the operation is in its model.
-    answer = localemr_server.client("emr")._make_api_call("DescribeJobFlows", {"JobFlowIds": [cluster_id]})
-    (flow,) = answer["JobFlows"]
-    assert flow["ExecutionStatusDetail"]["State"] in ("WAITING", "RUNNING")
-    assert flow["Instances"]["InstanceCount"] == 3
-    assert flow["Steps"][0]["StepConfig"]["Name"] == "first"
+    return localemr_server.client("emr")._make_api_call("DescribeJobFlows", filters)["JobFlows"]
+
+
+def test_describe_job_flows_still_answers(localemr_server):
+    localemr_server.runner.script("broken", fails="boom")
+    cluster_id = localemr_server.run_cluster(Steps=[STEP], BootstrapActions=[ACTION])
+    broken = localemr_server.add_step(cluster_id, "broken")
+    localemr_server.wait_step(cluster_id, broken, "FAILED")
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+    (flow,) = job_flows(localemr_server, JobFlowIds=[cluster_id])
+    detail = flow["ExecutionStatusDetail"]
+    assert (detail["State"], detail["LastStateChangeReason"]) == (
+        "WAITING",
+        "Cluster ready after last step completed.",
+    )
+    assert detail["CreationDateTime"] <= detail["ReadyDateTime"]
+    assert flow["BootstrapActions"] == [{"BootstrapActionConfig": ACTION}]
+    instances = flow["Instances"]
+    assert (instances["InstanceCount"], instances["KeepJobFlowAliveWhenNoSteps"]) == (3, True)
+    assert instances["MasterInstanceId"].startswith("i-")
+    group = instances["InstanceGroups"][1]
+    assert (group["InstanceRole"], group["InstanceRunningCount"], group["State"]) == ("CORE", 2, "RUNNING")
+    steps = {step["StepConfig"]["Name"]: step["ExecutionStatusDetail"] for step in flow["Steps"]}
+    assert steps["first"]["State"] == "COMPLETED"
+    assert (steps["broken"]["State"], steps["broken"]["LastStateChangeReason"]) == (
+        "FAILED",
+        "Unknown Error.",
+    )
+
+
+def test_job_flows_are_found_by_id_state_and_time(localemr_server):
+    ended, waiting = localemr_server.run_cluster(), localemr_server.run_cluster()
+    localemr_server.client("emr").terminate_job_flows(JobFlowIds=[ended])
+    localemr_server.wait_cluster(ended, "TERMINATED")
+    created = localemr_server.wait_cluster(waiting, "WAITING").created
+
+    def ids(**filters):
+        return {flow["JobFlowId"] for flow in job_flows(localemr_server, **filters)}
+
+    assert ids() == {ended, waiting}
+    assert ids(JobFlowStates=["WAITING"]) == {waiting}
+    assert ids(JobFlowStates=["TERMINATED"]) == {ended}
+    assert ids(CreatedAfter=created) == set()
+    assert ids(CreatedBefore=created, JobFlowIds=[waiting]) == set()
+    with pytest.raises(ClientError, match="Specified job flow ID not valid"):
+        ids(JobFlowIds=["j-NOTTHERE"])
+
+
+def test_without_filters_only_the_job_flows_of_two_weeks_are_described(localemr_server):
+    old, ancient = localemr_server.run_cluster(), localemr_server.run_cluster()
+    emr = localemr_server.server.emr
+    localemr_server.client("emr").terminate_job_flows(JobFlowIds=[old, ancient])
+    for cluster_id, days in ((old, 20), (ancient, 61)):
+        record = localemr_server.wait_cluster(cluster_id, "TERMINATED")
+        record.created = emr.now() - timedelta(days=days)
+    assert job_flows(localemr_server) == []
+    found = job_flows(localemr_server, JobFlowStates=["TERMINATED"])
+    assert [flow["JobFlowId"] for flow in found] == [old]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit.localemr.emr.ids import instance_id
 from airflow_provider_emrkit.localemr.run.bootstrap import master_instance_id
@@ -147,3 +150,35 @@ def test_releases(localemr_server):
     assert len({*first["ReleaseLabels"], *second["ReleaseLabels"]}) == 4
     applications = emr.describe_release_label(ReleaseLabel="emr-7.11.0")["Applications"]
     assert {"Name": "Spark", "Version": "3.5.6"} in applications
+
+
+@pytest.mark.parametrize(
+    ("application", "has_it"),
+    [
+        ("Spark", True),
+        ("spark@3.5.6", True),
+        ("spark@3.5", False),
+        ("spark@", True),
+        ("hadoop@3.4.1", True),
+        ("park", False),
+    ],
+)
+def test_releases_are_found_by_their_applications(localemr_server, application, has_it):
+    labels = localemr_server.client("emr").list_release_labels(Filters={"Application": application})
+    assert ("emr-7.11.0" in labels["ReleaseLabels"]) is has_it
+
+
+def test_a_release_that_is_none(localemr_server):
+    emr = localemr_server.client("emr")
+    with pytest.raises(ClientError, match=r"The supplied release label is invalid: emr-99\.0\.0"):
+        emr.describe_release_label(ReleaseLabel="emr-99.0.0")
+    assert emr.describe_release_label()["ReleaseLabel"] == emr.list_release_labels()["ReleaseLabels"][0]
+
+
+def test_a_marker_that_no_list_gave_is_an_invalid_request(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster()
+    other = base64.urlsafe_b64encode(b"s-NOTTHERE").decode()
+    for call in (emr.list_steps, emr.list_instances, emr.list_instance_groups, emr.list_bootstrap_actions):
+        with pytest.raises(emr.exceptions.InvalidRequestException, match="is not valid"):
+            call(ClusterId=cluster_id, Marker=other)

@@ -131,3 +131,122 @@ def test_a_cluster_that_has_ended_cannot_be_modified(localemr_server):
         emr.modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=2)
     with pytest.raises(ClientError, match="may not be modified"):
         emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=True)
+
+
+def refusal(call, **params):
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    return error["Message"]
+
+
+AUTOSCALING = {
+    "Constraints": {"MinCapacity": 1, "MaxCapacity": 5},
+    "Rules": [
+        {
+            "Name": "out",
+            "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1, "CoolDown": 300}},
+            "Trigger": {
+                "CloudWatchAlarmDefinition": {
+                    "ComparisonOperator": "LESS_THAN",
+                    "MetricName": "YARNMemoryAvailablePercentage",
+                    "Period": 300,
+                    "Threshold": 15,
+                    "Dimensions": [{"Key": "JobFlowId", "Value": "${emr.clusterId}"}],
+                }
+            },
+        }
+    ],
+}
+
+
+def core_group(localemr_server, cluster_id):
+    groups = localemr_server.client("emr").list_instance_groups(ClusterId=cluster_id)["InstanceGroups"]
+    return next(group for group in groups if group["InstanceGroupType"] == "CORE")
+
+
+def test_an_automatic_scaling_policy_is_attached_and_removed(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster(AutoScalingRole="EMR_AutoScaling_DefaultRole")
+    place = {"ClusterId": cluster_id, "InstanceGroupId": core_group(localemr_server, cluster_id)["Id"]}
+    answer = emr.put_auto_scaling_policy(**place, AutoScalingPolicy=AUTOSCALING)
+    assert answer["AutoScalingPolicy"]["Status"]["State"] == "PENDING"
+    shown = core_group(localemr_server, cluster_id)["AutoScalingPolicy"]
+    assert (shown["Status"]["State"], shown["Constraints"]) == ("ATTACHED", AUTOSCALING["Constraints"])
+    alarm = shown["Rules"][0]["Trigger"]["CloudWatchAlarmDefinition"]
+    assert alarm["Dimensions"] == [{"Key": "JobFlowId", "Value": cluster_id}]
+    emr.remove_auto_scaling_policy(**place)
+    assert "AutoScalingPolicy" not in core_group(localemr_server, cluster_id)
+
+
+def test_automatic_and_managed_scaling_exclude_each_other(localemr_server):
+    emr = localemr_server.client("emr")
+    role = {"AutoScalingRole": "EMR_AutoScaling_DefaultRole"}
+    cluster_id = localemr_server.run_cluster(**role, ManagedScalingPolicy=SCALING)
+    place = {"ClusterId": cluster_id, "InstanceGroupId": core_group(localemr_server, cluster_id)["Id"]}
+    put = emr.put_auto_scaling_policy
+    assert "together" in refusal(put, **place, AutoScalingPolicy=AUTOSCALING)
+    emr.remove_managed_scaling_policy(ClusterId=cluster_id)
+    put(**place, AutoScalingPolicy=AUTOSCALING)
+    managed = {"ClusterId": cluster_id, "ManagedScalingPolicy": SCALING}
+    assert "together" in refusal(emr.put_managed_scaling_policy, **managed)
+
+
+def test_put_auto_scaling_policy_refuses(localemr_server):
+    put = localemr_server.client("emr").put_auto_scaling_policy
+    cluster_id = localemr_server.run_cluster()
+    core = {"ClusterId": cluster_id, "InstanceGroupId": core_group(localemr_server, cluster_id)["Id"]}
+    assert "AutoScalingRole" in refusal(put, **core, AutoScalingPolicy=AUTOSCALING)
+    cluster_id = localemr_server.run_cluster(AutoScalingRole="EMR_AutoScaling_DefaultRole")
+    core = {"ClusterId": cluster_id, "InstanceGroupId": core_group(localemr_server, cluster_id)["Id"]}
+    wrong = {**AUTOSCALING, "Constraints": {"MinCapacity": 6, "MaxCapacity": 5}}
+    assert "MinCapacity 6" in refusal(put, **core, AutoScalingPolicy=wrong)
+    assert "at least one rule" in refusal(put, **core, AutoScalingPolicy={**AUTOSCALING, "Rules": []})
+    unknown = {**core, "InstanceGroupId": "ig-NOTTHERE"}
+    assert "'ig-NOTTHERE' is not valid" in refusal(put, **unknown, AutoScalingPolicy=AUTOSCALING)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"UnitType": "InstanceFleetUnits"}, "UnitType InstanceFleetUnits is not valid"),
+        ({"MaximumOnDemandCapacityUnits": 6}, "MaximumOnDemandCapacityUnits 6"),
+        ({"MaximumCoreCapacityUnits": 6}, "MaximumCoreCapacityUnits 6"),
+        ({"MinimumCapacityUnits": 0}, "MinimumCapacityUnits 0"),
+    ],
+)
+def test_managed_scaling_limits_are_checked(localemr_server, change, text):
+    policy = {"ComputeLimits": {**SCALING["ComputeLimits"], **change}}
+    assert text in refusal(localemr_server.run_cluster, ManagedScalingPolicy=policy)
+
+
+def test_policies_of_a_cluster_that_has_ended_cannot_be_changed(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster()
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    # Terraform's AWS provider looks for these words.
+    words = "A job flow that is shutting down, terminated, or finished may not be modified."
+    for call, params in (
+        (emr.put_managed_scaling_policy, {"ManagedScalingPolicy": SCALING}),
+        (emr.remove_managed_scaling_policy, {}),
+        (emr.put_auto_termination_policy, {"AutoTerminationPolicy": {"IdleTimeout": 60}}),
+        (emr.remove_auto_termination_policy, {}),
+    ):
+        assert refusal(call, ClusterId=cluster_id, **params) == words
+    assert emr.get_managed_scaling_policy(ClusterId=cluster_id)
+
+
+def test_a_protected_cluster_does_not_end_by_its_auto_termination_policy(localemr_server):
+    emr = localemr_server.client("emr")
+    cluster_id = localemr_server.run_cluster(AutoTerminationPolicy={"IdleTimeout": 60})
+    emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=True)
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+    shorten_idle_time(localemr_server, cluster_id, 0.0)
+    emulator = localemr_server.server.emr
+    with emulator.store.lock:
+        record = emulator.store.cluster("us-east-1", cluster_id)
+        assert not emulator.supervisor(record).changed.wait_for(lambda: record.state != "WAITING", 0.3)
+    emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=False)
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")

@@ -131,6 +131,24 @@ def test_action_on_failure(localemr_server, action, cluster_state, next_state):
         assert (record.reason_code, record.reason_message) == ("STEP_FAILURE", "Shut down as step failed")
 
 
+@pytest.mark.parametrize("action", ["CANCEL_AND_WAIT", "TERMINATE_CLUSTER"])
+def test_the_action_on_failure_is_forgotten_when_the_concurrency_was_raised(localemr_server, action):
+    localemr_server.runner.script("broken", fails="boom", hold=True)
+    localemr_server.runner.script("next", hold=True)
+    cluster_id = localemr_server.run_cluster()
+    broken = localemr_server.add_step(cluster_id, "broken", action)
+    localemr_server.runner.wait_started("broken")
+    following, last = (localemr_server.add_step(cluster_id, name) for name in ("next", "last"))
+    localemr_server.client("emr").modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=2)
+    localemr_server.runner.wait_started("next")
+    localemr_server.runner.finish("broken")
+    localemr_server.wait_step(cluster_id, broken, "FAILED")
+    localemr_server.wait_step(cluster_id, last, "COMPLETED")
+    localemr_server.runner.finish("next")
+    localemr_server.wait_step(cluster_id, following, "COMPLETED")
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+
+
 def test_termination_protection_keeps_the_cluster_of_a_failed_step(localemr_server):
     localemr_server.runner.script("broken", fails="boom", hold=True)
     cluster_id = localemr_server.run_cluster()
@@ -165,6 +183,20 @@ def test_steps_are_listed_newest_first_fifty_to_a_page(localemr_server):
     assert [step["Id"] for step in second["Steps"]] == ids[2::-1]
     paginator = emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
     assert [step["Id"] for page in paginator for step in page["Steps"]] == ids[::-1]
+
+
+def test_the_next_page_comes_also_when_the_last_step_of_a_page_has_changed(localemr_server):
+    localemr_server.runner.script("first", hold=True)
+    cluster_id = localemr_server.run_cluster()
+    localemr_server.add_step(cluster_id, "first")
+    localemr_server.runner.wait_started("first")
+    ids = [localemr_server.add_step(cluster_id, f"pending {number}") for number in range(60)]
+    emr = localemr_server.client("emr")
+    page = emr.list_steps(ClusterId=cluster_id, StepStates=["PENDING"])
+    emr.cancel_steps(ClusterId=cluster_id, StepIds=[page["Steps"][-1]["Id"]])
+    rest = emr.list_steps(ClusterId=cluster_id, StepStates=["PENDING"], Marker=page["Marker"])
+    assert [step["Id"] for step in rest["Steps"]] == ids[9::-1]
+    localemr_server.runner.finish("first")
 
 
 def test_steps_can_be_listed_by_id_and_state(localemr_server):
