@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE
 from airflow_provider_emrkit.localemr.run.yarn import REPORT_EVERY, Application
@@ -76,6 +77,7 @@ class RunningApplication:
         self._directory = directory
         self._changed = threading.Condition()
         self._killed = False
+        self._temporary, self._s3_client = driver.work / "tmp", outputs.s3_client
         self._logs = outputs.open(directory, outputs.driver_places(ids.application_id, ids.driver_container))
         env = {**driver.env, **driver.command.env}
         folders = Folders(directory, driver.work)
@@ -163,6 +165,7 @@ class RunningApplication:
 
     def _run(self) -> None:
         code = self._process.wait()
+        abort_leftover_uploads(self._s3_client, self._temporary)
         self._logs.close()
         (self._directory / SESSION_FILE).unlink(missing_ok=True)
         with self._changed:

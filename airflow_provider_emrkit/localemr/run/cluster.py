@@ -6,6 +6,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.run.leftover_uploads import keep_records
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, Session
 from airflow_provider_emrkit.localemr.run.step import SparkStep, StepContext
 
@@ -66,6 +67,10 @@ class SparkCluster:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
+UPLOADS = "uploads"
+"""Directory, beside the clusters', of the records of uploads that an earlier localemr's jobs left."""
+
+
 def sweep(clusters: Path) -> None:
     """End what an earlier localemr left behind: steps that still run, and the clusters' directories.
 
@@ -79,4 +84,5 @@ def sweep(clusters: Path) -> None:
             session = Session.load(file)
             if session:
                 session.sweep()
+        keep_records(directory.glob("*/*"), clusters.parent / UPLOADS)
         shutil.rmtree(directory, ignore_errors=True)

@@ -12,6 +12,7 @@ from airflow_provider_emrkit.localemr.run.contract import JobRunRequest, JobRunR
 from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
 from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.job_logs import driver_logs, job_folder
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.spark.serverless import job_environment, submit_arguments
 
@@ -76,6 +77,7 @@ class SparkJob:
         with self._finishing:
             if self._result is None:
                 code = self._process.wait() if self._process else 1
+                abort_leftover_uploads(self._context.outputs.s3_client, self._folders.work / "tmp")
                 self._logs.close()
                 self._result = self._judge(code)
                 shutil.rmtree(self._place.directory, ignore_errors=True)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit.localemr.run.bootstrap import run_bootstrap_actions
 from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
-from airflow_provider_emrkit.localemr.run.cluster import SparkCluster, sweep
+from airflow_provider_emrkit.localemr.run.cluster import UPLOADS, SparkCluster, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import write_own_programs
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
 from airflow_provider_emrkit.localemr.run.preparation import Prepared, Wanted, check_release, install, prepare
 from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
@@ -94,6 +95,7 @@ class SparkClusterRunner:
 
     def _context(self, request: ClusterRequest, prepared: Prepared) -> StepContext:
         s3 = s3_client(s3_access(self._config), request.region)
+        abort_leftover_uploads(s3, self._clusters.parent / UPLOADS)
         fetch = S3Fetch(s3, prepared.place.directory)
         outputs = Outputs(
             logs_client=request.deliver(aws_client("logs", self._endpoint_url, request.region), "cloudwatch"),

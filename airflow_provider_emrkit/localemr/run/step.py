@@ -19,6 +19,7 @@ from airflow_provider_emrkit.localemr.run.commands import (
 )
 from airflow_provider_emrkit.localemr.run.contract import StepRequest, StepResult
 from airflow_provider_emrkit.localemr.run.failures import failure_line
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
 
@@ -167,6 +168,8 @@ class SparkStep:
 
     def _finish(self, code: int | None) -> StepResult:
         self._logs.finish_reading()
+        if isinstance(self._run, _OwnProcess):
+            abort_leftover_uploads(self._context.outputs.s3_client, self._work / "tmp")
         if code is not None:
             self._control(f"INFO waitProcessCompletion ended with exit code {code} : {self._request.jar}")
         self._control(f"INFO Step {'succeeded' if code == 0 else 'failed'}")
