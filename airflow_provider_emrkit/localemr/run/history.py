@@ -162,7 +162,8 @@ class _Running:
         self._logs = OpenLogs(streams)
         command = Command((os.fspath(place.spark_home / "bin" / "spark-class"), _MAIN_CLASS))
         options = {
-            "spark.history.fs.logDirectory": event_logs.as_uri(),
+            # Hadoop reads it as a path, not as an encoded URI.
+            "spark.history.fs.logDirectory": f"file://{event_logs}",
             "spark.history.fs.update.interval": _SCAN_EVERY,
             "spark.history.fs.cleaner.enabled": "false",
             # The port of an earlier one keeps a page that is open in a browser alive.
