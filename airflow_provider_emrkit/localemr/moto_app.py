@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client
@@ -81,8 +82,11 @@ class MotoApp:
 def _make() -> WSGIApplication:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    app: WSGIApplication = DomainDispatcherApplication(create_backend_app)
-    return app
+    app = DomainDispatcherApplication(create_backend_app)
+    # moto lists the files of its package to find this out, which takes longer than all the rest of a request.
+    vars(app)["get_backend_for_host"] = lru_cache(1024)(app.get_backend_for_host)
+    wsgi: WSGIApplication = app
+    return wsgi
 
 
 def _forget_keys() -> None:

@@ -6,10 +6,10 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.persistence.s3_store import BUCKET, Place
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from airflow_provider_emrkit.localemr.persistence.s3_store import Place
 
 
 class Marks:
@@ -23,7 +23,7 @@ class Marks:
     >>> with marks.of_request(reads_only=True) as noted:
     ...     marks.wrote(Place("object", "data", "a"))
     ...     marks.looked_at(Place("object", "data", "b"))
-    >>> [place.name for place in noted]
+    >>> [place.name for place in noted.places()]
     ['a']
     """
 
@@ -34,13 +34,12 @@ class Marks:
         self._others: dict[Place, None] = {}
 
     @contextlib.contextmanager
-    def of_request(self, *, reads_only: bool) -> Iterator[dict[Place, None]]:
+    def of_request(self, *, reads_only: bool) -> Iterator[Noted]:
         """Collect what is noted in this block.
 
         :param reads_only: What such a request looks at, it does not change.
         """
-        noted: dict[Place, None] = {}
-        self._request.noted, self._request.reads_only = noted, reads_only
+        self._request.noted = noted = Noted(reads_only)
         try:
             yield noted
         finally:
@@ -52,13 +51,13 @@ class Marks:
         if noted is None:
             self.later([place])
         else:
-            noted[place] = None
+            noted.written[place] = None
 
     def looked_at(self, place: Place) -> None:
         """Note that somebody holds what is there, and may change it."""
         noted = self._request.noted
-        if noted is not None and not self._request.reads_only:
-            noted[place] = None
+        if noted is not None:
+            noted.seen[place] = None
 
     def later(self, places: Iterable[Place]) -> None:
         """Put places among those of no request."""
@@ -74,6 +73,27 @@ class Marks:
             return places
 
 
+class Noted:
+    """What one request has noted.
+
+    >>> Noted(reads_only=True).places()
+    []
+    """
+
+    def __init__(self, reads_only: bool) -> None:
+        self._reads_only = reads_only
+        self.written: dict[Place, None] = {}
+        self.seen: dict[Place, None] = {}
+
+    def places(self) -> list[Place]:
+        """Give all places that may have changed."""
+        if self._reads_only or not self.seen:
+            return list(self.written)
+        # Who writes to a bucket does not change its settings, which every request looks at.
+        writes_objects = any(place.kind != BUCKET for place in self.written)
+        seen = [place for place in self.seen if not (writes_objects and place.kind == BUCKET)]
+        return list(dict.fromkeys([*self.written, *seen]))
+
+
 class _Request(threading.local):
-    noted: dict[Place, None] | None = None
-    reads_only: bool = False
+    noted: Noted | None = None

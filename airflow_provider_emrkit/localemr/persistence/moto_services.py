@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import pickle
 import threading
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,8 @@ def _all_backends() -> list[BackendDict[Any]]:
     return list(vars(BackendDict)["_instances"])
 
 
-def _service(backend: type) -> str:
+@cache
+def _service(backend: Any) -> str:
     return _motos(backend).__module__.split(".")[1]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _READS = re.compile(
     r"(BatchGet|Describe|Filter|Get|Head|List|Lookup|Query|Scan|Search|Select|TestEvent)[A-Z_]?"
 )
+_CHANGE_IAM = ("", "iam", "sts", "cloudformation")
 _FORM_LIMIT = 1024 * 1024
 
 
@@ -37,6 +38,14 @@ def _form_action(environ: WSGIEnvironment) -> str:
     body: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = BytesIO(body)
     return parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+
+
+def looks_up_only(environ: WSGIEnvironment) -> set[str]:
+    """Give the services that a request has looked into without changing them.
+
+    moto asks IAM for the account of every request.
+    """
+    return set() if request_scope(environ).service in _CHANGE_IAM else {"iam"}
 
 
 def is_s3(environ: WSGIEnvironment) -> bool:

@@ -168,8 +168,8 @@ def _misfit() -> str | None:
         Place(BUCKET, _TRIAL), Place(OBJECT, _TRIAL, "key"), Place(UPLOAD, _TRIAL, upload.id),
         part_place(_TRIAL, upload.id, 1)
     }  # fmt: skip
-    if set(noted) != expected:
-        return f"changes are not seen: {sorted(expected ^ set(noted))}"
+    if set(noted.written) != expected:
+        return f"changes are not seen: {sorted(expected ^ set(noted.written))}"
     if not isinstance(key, Key) or key.value != b"value":
         return "objects are made in another way"
     bodies = {place: body_of(place) for place in expected}

@@ -205,6 +205,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         # The write-ahead log needs no sync to survive the process.
         database.execute("pragma journal_mode = wal")
         database.execute("pragma synchronous = normal")
+        # Pages of 4 KB: moving them into the database syncs it, which takes long on some disks.
+        database.execute("pragma wal_autocheckpoint = 4000")
         with database:
             database.execute(_RECORDS)
             database.execute(TABLE)

@@ -30,9 +30,10 @@ class Snapshots:
         self._save = save
         self._delay = delay
         self._share = share
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
         self._changed: dict[str, None] = {}
-        self._closing = False
+        self._news = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="localemr-state", daemon=True)
 
     def start(self) -> None:
@@ -41,44 +42,35 @@ class Snapshots:
 
     def mark(self, names: Iterable[str]) -> None:
         """Note that things have changed."""
-        with self._condition:
+        with self._lock:
             self._changed.update(dict.fromkeys(names))
-            if self._changed:
-                self._condition.notify_all()
+            # Not at each change: a thread that is woken up takes its time from the requests.
+            if self._changed and not self._news.is_set():
+                self._news.set()
 
     def forget(self) -> None:
         """Leave out what has been noted so far."""
-        with self._condition:
+        with self._lock:
             self._changed.clear()
 
     def close(self) -> None:
         """End the thread and save what is left. Idempotent."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify_all()
+        self._closing.set()
+        self._news.set()
         if self._thread.is_alive():
             self._thread.join()
         self._save_changed()
 
     def _run(self) -> None:
-        while self._wait_for_change():
+        while self._news.wait() and not self._closing.wait(self._delay):
             started = time.monotonic()
             self._save_changed()
-            self._pause((time.monotonic() - started) * (1 / self._share - 1))
-
-    def _wait_for_change(self) -> bool:
-        with self._condition:
-            self._condition.wait_for(lambda: self._changed or self._closing)
-        self._pause(self._delay)
-        return not self._closing
-
-    def _pause(self, seconds: float) -> None:
-        with self._condition:
-            self._condition.wait_for(lambda: self._closing, seconds)
+            self._closing.wait((time.monotonic() - started) * (1 / self._share - 1))
 
     def _save_changed(self) -> None:
-        with self._condition:
+        with self._lock:
             names = list(self._changed)
             self._changed.clear()
+            self._news.clear()
         for name in names:
             self._save(name)

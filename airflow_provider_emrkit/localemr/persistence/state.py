@@ -14,11 +14,17 @@ from airflow_provider_emrkit.localemr.persistence import moto_services
 from airflow_provider_emrkit.localemr.persistence.contents import KeptError
 from airflow_provider_emrkit.localemr.persistence.kept_s3 import KeptS3, MisfitError
 from airflow_provider_emrkit.localemr.persistence.kept_services import KeptServices
-from airflow_provider_emrkit.localemr.persistence.requests import internal_error, is_s3, only_reads
+from airflow_provider_emrkit.localemr.persistence.marks import Marks
+from airflow_provider_emrkit.localemr.persistence.requests import (
+    internal_error,
+    is_s3,
+    looks_up_only,
+    only_reads,
+)
 from airflow_provider_emrkit.localemr.persistence.snapshots import Snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,6 +53,7 @@ class KeptState:
 
     def __init__(self, data_dir: Path) -> None:
         self._request = _Request()
+        self._no_marks = Marks()
         self._snapshots = Snapshots(self._save)
         directories = data_dir / _S3, data_dir / "services"
         self._s3: KeptS3 | None = KeptS3(directories[0], lambda: self._snapshots.mark([_S3]))
@@ -59,7 +66,7 @@ class KeptState:
         """Fill moto with what an earlier start has kept, and keep what changes from now on."""
         if not self._claim.acquire(blocking=False):
             log.warning("another local EMR of this process keeps the state: this one keeps none")
-            self._s3 = None
+            self._drop_s3()
             return
         self._attachment.callback(self._claim.release)
         BackendDict.reset()
@@ -101,12 +108,15 @@ class KeptState:
     def _answer(
         self, app: WSGIApplication, environ: WSGIEnvironment, held: _Held, reads: bool
     ) -> Iterable[bytes]:
-        with self._noted(reads) as places:
+        marks = self._s3.marks if self._s3 is not None else self._no_marks
+        with self._touched() as services, marks.of_request(reads_only=reads) as noted:
             try:
                 response = app(environ, held)
             finally:
                 # Also when moto fails: it may have changed something before.
-                error = self._keep(places)
+                error = self._keep(noted.places())
+        if not reads:
+            self._snapshots.mark(services - looks_up_only(environ))
         if error is not None and not reads and is_s3(environ):
             _close(response)
             raise error
@@ -124,23 +134,21 @@ class KeptState:
                 "were kept with another version of moto are not seen",
                 error,
             )
+            self._drop_s3()
+
+    def _drop_s3(self) -> None:
+        if self._s3 is not None:
             self._s3.close()
             self._s3 = None
 
     @contextlib.contextmanager
-    def _noted(self, reads: bool) -> Iterator[Mapping[Place, None]]:
+    def _touched(self) -> Iterator[set[str]]:
         services: set[str] = set()
         self._request.services = services
         try:
-            if self._s3 is None:
-                yield {}
-            else:
-                with self._s3.marks.of_request(reads_only=reads) as places:
-                    yield places
+            yield services
         finally:
             self._request.services = None
-        if not reads:
-            self._snapshots.mark(services)
 
     def _note(self, service: str) -> None:
         if not moto_services.is_kept(service, also_s3=self._s3 is None):
