@@ -22,9 +22,14 @@ from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a, insta
 from airflow_provider_emrkit.localemr.spark.install import InstallError, uv_program
 from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
 from airflow_provider_emrkit.localemr.spark.prefetch import s3_jar
-from airflow_provider_emrkit.localemr.spark.software import Software, install_software, make_environment
+from airflow_provider_emrkit.localemr.spark.software import (
+    Software,
+    check_label,
+    install_software,
+    make_environment,
+)
 from airflow_provider_emrkit.localemr.spark.submit import Machine
-from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError, candidates
+from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError
 from airflow_provider_emrkit.releases import release
 
 if TYPE_CHECKING:
@@ -70,7 +75,7 @@ def check_release(label: str) -> None:
     :raises ClusterStartError: with the mend in its message.
     """
     try:
-        candidates(label)
+        check_label(label)
     except (UnsupportedReleaseError, ValueError) as error:
         raise ClusterStartError(str(error)) from error
 

@@ -2,7 +2,7 @@
 
 Each package gets a directory of its own, which appears complete (by a rename) or not at all, and a lock file,
 so that two processes that want it install it once. An interrupted installation leaves a ``.partial``
-directory, which the next one removes, and uv's own download cache, which the next one uses.
+directory, which the next one removes, and what it had downloaded, with which the next one goes on.
 """
 
 from __future__ import annotations
@@ -16,15 +16,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.spark.download import DownloadError, download, locate
+from airflow_provider_emrkit.localemr.spark.transfer import Progress
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from airflow_provider_emrkit.localemr.spark.versions import SparkVersion
 
-Progress = Callable[[str], None]
+__all__ = [
+    "REPORT_EVERY", "InstallError", "NotPublishedError", "Package", "Progress", "ensure", "explain",
+    "file_lock", "spark_home", "uv_environment", "uv_program",
+]  # fmt: skip
 
 REPORT_EVERY = 3.0
 """Seconds between two progress lines."""
@@ -65,6 +72,10 @@ class InstallError(Exception):
     """A package could not be installed; the message says why and how to mend it."""
 
 
+class NotPublishedError(InstallError):
+    """The package index has no such package for this machine."""
+
+
 @dataclass(frozen=True)
 class Package:
     """One package to have in the cache.
@@ -73,6 +84,9 @@ class Package:
     :param version: Exact version.
     :param title: What the user calls it, e.g. ``Spark 3.5.6``.
     :param size_mb: Rough size of the download (MiB), for progress lines and the check of free space.
+    :param source: Whether it is published as a source archive, which is then downloaded so that it can be
+        interrupted.
+    :param build_constraints: What its build must not take newer versions of.
 
     >>> Package("pyspark", "3.5.6", "Spark 3.5.6", 340).requirement
     'pyspark==3.5.6'
@@ -82,6 +96,8 @@ class Package:
     version: str
     title: str
     size_mb: int
+    source: bool = False
+    build_constraints: tuple[str, ...] = ()
 
     @property
     def requirement(self) -> str:
@@ -95,7 +111,9 @@ def spark_home(spark: SparkVersion, cache_dir: Path, progress: Progress) -> Path
     :param progress: Called with one line of text every few seconds while something is downloaded.
     :raises InstallError: when it can't be installed.
     """
-    package = Package("pyspark", spark.version, f"Spark {spark.version}", spark.install_mb)
+    package = Package(
+        "pyspark", spark.version, f"Spark {spark.version}", spark.install_mb, True, spark.build_constraints
+    )
     return ensure(package, cache_dir / "spark" / spark.version, progress) / "pyspark"
 
 
@@ -170,7 +188,7 @@ def _install(package: Package, target: Path, progress: Progress) -> None:
     try:
         # The user's own uv cache may hold it: then nothing is downloaded at all.
         made = partial / "offline"
-        if _run_uv(package, made, ["--offline"], lambda _: None):
+        if _run_uv(package, made, ["--offline", package.requirement], lambda _: None):
             made = partial / "online"
             _download(package, target, made, progress)
         made.rename(target)
@@ -183,10 +201,25 @@ def _download(package: Package, target: Path, made: Path, progress: Progress) ->
     # Kept after a failure, so that the next attempt need not download everything again.
     downloads = target.parent / f".{target.name}.downloads"
     progress(f"installing {package.title} (about {package.size_mb} MB)")
-    failure = _run_uv(package, made, ["--cache-dir", os.fspath(downloads)], progress, downloads)
+    archive = _source(package, downloads, progress) if package.source else None
+    what = os.fspath(archive) if archive else package.requirement
+    options = ["--cache-dir", os.fspath(downloads), what]
+    failure = _run_uv(package, made, options, progress, None if archive else downloads)
     if failure:
-        raise InstallError(explain(package, failure, target.parent))
+        raise explain(package, failure, target.parent)
     shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _source(package: Package, downloads: Path, progress: Progress) -> Path | None:
+    """Download a source archive; None when uv has to find it."""
+    environ = uv_environment(os.environ)
+    file = locate(package.name, f"{package.name}-{package.version}.tar.gz", environ)
+    if file is None:
+        return None
+    try:
+        return download(file, downloads, package.title, progress, environ)
+    except DownloadError as error:
+        raise InstallError(f"{package.title}: {error}.") from error
 
 
 def _check_room(package: Package, directory: Path) -> None:
@@ -212,8 +245,12 @@ def _run_uv(
         "--color",
         "never",
     ]
-    argv += ["--python", sys.executable, "--target", os.fspath(target), *options, package.requirement]
-    with tempfile.TemporaryFile() as output:
+    argv += ["--python", sys.executable, "--target", os.fspath(target), *options]
+    with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.writelines(f"{line}\n" for line in package.build_constraints)
+        constraints.flush()
+        if package.build_constraints:
+            argv += ["--build-constraints", constraints.name]
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=uv_environment(os.environ)
         )
@@ -233,7 +270,7 @@ def _watch(
     started = time.monotonic()
     while not _ended(process, REPORT_EVERY):
         seconds = round(time.monotonic() - started)
-        state = _stage(_size(downloads) // _MIB, package) if downloads else ""
+        state = _stage(_size(downloads) // _MIB, package) if downloads else "unpacking, "
         progress(f"installing {package.title} (about {package.size_mb} MB) … {state}{seconds} s")
 
 
@@ -260,19 +297,19 @@ def _size(directory: Path) -> int:
     return total
 
 
-def explain(package: Package, output: str, directory: Path) -> str:
-    """Turn what uv printed into a message that says what was wrong and how to mend it."""
+def explain(package: Package, output: str, directory: Path) -> InstallError:
+    """Turn what uv printed into an error that says what was wrong and how to mend it."""
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
     if any(text in output for text in _NO_SPACE):
-        return f"{package.title}: no space left on the disk of {directory}; {_MORE_ROOM}"
+        return InstallError(f"{package.title}: no space left on the disk of {directory}; {_MORE_ROOM}")
     if any(text in output for text in _UNREACHABLE):
-        return (
+        return InstallError(
             f"{package.title}: the package index can't be reached ({last}); check the network, or name a "
             "mirror in UV_DEFAULT_INDEX or PIP_INDEX_URL."
         )
     if any(text in output for text in _UNKNOWN):
-        return (
+        return NotPublishedError(
             f"{package.title}: the package index has no {package.requirement} for this machine; use "
             "another EMR release label, or name an index that has it in UV_DEFAULT_INDEX or PIP_INDEX_URL."
         )
-    return f"{package.title}: uv could not install {package.requirement}: {last}"
+    return InstallError(f"{package.title}: uv could not install {package.requirement}: {last}")

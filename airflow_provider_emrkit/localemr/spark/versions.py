@@ -33,6 +33,7 @@ class SparkVersion:
     :param python: Lowest and highest Python (major, minor) it works with.
     :param install_mb: Rough size of the download (MiB).
     :param log4j: Major version of its log4j.
+    :param build_constraints: What the build of its package must not take newer versions of.
 
     >>> candidates("emr-7.11.0")[0].version
     '3.5.6'
@@ -43,6 +44,7 @@ class SparkVersion:
     python: tuple[PythonVersion, PythonVersion]
     install_mb: int
     log4j: int
+    build_constraints: tuple[str, ...] = ()
 
     def takes_python(self, version: PythonVersion) -> bool:
         """Tell whether jobs can run with a Python of this (major, minor)."""
@@ -55,10 +57,10 @@ class SparkVersion:
 
 
 def candidates(label: str) -> tuple[SparkVersion, ...]:
-    """Give the Sparks that can stand for a release: its own, then the newest of each later minor.
+    """Give the Sparks that can stand for a release: its own, the newest of its minor, and of each later one.
 
-    A later minor is what a job most likely runs on unchanged when its own Spark can't be had (no Python of
-    the right age, say).
+    They are what a job most likely runs on unchanged when its own Spark can't be had (no Python of the right
+    age, say).
 
     :param label: EMR release label, e.g. ``emr-6.15.0``.
     :raises UnsupportedReleaseError: for a release with a Spark older than the table's oldest.
@@ -69,15 +71,16 @@ def candidates(label: str) -> tuple[SparkVersion, ...]:
     minors = _table()["minors"]
     if major < min(_minor(name)[0] for name in minors):
         raise UnsupportedReleaseError(
-            f"ReleaseLabel: {label} holds Spark {wanted}, which can't run here (it needs Java 8 and a "
-            "Python of its time); use emr-6.1.0 or later, e.g. emr-7.11.0."
+            f"ReleaseLabel: {label} holds Spark {wanted}, which is not on the Python package index; use "
+            "emr-5.0.0 or later, e.g. emr-7.11.0."
         )
+    own = [f"{major}.{minor}"] if f"{major}.{minor}" in minors else []
     later = [name for name in minors if _minor(name)[0] == major and _minor(name) > (major, minor)]
-    own = f"{major}.{minor}"
-    first = [_version(own, wanted)] if own in minors else []
+    names = [*own, *sorted(later, key=_minor)]
+    versions = [*((name, wanted) for name in own), *((name, minors[name]["newest"]) for name in names)]
+    known = tuple(_version(*version) for version in dict.fromkeys(versions))
     # A minor newer than the table's newest: the newest one known stands in for it.
-    known = first + [_version(name, minors[name]["newest"]) for name in sorted(later, key=_minor)]
-    return tuple(known) or (_newest_of(major),)
+    return known or (_newest_of(major),)
 
 
 def known_version(version: str) -> SparkVersion | None:
@@ -101,7 +104,10 @@ def _newest_of(major: int) -> SparkVersion:
 def _version(minor: str, version: str) -> SparkVersion:
     row = _table()["minors"][minor]
     low, high = (_minor(text) for text in row["python"])
-    return SparkVersion(version, tuple(row["java"]), (low, high), row["install_mb"], row["log4j"])
+    constraints = tuple(row.get("build_constraints", ()))
+    return SparkVersion(
+        version, tuple(row["java"]), (low, high), row["install_mb"], row["log4j"], constraints
+    )
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -54,6 +54,15 @@ def test_the_configured_one_wins(tmp_path):
     assert find_java([17, 21], tmp_path, print, {"EMRKIT_JAVA_HOME": str(home)}).home == home
 
 
+def test_one_may_be_configured_for_each_major(tmp_path):
+    homes = {major: make_java(tmp_path / str(major), f"{major}.0.1") for major in (11, 17)}
+    environ = {f"EMRKIT_JAVA_{major}_HOME": str(home) for major, home in homes.items()}
+    environ["EMRKIT_JAVA_HOME"] = str(make_java(tmp_path / "mine", "21.0.1"))
+    assert find_java([17, 11], tmp_path, print, environ).home == homes[17]
+    assert find_java([11, 8], tmp_path, print, environ).home == homes[11]
+    assert find_java([21], tmp_path, print, environ).major == 21
+
+
 def test_a_configured_one_that_does_not_fit_is_an_error(tmp_path):
     home = make_java(tmp_path / "mine", "25")
     with pytest.raises(InstallError, match="is Java 25, this Spark needs 17 or 21"):

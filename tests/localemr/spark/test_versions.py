@@ -17,14 +17,22 @@ def test_the_releases_own_spark_comes_first(label, first):
     assert candidates(label)[0].version == first
 
 
-def test_then_the_newest_of_each_later_minor_of_the_same_major():
-    assert [spark.version for spark in candidates("emr-6.9.0")] == ["3.3.0", "3.4.4", "3.5.9"]
+@pytest.mark.parametrize(
+    ("label", "versions"),
+    [
+        ("emr-6.9.0", ["3.3.0", "3.3.4", "3.4.4", "3.5.9"]),
+        ("emr-5.36.0", ["2.4.8"]),
+        ("emr-5.30.0", ["2.4.5", "2.4.8"]),
+        ("emr-5.3.0", ["2.4.8"]),
+    ],
+)
+def test_then_the_newest_of_its_minor_and_of_each_later_one_of_the_same_major(label, versions):
+    assert [spark.version for spark in candidates(label)] == versions
 
 
-@pytest.mark.parametrize("label", ["emr-5.36.0", "emr-6.0.0"])
-def test_a_spark_2_release_is_refused_with_the_mend(label):
-    with pytest.raises(UnsupportedReleaseError, match=r"use emr-6\.1\.0 or later"):
-        candidates(label)
+def test_a_spark_1_release_is_refused_with_the_mend():
+    with pytest.raises(UnsupportedReleaseError, match=r"use emr-5\.0\.0 or later"):
+        candidates("emr-4.9.6")
 
 
 def test_a_text_that_is_no_label_is_refused():
