@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.s3_access import S3Access
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
 from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a
@@ -65,6 +66,8 @@ class S3AndSpark:
 
     def __init__(self, server: Any, directory: Path, kind: S3FileSystem = "builtin") -> None:
         self.server, self.directory, self.kind = server, directory, kind
+        self.temporary = directory / "tmp"
+        self.temporary.mkdir()
         self.cache = Path(os.environ["EMRKIT_CACHE_DIR"])
         self.software = install_software(RELEASE, self.cache, print)
         machine = Machine(2, 2048, class_path=(str(S3_JAR),))
@@ -99,6 +102,7 @@ class S3AndSpark:
             "AWS_SECRET_ACCESS_KEY": KEYS[1],
             "TEST_S3_ENDPOINT": self.server.url,
             "TEST_DIR": str(self.directory),
+            "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.temporary}",
             **({"SPARK_DIST_CLASSPATH": self.hadoop_aws()} if self.kind == "s3a" else {}),
         }
         with (self.directory / "stderr").open("w") as errors:
@@ -209,6 +213,9 @@ def test_a_killed_job_leaves_nothing_half_written(s3_and_spark: S3AndSpark) -> N
     finally:
         kill(process)
     assert "large" not in keys()
+    # What localemr does when the processes of a step are gone.
+    abort_leftover_uploads(client, s3_and_spark.temporary)
+    assert "Uploads" not in client.list_multipart_uploads(Bucket="killed")
     # What finished tasks wrote waits below _temporary, where no reader looks, and is whole.
     assert [key for key in keys() if not key.startswith("table/_temporary/")] == []
     for key in keys():

@@ -142,6 +142,20 @@ def check_large_files_go_in_parts(files: Files) -> None:
     assert "-" not in whole["ETag"]
 
 
+def check_a_record_tells_of_an_upload_until_it_ends(files: Files) -> None:
+    folder = Path(os.environ["TEST_DIR"], "records")
+    own = files.with_settings(fs_emrkit_s3_multipart_size="5M", fs_emrkit_s3_buffer_dir=str(folder))
+    for name in ("written", "given up"):
+        out = own.create(name)
+        out.write(bytearray(6 * MIB))
+        upload = s3().list_multipart_uploads(Bucket=BUCKET)["Uploads"][0]
+        (record,) = folder.iterdir()
+        assert record.read_text().splitlines() == [BUCKET, upload["UploadId"], upload["Key"]]
+        out.close() if name == "written" else own.fs.close()
+        assert list(folder.iterdir()) == []
+    assert files.names("") == ["written"]
+
+
 def check_a_failed_part_fails_the_file(files: Files) -> None:
     own = files.with_settings(fs_emrkit_s3_multipart_size="5M", fs_emrkit_s3_retries="0")
     faults(kind="status", match="partNumber=2", times=9)
@@ -409,6 +423,16 @@ def check_a_cut_answer_is_fetched_again(files: Files) -> None:
     faults(kind="cut", method="GET", times=2)
     assert files.read("f") == data
     faults()
+
+
+def check_a_garbled_request_is_sent_again(files: Files) -> None:
+    for code in ("BadDigest", "RequestTimeout"):
+        faults(kind="status", status=400, code=code, method="PUT", times=2)
+        files.write(code, b"data")
+    faults(kind="status", status=400, code="InvalidArgument", method="PUT")
+    raises("IOException", "400 InvalidArgument", lambda: files.write("never"))
+    faults()
+    assert files.names("") == ["BadDigest", "RequestTimeout"]
 
 
 def check_an_exclusive_write_whose_answer_is_lost_succeeds(files: Files) -> None:

@@ -41,10 +41,16 @@ class Fault:
     """
 
     def __init__(
-        self, kind: str, times: str = "1", method: str = "", match: str = "", status: str = "503"
+        self,
+        kind: str,
+        times: str = "1",
+        method: str = "",
+        match: str = "",
+        status: str = "503",
+        code: str = "Injected",
     ) -> None:
         self.kind, self.times, self.method, self.match = kind, int(times), method, match
-        self.status = status
+        self.status, self.code = status, code
 
     def hits(self, environ: dict[str, Any]) -> bool:
         """Whether the request is meant; counts it then."""
@@ -99,7 +105,8 @@ class FaultyS3:
     ) -> Iterable[bytes]:
         if fault.kind == "status":
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            body = b"<Error><Code>Injected</Code><Message>as the test asked</Message></Error>"
+            text = f"<Error><Code>{fault.code}</Code><Message>as the test asked</Message></Error>"
+            body = text.encode()
             start_response(f"{fault.status} Injected", [("Content-Length", str(len(body)))])
             return [body]
         body = b"".join(self.signed(environ, start_response))

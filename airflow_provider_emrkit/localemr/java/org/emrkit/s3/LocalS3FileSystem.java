@@ -39,6 +39,7 @@ public class LocalS3FileSystem extends FileSystem {
     private S3Settings settings;
     private S3Client client;
     private Workers uploads;
+    private Workers requests;
     private Rename rename;
     private Path workingDirectory;
     private final Set<S3OutputStream> writing = ConcurrentHashMap.newKeySet();
@@ -51,7 +52,8 @@ public class LocalS3FileSystem extends FileSystem {
         settings = new S3Settings(conf);
         client = new S3Client(new S3Http(settings), paths.bucket);
         uploads = new Workers("emrkit-s3-upload", settings.partParallelism);
-        rename = new Rename(this, client, new Workers("emrkit-s3-rename", settings.renameParallelism));
+        requests = new Workers("emrkit-s3-request", settings.renameParallelism);
+        rename = new Rename(this, client, requests);
         workingDirectory = getHomeDirectory();
     }
 
@@ -276,7 +278,7 @@ public class LocalS3FileSystem extends FileSystem {
         if (!recursive && keys.stream().anyMatch(key -> !key.equals(prefix))) {
             throw new PathIsNotEmptyDirectoryException(path.toString());
         }
-        client.deleteAll(keys);
+        client.deleteAll(keys, requests);
         return path.isRoot() || !keys.isEmpty();
     }
 

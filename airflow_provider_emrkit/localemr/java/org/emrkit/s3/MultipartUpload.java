@@ -19,16 +19,27 @@ final class MultipartUpload {
     private final String id;
     /** Bounds how many parts lie in temporary files at once. */
     private final Semaphore slots;
+    private final UploadRecord record;
     private final List<Future<String>> parts = new ArrayList<>();
     private volatile Exception failure;
     private long length;
 
-    MultipartUpload(S3Client client, Workers workers, int parallelism, String key) throws IOException {
+    MultipartUpload(S3Client client, Workers workers, S3Settings settings, String key) throws IOException {
         this.client = client;
         this.workers = workers;
         this.key = key;
-        slots = new Semaphore(parallelism);
+        slots = new Semaphore(settings.partParallelism);
         id = client.startUpload(key);
+        record = record(settings.bufferDir);
+    }
+
+    private UploadRecord record(String directory) throws IOException {
+        try {
+            return UploadRecord.write(directory, client.bucket, id, key);
+        } catch (IOException noRecord) {
+            client.abortUpload(key, id);
+            throw noRecord;
+        }
     }
 
     /** Send a part, which this upload now owns. Waits while too many are on their way; fails if one has. */
@@ -79,6 +90,7 @@ final class MultipartUpload {
             etags.add(etag(part));
         }
         client.completeUpload(key, id, etags, length, onlyIfAbsent);
+        record.remove();
     }
 
     private String etag(Future<String> part) throws IOException {
@@ -100,5 +112,6 @@ final class MultipartUpload {
     void abort() throws IOException {
         Workers.settle(parts);
         client.abortUpload(key, id);
+        record.remove();
     }
 }

@@ -105,13 +105,13 @@ final class Rename {
         if (keys.size() == 1) {
             client.delete(keys.get(0));
         } else {
-            client.deleteAll(keys);
+            client.deleteAll(keys, workers);
         }
     }
 
     private void undo(List<String> copied, IOException cause) {
         try {
-            client.deleteAll(copied);
+            client.deleteAll(copied, workers);
         } catch (IOException copiesLeft) {
             cause.addSuppressed(copiesLeft);
         }

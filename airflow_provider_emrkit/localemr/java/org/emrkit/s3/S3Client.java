@@ -20,7 +20,7 @@ final class S3Client {
     private static final String BINARY = "application/octet-stream";
 
     private final S3Http http;
-    private final String bucket;
+    final String bucket;
 
     S3Client(S3Http http, String bucket) {
         this.http = http;
@@ -140,11 +140,13 @@ final class S3Client {
         http.checked(request("DELETE", key));
     }
 
-    /** DeleteObjects, in as many requests as are needed. */
-    void deleteAll(List<String> keys) throws IOException {
+    /** DeleteObjects, in as many requests as are needed, some of them at once. */
+    void deleteAll(List<String> keys, Workers workers) throws IOException {
+        List<List<String>> batches = new ArrayList<>();
         for (int start = 0; start < keys.size(); start += DELETE_BATCH) {
-            deleteBatch(keys.subList(start, Math.min(keys.size(), start + DELETE_BATCH)));
+            batches.add(keys.subList(start, Math.min(keys.size(), start + DELETE_BATCH)));
         }
+        workers.forEach(batches, this::deleteBatch);
     }
 
     private void deleteBatch(List<String> keys) throws IOException {

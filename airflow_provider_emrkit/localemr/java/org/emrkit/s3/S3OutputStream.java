@@ -65,7 +65,7 @@ final class S3OutputStream extends OutputStream {
 
     private void sendPart() throws IOException {
         if (upload == null) {
-            upload = new MultipartUpload(client, workers, settings.partParallelism, key);
+            upload = new MultipartUpload(client, workers, settings, key);
         }
         Spool full = spool;
         spool = new Spool(settings.bufferDir);

@@ -33,7 +33,13 @@ final class S3Response {
 
     /** Whether the same request may succeed a little later. */
     boolean isTransient() {
-        return status == 429 || (status >= 500 && status != 501);
+        return status == 429 || (status >= 500 && status != 501) || (status == 400 && isGarbled());
+    }
+
+    /** Whether the request did not arrive as it was sent: too slowly, or with another MD5. */
+    private boolean isGarbled() {
+        String code = Xml.leaves(body).getOrDefault("Code", "");
+        return code.equals("RequestTimeout") || code.equals("BadDigest");
     }
 
     /**
