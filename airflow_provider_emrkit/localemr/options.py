@@ -33,13 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="fast",
         help="fast: steps start quickly; full: Java's own settings, for long jobs (default: %(default)s)",
     )
-    parser.add_argument(
-        "--s3",
-        choices=get_args(S3FileSystem),
-        default="builtin",
-        dest="s3_filesystem",
-        help="what serves s3:// in Spark: the built-in file system or Hadoop's S3A (default: %(default)s)",
-    )
+    add_s3_option(parser)
     parser.add_argument(
         "--s3-endpoint", metavar="URL", help="use this S3 instead of the built-in one, e.g. a MinIO"
     )
@@ -50,6 +44,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="key pair of --s3-endpoint, as an AWS credentials file",
     )
     parser.add_argument("--faults", type=_file, metavar="FILE", help="faults to begin with, JSON")
+
+
+def add_s3_option(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of Spark's S3 file system."""
+    parser.add_argument(
+        "--s3",
+        choices=get_args(S3FileSystem),
+        default="builtin",
+        dest="s3_filesystem",
+        help="what serves s3:// in Spark: the built-in file system or Hadoop's S3A (default: %(default)s)",
+    )
 
 
 def server_config(given: argparse.Namespace, *, port: int, data_dir: Path, cache_dir: Path) -> ServerConfig:

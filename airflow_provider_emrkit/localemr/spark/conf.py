@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from airflow_provider_emrkit.localemr.spark.hdfs import default_properties, hdfs_properties, make_hdfs
-from airflow_provider_emrkit.localemr.spark.s3_conf import s3_properties
+from airflow_provider_emrkit.localemr.spark.s3_conf import leads_elsewhere, s3_properties
 from airflow_provider_emrkit.localemr.spark.submit import Machine, heap_mib, local_conf
 
 if TYPE_CHECKING:
@@ -111,9 +111,10 @@ class ClusterConf:
     @property
     def core_site(self) -> dict[str, str]:
         """Hadoop's properties: the cluster's own, then ours, which win."""
+        asked = self.classification("core-site")
         return {
             **default_properties(self.data_dir),
-            **self.classification("core-site"),
+            **{key: value for key, value in asked.items() if not leads_elsewhere(key)},
             **s3_properties(self.s3_filesystem, self.s3, self.region),
             **hdfs_properties(self.data_dir),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,23 @@ _S3A_COMMITTERS = "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
 _PLAIN_COMMITTER = "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
 _FIXED_KEYS = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
 _TEMPORARY_KEYS = "org.apache.hadoop.fs.s3a.TemporaryAWSCredentialsProvider"
+
+
+# What serves a scheme, where S3A finds S3, and with whose keys; S3A takes them for each bucket as well.
+_LEADS_ELSEWHERE = re.compile(
+    r"fs\.(AbstractFileSystem\.)?s3[an]?\.impl|fs\.emrkit\.s3\.(endpoint|region|\w+\.key|session\.token)|"
+    r"fs\.s3a\.(bucket\..+\.)?(endpoint(\.\w+)?|path\.style\.access|connection\.ssl\.enabled|"
+    r"aws\.credentials\.provider|access\.key|secret\.key|session\.token|proxy\.\w+|assumed\.role\..+)"
+)
+
+
+def leads_elsewhere(key: str) -> bool:
+    """Tell whether one of Hadoop's properties could lead a job to another S3 than the one there is.
+
+    >>> leads_elsewhere("fs.s3a.bucket.my.bucket.endpoint"), leads_elsewhere("fs.s3a.threads.max")
+    (True, False)
+    """
+    return _LEADS_ELSEWHERE.fullmatch(key) is not None
 
 
 def s3_properties(kind: S3FileSystem, s3: S3Access, region: str) -> dict[str, str]:

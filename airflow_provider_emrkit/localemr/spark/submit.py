@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.spark.s3_conf import leads_elsewhere
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -55,7 +57,7 @@ _DROPPED_CONF = frozenset(
 
 # Classes that only an EMR node has.
 _EMR_CLASSES = ("com.amazon.emr.", "com.amazon.ws.emr.", "com.amazonaws.glue.catalog.")
-_FILE_SYSTEM_KEY = re.compile(r"spark\.hadoop\.fs\.(AbstractFileSystem\.)?s3[an]?\.impl")
+_HADOOP = "spark.hadoop."
 _EVENT_LOGS = "spark.eventLog.dir"
 # Where EMR itself sets it to.
 _EMR_EVENT_LOGS = "hdfs:///var/log/spark/apps"
@@ -264,7 +266,11 @@ def _conf_option(pair: str, machine: Machine) -> list[str]:
 def _is_dropped(key: str, value: str) -> bool:
     if key == _EVENT_LOGS and value.startswith(_EMR_EVENT_LOGS):
         return True
-    return key in _DROPPED_CONF or value.startswith(_EMR_CLASSES) or bool(_FILE_SYSTEM_KEY.fullmatch(key))
+    return key in _DROPPED_CONF or value.startswith(_EMR_CLASSES) or _is_other_s3(key)
+
+
+def _is_other_s3(key: str) -> bool:
+    return key.startswith(_HADOOP) and leads_elsewhere(key[len(_HADOOP) :])
 
 
 def _comma_list(text: str | None) -> tuple[str, ...]:

@@ -47,6 +47,51 @@ def test_s3_is_ours_whatever_the_cluster_says(make):
     assert site["io.file.buffer.size"] == "1"
 
 
+def test_an_external_s3s_keys_are_in_the_site(make):
+    s3 = S3Access("https://s3.example", "AKIA", "secret", "token", is_external=True)
+    site = make(s3=s3).core_site
+    names = ("endpoint", "access.key", "secret.key", "session.token")
+    assert [site[f"fs.emrkit.s3.{name}"] for name in names] == [
+        "https://s3.example",
+        "AKIA",
+        "secret",
+        "token",
+    ]
+
+
+def test_hadoops_s3a_serves_every_scheme(make):
+    site = make(s3_filesystem="s3a").core_site
+    assert {site[f"fs.{scheme}.impl"] for scheme in ("s3", "s3a", "s3n")} == {
+        "org.apache.hadoop.fs.s3a.S3AFileSystem"
+    }
+    assert site["fs.s3a.endpoint"] == "http://127.0.0.1:5005"
+    assert site["fs.s3a.endpoint.region"] == "eu-west-1"
+    assert (site["fs.s3a.path.style.access"], site["fs.s3a.connection.ssl.enabled"]) == ("true", "false")
+    assert site["fs.s3a.aws.credentials.provider"].endswith("SimpleAWSCredentialsProvider")
+    assert "fs.s3a.session.token" not in site
+
+
+def test_s3a_takes_temporary_keys_and_https(make):
+    site = make(s3=S3Access("https://s3.example", "A", "s", "token", True), s3_filesystem="s3a").core_site
+    assert site["fs.s3a.aws.credentials.provider"].endswith("TemporaryAWSCredentialsProvider")
+    assert (site["fs.s3a.session.token"], site["fs.s3a.connection.ssl.enabled"]) == ("token", "true")
+
+
+@pytest.mark.parametrize("kind", ["builtin", "s3a"])
+def test_no_setting_leads_a_job_to_another_s3(make, kind):
+    properties = {
+        "fs.s3a.bucket.my.bucket.endpoint": "https://s3.amazonaws.com",
+        "fs.s3a.bucket.b.secret.key": "real",
+        "fs.s3a.access.key": "AKIAREAL",
+        "fs.s3a.assumed.role.arn": "arn:real",
+        "fs.s3a.threads.max": "7",
+        "fs.emrkit.s3.endpoint": "https://s3.amazonaws.com",
+    }
+    site = make({"Classification": "core-site", "Properties": properties}, s3_filesystem=kind).core_site
+    assert not [value for value in site.values() if "real" in value.lower() or "amazonaws" in value]
+    assert site["fs.s3a.threads.max"] == "7"
+
+
 def test_the_clusters_defaults_are_kept_as_far_as_they_make_sense_here(make):
     defaults = make(
         {
