@@ -44,6 +44,9 @@ LISTED_LIMIT = 15.0
 IDLE_LIMIT = 30 * 60.0
 """Seconds after the last request for a page until the server is ended."""
 
+PRUNE_EVERY = 600.0
+"""Seconds between two looks for event logs that are too old or too many."""
+
 _MAIN_CLASS = "org.apache.spark.deploy.history.HistoryServer"
 _SCAN_EVERY = "1s"
 _MEMORY = "512m"
@@ -73,7 +76,7 @@ class HistoryServer:
         self._logs = EventLogs(event_log_directory(config))
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
         session = Session.load(self._directory / SESSION_FILE)
         if session:
             session.sweep()
@@ -81,6 +84,7 @@ class HistoryServer:
         if config.ephemeral:
             self._logs.clear()
         self._logs.prune(nothing_runs=True)
+        threading.Thread(target=self._keep_few, name="localemr-event-logs", daemon=True).start()
 
     def url(self, application_id: str | None = None) -> str:
         """Give the address of an application's page, or of the list of all; starts the server when needed.
@@ -94,7 +98,6 @@ class HistoryServer:
         """
         with self._lock:
             running = self._ready()
-            self._logs.prune(nothing_runs=False)
         found = self._logs.find(application_id) if application_id else None
         if found and running.lists(found):
             return f"{running.url}/history/{quote(found.application_id)}/jobs/"
@@ -102,7 +105,7 @@ class HistoryServer:
 
     def stop(self) -> None:
         """End the server. Idempotent."""
-        self._stopped = True
+        self._stopped.set()
         # One that is starting is not waited for: its end ends the waiting of whoever holds the lock.
         starting = self._running
         if starting:
@@ -112,9 +115,15 @@ class HistoryServer:
             if running:
                 running.stop()
             shutil.rmtree(self._directory, ignore_errors=True)
+            if self._config.ephemeral:
+                self._logs.clear()
+
+    def _keep_few(self) -> None:
+        while not self._stopped.wait(PRUNE_EVERY):
+            self._logs.prune(nothing_runs=False)
 
     def _ready(self) -> _Running:
-        if self._stopped:
+        if self._stopped.is_set():
             raise ClusterStartError("the local EMR is being stopped", "INTERNAL_ERROR")
         running = self._running
         if running and running.stay() and running.wait_ready(START_LIMIT):
@@ -131,7 +140,7 @@ class HistoryServer:
         except (InstallError, OSError) as error:
             raise ClusterStartError(f"Spark's history server can't be started: {error}") from error
         self._running = running
-        if self._stopped or not running.wait_ready(START_LIMIT):
+        if self._stopped.is_set() or not running.wait_ready(START_LIMIT):
             running.stop()
             raise ClusterStartError(f"Spark's history server did not start: {running.failure()}")
         return running

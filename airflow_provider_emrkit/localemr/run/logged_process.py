@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
@@ -9,7 +11,6 @@ from airflow_provider_emrkit.localemr.run.process import StepProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from airflow_provider_emrkit.localemr.run.commands import Command
     from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
@@ -27,7 +28,7 @@ class Folders(NamedTuple):
 
 
 def start_logged(
-    command: Command, place: Place, places: Folders, logs: OpenLogs, *, owner: str, env: Mapping[str, str]
+    command: Command, place: Place, folders: Folders, logs: OpenLogs, *, owner: str, env: Mapping[str, str]
 ) -> StepProcess:
     """Start a command; what it writes goes to the logs ``stdout`` and ``stderr``.
 
@@ -36,10 +37,12 @@ def start_logged(
     :raises OSError: when it can't be started.
     :raises ValueError: when its arguments can't be given to a process.
     """
-    base = command_environment(place, places.work, own_collector=command.own_collector, owner=owner)
-    process = StepProcess.start(
-        command.argv, env={**base, **variables(env)}, cwd=places.work, directory=places.own
-    )
+    base = command_environment(place, folders.work, own_collector=command.own_collector, owner=owner)
+    whole = {**base, **variables(env)}
+    if not (Path(whole["JAVA_HOME"]) / "bin" / "java").is_file():
+        # One of EMR's own Javas, which jobs name to choose among them.
+        whole["JAVA_HOME"] = os.fspath(place.java_home)
+    process = StepProcess.start(command.argv, env=whole, cwd=folders.work, directory=folders.own)
     logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
     return process
 

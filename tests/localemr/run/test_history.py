@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_emrkit.localemr.processes import Process
 from airflow_provider_emrkit.localemr.run import history as module
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
-from airflow_provider_emrkit.localemr.run.event_logs import event_log_directory
+from airflow_provider_emrkit.localemr.run.event_logs import KEPT, event_log_directory
 from airflow_provider_emrkit.localemr.run.history import HistoryServer
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, Session
 from airflow_provider_emrkit.localemr.spark.install import InstallError
@@ -246,6 +246,25 @@ def test_an_ephemeral_instance_begins_with_no_event_logs(config, event_log):
     assert [path.name for path in event_log_directory(config).iterdir()] == ["local-1"]
     HistoryServer(replace(config, ephemeral=True))
     assert not event_log_directory(config).exists()
+
+
+def test_it_leaves_no_event_logs_of_an_ephemeral_instance(config, event_log):
+    history = HistoryServer(replace(config, ephemeral=True))
+    event_log("local-1", "s-1")
+    history.stop()
+    assert not event_log_directory(config).exists()
+
+
+def test_event_logs_do_not_become_ever_more_though_nobody_asks_for_a_page(config, event_log, monkeypatch):
+    monkeypatch.setattr(module, "PRUNE_EVERY", 0.02)
+    history = HistoryServer(config)
+    for number in range(KEPT + 5):
+        event_log(f"local-{number}", "s-1")
+    deadline, pause = time.monotonic() + 10, threading.Event()
+    while len(list(event_log_directory(config).iterdir())) > KEPT:
+        assert time.monotonic() < deadline
+        pause.wait(0.02)
+    history.stop()
 
 
 def test_the_newest_spark_that_is_installed_shows_pages(tmp_path, monkeypatch):

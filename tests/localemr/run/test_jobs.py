@@ -152,6 +152,17 @@ def test_parameters_and_configurations_become_the_jobs(start, endpoint, folder, 
     assert not [line for line in told if "dynamicAllocation" in line]
 
 
+def test_a_java_that_only_emr_has_is_ours(start, endpoint, folder, fake_spark, tmp_path):
+    (fake_spark / "bin/spark-submit").write_text('#!/bin/sh\necho "$JAVA_HOME"\n')
+    corretto = "/usr/lib/jvm/java-11-amazon-corretto.x86_64"
+    variable = "spark.emr-serverless.driverEnv.JAVA_HOME"
+    start(spark_submit_parameters=f"--conf {variable}={corretto}", monitoring=ON_S3).wait()
+    assert on_s3(endpoint, f"{folder}/SPARK_DRIVER/stdout.gz").startswith(f"{tmp_path}/instance/jobs/")
+    mine = tmp_path / "java"
+    start(spark_submit_parameters=f"--conf {variable}={mine}", attempt=2, monitoring=ON_S3).wait()
+    assert on_s3(endpoint, f"{folder}/attempts/2/SPARK_DRIVER/stdout.gz") == f"{mine}\n"
+
+
 def test_an_archives_python_is_in_the_working_directory(start, endpoint, folder, fake_spark):
     (fake_spark / "bin/spark-submit").write_text(TELLS)
     packed = io.BytesIO()
