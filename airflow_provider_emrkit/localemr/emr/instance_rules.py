@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.errors import validation_error
 from airflow_provider_emrkit.localemr.emr.ids import new_id
-from airflow_provider_emrkit.localemr.emr.instance_batches import resize
+from airflow_provider_emrkit.localemr.emr.instance_batches import machine, resize, targets
 from airflow_provider_emrkit.localemr.emr.model import InstancesRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+MAX_INSTANCES = 2_000
 _MAX_TASK_GROUPS = 48
 _MAX_FLEET_TYPES = 5
 _MAX_FLEET_TYPES_WITH_STRATEGY = 30
@@ -96,9 +97,22 @@ def check_groups(groups: Sequence[Mapping[str, Any]]) -> None:
         raise validation_error(f"A cluster can have at most {_MAX_TASK_GROUPS} task instance groups.")
     for group in groups:
         role, count = group["InstanceRole"], group["InstanceCount"]
-        if count < 0 or (role == "MASTER" and count not in (1, 3)):
-            raise validation_error(f"The InstanceCount {count} of the {role} instance group is not valid.")
+        if role == "MASTER" and count not in (1, 3):
+            raise validation_error(f"The InstanceCount {count} of the MASTER instance group is not valid.")
+        check_count(role, count)
         check_instance_type(group["InstanceType"])
+
+
+def check_count(role: str, count: int) -> None:
+    """Check how many instances a group is to have.
+
+    :raises ApiError: ``ValidationException``.
+    """
+    if not 0 <= count <= MAX_INSTANCES:
+        raise validation_error(
+            f"The InstanceCount {count} of the {role} instance group is not valid; "
+            f"it must be 0 to {MAX_INSTANCES}."
+        )
 
 
 def check_instance_type(name: str) -> None:
@@ -144,6 +158,20 @@ def check_fleet(fleet: Mapping[str, Any]) -> None:
         )
     for config in types:
         check_instance_type(config["InstanceType"])
+    check_capacity(fleet)
+
+
+def check_capacity(fleet: Mapping[str, Any]) -> None:
+    """Check that a fleet's capacity is not more instances than it can have.
+
+    :raises ApiError: ``ValidationException``.
+    """
+    _, units = machine(fleet)
+    count = sum(-(-target // units) for target in targets(fleet).values())
+    if count > MAX_INSTANCES:
+        raise validation_error(
+            f"The instance fleet would have {count} instances; the limit is {MAX_INSTANCES}."
+        )
 
 
 def _check_roles(roles: Counter[str], kind: str) -> None:

@@ -6,6 +6,7 @@ Whether a resize or a reconfiguration is under way is said by the clock alone: r
 from __future__ import annotations
 
 import hashlib
+import string
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.ids import emr_instance_id, instance_id
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, InstanceBatch, InstancesRecord
 
+_DEVICES = string.ascii_lowercase[1:24]
 _STATES = {
     "STARTING": "PROVISIONING",
     "BOOTSTRAPPING": "BOOTSTRAPPING",
@@ -196,10 +198,10 @@ def _timeline(
 
 def _volumes(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     devices = config.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", [])
-    volumes = [
+    volumes = (
         item["VolumeSpecification"] for item in devices for _ in range(item.get("VolumesPerInstance", 1))
-    ]
+    )
     return [
-        {"VolumeSpecification": volume, "Device": f"/dev/sd{chr(ord('b') + number)}"}
-        for number, volume in enumerate(volumes[:23])
+        {"VolumeSpecification": volume, "Device": f"/dev/sd{letter}"}
+        for letter, volume in zip(_DEVICES, volumes, strict=False)
     ]

@@ -9,6 +9,7 @@ from airflow_provider_emrkit.localemr.config import ACCOUNT_ID
 from airflow_provider_emrkit.releases import release
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, InstanceBatch, StepRecord
@@ -87,11 +88,16 @@ def cluster_details(cluster: ClusterRecord, now: datetime) -> dict[str, Any]:
         "PlacementGroups": request.get("PlacementGroupConfigs", []),
         "ReleaseLabel": cluster.release_label,
         "StepConcurrencyLevel": cluster.step_concurrency,
-        "Tags": [{"Key": key, "Value": value} for key, value in cluster.tags.items()],
+        "Tags": shown_tags(cluster.tags),
         "TerminationProtected": cluster.termination_protected,
         "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
         "VisibleToAllUsers": cluster.visible_to_all_users,
     }
+
+
+def shown_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give the API's list of tags."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _shown_log_uri(uri: str | None) -> str | None:

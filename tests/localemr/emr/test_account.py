@@ -203,6 +203,10 @@ def test_a_studio_is_made_changed_and_deleted_with_its_mappings(localemr_server)
     assert (found["Name"], found["SubnetIds"], found["Url"]) == ("other", ["subnet-2"], made["Url"])
     assert found["Tags"] == STUDIO["Tags"]
     assert [item["Name"] for item in emr.list_studios()["Studios"]] == ["other"]
+    emr.add_tags(ResourceId=studio, Tags=[{"Key": "env", "Value": "dev"}])
+    emr.remove_tags(ResourceId=studio, TagKeys=["team"])
+    tags = emr.describe_studio(StudioId=studio)["Studio"]["Tags"]
+    assert tags == [{"Key": "env", "Value": "dev"}]
     who = {"StudioId": studio, "IdentityType": "USER"}
     policy = {"SessionPolicyArn": "arn:aws:iam::123456789012:policy/one"}
     emr.create_studio_session_mapping(**who, IdentityName="ada", **policy)

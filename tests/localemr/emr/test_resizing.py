@@ -222,6 +222,7 @@ def test_groups_are_modified_all_or_none(cluster):
     [
         pytest.param({}, "Please provide", id="nothing"),
         pytest.param({"InstanceCount": -1}, "InstanceCount -1", id="negative"),
+        pytest.param({"InstanceCount": 2_000_000_000}, "0 to 2000", id="too-many"),
         pytest.param({"EC2InstanceIdsToTerminate": ["i-0"]}, "'i-0' is not a running instance", id="unknown"),
         pytest.param({"InstanceCount": 1, "EC2InstanceIdsToTerminate": ["i-0"]}, "exclusive", id="both"),
     ],
@@ -303,6 +304,7 @@ def test_a_fleet_takes_other_instance_types_for_what_it_adds(fleets, clock):
         ("MASTER", {"TargetOnDemandCapacity": 2}, "master instance fleet may not be modified"),
         ("CORE", {"InstanceTypeConfigs": [{"InstanceType": "x"}]}, "Instance type 'x' is not supported"),
         ("CORE", {"InstanceTypeConfigs": [*TYPES, *TYPES]}, "given twice"),
+        ("CORE", {"TargetSpotCapacity": 2_000_000_000}, "the limit is 2000"),
     ],
 )
 def test_modify_instance_fleet_refuses(fleets, role, change, text):
@@ -347,15 +349,20 @@ def test_instances_come_fifty_to_a_page(cluster, clock):
 
 
 def test_volumes_are_attached_to_every_instance(localemr_server):
-    ebs = {"EbsBlockDeviceConfigs": [{"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}}]}
+    volume = {
+        "VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64},
+        "VolumesPerInstance": 2_000_000_000,
+    }
+    ebs = {"EbsBlockDeviceConfigs": [volume]}
     groups = [{**GROUP, "InstanceRole": "MASTER", "InstanceCount": 1, "EbsConfiguration": ebs}]
     cluster_id = localemr_server.run_cluster(
         Instances={"InstanceGroups": groups, "KeepJobFlowAliveWhenNoSteps": True}
     )
     (instance,) = localemr_server.client("emr").list_instances(ClusterId=cluster_id)["Instances"]
-    (volume,) = instance["EbsVolumes"]
-    assert volume["Device"] == "/dev/sdb"
-    assert volume["VolumeId"].startswith("vol-")
+    first, *_, last = instance["EbsVolumes"]
+    assert (first["Device"], last["Device"]) == ("/dev/sdb", "/dev/sdx")
+    assert first["VolumeId"].startswith("vol-")
+    assert first["VolumeId"] != last["VolumeId"]
 
 
 def test_several_primary_nodes_keep_and_protect_their_cluster(localemr_server):

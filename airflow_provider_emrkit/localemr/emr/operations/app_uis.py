@@ -9,7 +9,7 @@ from airflow_provider_emrkit.localemr.emr.cluster_rules import checked_tags
 from airflow_provider_emrkit.localemr.emr.errors import invalid_request
 from airflow_provider_emrkit.localemr.emr.ids import new_id
 from airflow_provider_emrkit.localemr.emr.model import READY_STATES, ResourceRecord
-from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn
+from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn, shown_tags
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
@@ -28,8 +28,7 @@ def create_persistent_app_ui(emr: Emr, call: Call) -> dict[str, Any]:
     kept = emr.store.resources.all(_KIND, call.region)
     record = next((found for found in kept if found.data["TargetResourceArn"] == arn), None)
     if record is None:
-        tags = checked_tags(call.params.get("Tags", []))
-        data = {"TargetResourceArn": arn, "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+        data = {"TargetResourceArn": arn, "Tags": shown_tags(checked_tags(call.params.get("Tags", [])))}
         now = emr.now()
         record = ResourceRecord(_KIND, call.region, new_id("p"), now, now, data)
         emr.store.resources.put(record)

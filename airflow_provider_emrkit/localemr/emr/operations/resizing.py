@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.localemr.emr.errors import invalid_request, validation_error
 from airflow_provider_emrkit.localemr.emr.instance_batches import ec2_ids, end_instances, resize
 from airflow_provider_emrkit.localemr.emr.instance_rules import (
+    check_capacity,
+    check_count,
     check_fleet,
     check_groups,
     check_instance_type,
@@ -122,8 +124,8 @@ def _check_group_change(record: InstancesRecord, change: Mapping[str, Any]) -> N
         raise validation_error("A master instance group may not be modified")
     if count is not None and ending:
         raise validation_error("InstanceCount and EC2InstanceIdsToTerminate are mutually exclusive")
-    if count is not None and count < 0:
-        raise validation_error(f"The InstanceCount {count} of the {record.role} instance group is not valid.")
+    if count is not None:
+        check_count(record.role, count)
     unknown = set(ending) - set(ec2_ids(record).values())
     if unknown:
         raise validation_error(f"Instance '{min(unknown)}' is not a running instance of group {record.id}")
@@ -191,6 +193,7 @@ def _check_changed_fleet(config: Mapping[str, Any]) -> None:
         raise invalid_request("An instance fleet must have at least one instance type.")
     for item in config["InstanceTypeConfigs"]:
         check_instance_type(item["InstanceType"])
+    check_capacity(config)
     repeated = [name for name, n in Counter(_types(config)).items() if n > 1]
     if repeated:
         raise invalid_request(f"Instance type '{repeated[0]}' is given twice.")

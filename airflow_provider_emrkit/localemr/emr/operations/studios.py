@@ -10,6 +10,7 @@ from airflow_provider_emrkit.localemr.emr.errors import invalid_request
 from airflow_provider_emrkit.localemr.emr.ids import new_id
 from airflow_provider_emrkit.localemr.emr.model import ResourceRecord
 from airflow_provider_emrkit.localemr.emr.paging import page
+from airflow_provider_emrkit.localemr.emr.shapes import shown_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,7 @@ def create_studio(emr: Emr, call: Call) -> dict[str, Any]:
     _check(params)
     if params["AuthMode"] == "SSO" and not params.get("UserRole"):
         raise invalid_request("UserRole is required for a Studio with the AuthMode SSO.")
-    tags = checked_tags(params.get("Tags", []))
-    data = {**params, "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+    data = {**params, "Tags": shown_tags(checked_tags(params.get("Tags", [])))}
     now = emr.now()
     record = ResourceRecord("studio", call.region, new_id("es", 25), now, now, data)
     emr.store.resources.put(record)
