@@ -28,7 +28,9 @@ def job_folder(request: JobRunRequest) -> str:
     'applications/00app/jobs/00run/attempts/2'
     """
     folder = f"applications/{request.application_id}/jobs/{request.run_id}"
-    return folder if request.attempt == 1 else f"{folder}/attempts/{request.attempt}"
+    if request.attempt == 1 and not request.keeps_attempts_apart:
+        return folder
+    return f"{folder}/attempts/{request.attempt}"
 
 
 def job_target(monitoring: Mapping[str, Any]) -> LogTarget | None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.faults.jobs import judge
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunResult
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.effective import job_run_request
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from airflow_provider_emrkit.localemr.faults.jobs import JobFaults
     from airflow_provider_emrkit.localemr.run.contract import JobRunner, RunningJob
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
     from airflow_provider_emrkit.localemr.serverless.store import ServerlessStore
@@ -41,10 +43,11 @@ class Attempts:
     :param store: Where the records are; all but ``stop`` must be called with its lock held.
     :param runner: What really runs jobs.
     :param now: Clock.
+    :param faults: What goes wrong on demand.
     :param ended: Called, with the lock held, when an attempt has ended.
     :param news: Called, with the lock held and an application's id, when a job run has a new state.
 
-    >>> Attempts(store, runner, utc_now, print, print).start(application, run)  # doctest: +SKIP
+    >>> Attempts(store, runner, utc_now, faults, print, print).start(application, run)  # doctest: +SKIP
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class Attempts:
         store: ServerlessStore,
         runner: JobRunner,
         now: Callable[[], datetime],
+        faults: JobFaults,
         ended: Callable[[], None],
         news: Callable[[str], None],
     ) -> None:
         self._store = store
         self._runner = runner
         self._now = now
+        self._faults = faults
         self._ended = ended
         self._news = news
         self._live: dict[str, _Live] = {}
@@ -120,8 +125,9 @@ class Attempts:
             self._runner.prepare(run.release_label, lambda _: self._check_wanted(run))
             with self._store.lock:
                 self._prepared[application.id] = run.release_label
+        failed = self._faults.before_attempt(application, run)
         with self._store.lock:
-            request = job_run_request(run)
+            request = self._faults.request(application, run, job_run_request(run))
         process = self._runner.start(request)
         with self._store.lock:
             self._live[run.id].process = process
@@ -132,7 +138,7 @@ class Attempts:
                 self._news(run.application_id)
         if cancel is not None:
             process.cancel(force=cancel.killed)
-        return process.wait()
+        return judge(failed, process.wait())
 
     def _check_wanted(self, run: RunRecord) -> None:
         with self._store.lock:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.aws_json import ApiError
 from airflow_provider_emrkit.localemr.clock import utc_now
+from airflow_provider_emrkit.localemr.faults.active import Faults
+from airflow_provider_emrkit.localemr.faults.logs import LateLogs
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.errors import not_found
 from airflow_provider_emrkit.localemr.serverless.scheduler import Scheduler
@@ -39,6 +41,7 @@ class Serverless:
     :param journal: What there was in an earlier process, and where changes are kept; None for nowhere.
     :param max_running: How many attempts may run at once, of all applications.
     :param digests: Finds the digests of an application's images, by their URI.
+    :param faults: What goes wrong on demand; None for nothing.
 
     >>> serverless = Serverless(runner, ui)  # doctest: +SKIP
     """
@@ -53,6 +56,7 @@ class Serverless:
         journal: ServerlessJournal | None = None,
         max_running: int | None = None,
         digests: Callable[[Mapping[str, Any]], dict[str, str]] = lambda _: {},
+        faults: Faults | None = None,
     ) -> None:
         self.runner = runner
         self.ui = ui
@@ -60,8 +64,16 @@ class Serverless:
         self.now = now
         self._hold_seconds = hold_seconds
         self._is_stopping = False
+        faults = faults or Faults()
+        self._late_logs = LateLogs(faults)
         self.scheduler = Scheduler(
-            self.store, runner, lambda: self.now(), max_running or default_max_running(), digests
+            self.store,
+            runner,
+            lambda: self.now(),
+            max_running or default_max_running(),
+            digests,
+            faults,
+            self._late_logs,
         )
         self._take_over()
 
@@ -149,7 +161,9 @@ class Serverless:
     def _end_runs(self, seconds: float) -> bool:
         with self.store.lock:
             self._is_stopping = True
-        return self.scheduler.stop(seconds)
+        ended = self.scheduler.stop(seconds)
+        self._late_logs.flush(_LISTENERS_SECONDS)
+        return ended
 
     def reset(self, seconds: float = 15.0) -> None:
         """End all job runs, and forget everything."""

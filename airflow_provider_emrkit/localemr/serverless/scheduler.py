@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.faults.jobs import JobFaults
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.serverless import plan as plans
 from airflow_provider_emrkit.localemr.serverless import transitions
@@ -17,8 +19,9 @@ from airflow_provider_emrkit.localemr.serverless.model import WAITING_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
+    from airflow_provider_emrkit.localemr.faults.active import Faults
+    from airflow_provider_emrkit.localemr.faults.logs import LateLogs
     from airflow_provider_emrkit.localemr.run.contract import JobRunner
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
     from airflow_provider_emrkit.localemr.serverless.store import ServerlessStore
@@ -36,8 +39,10 @@ class Scheduler:
     :param now: Clock.
     :param max_running: How many attempts may run at once, of all applications.
     :param digests: Finds the digests of an application's images, by their URI.
+    :param faults: What goes wrong on demand.
+    :param late_logs: Delivers logs late when faults say so.
 
-    >>> Scheduler(store, runner, utc_now, 8, digests).news("00f1a2b3c4d5e6f7")  # doctest: +SKIP
+    >>> Scheduler(store, runner, utc_now, 8, digests, faults, late_logs)  # doctest: +SKIP
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class Scheduler:
         now: Callable[[], datetime],
         max_running: int,
         digests: Callable[[Mapping[str, Any]], dict[str, str]],
+        faults: Faults,
+        late_logs: LateLogs,
     ) -> None:
         self.changed = threading.Condition(store.lock)
         self._store = store
@@ -54,7 +61,9 @@ class Scheduler:
         self._now = now
         self._max_running = max_running
         self._digests = digests
-        self._attempts = Attempts(store, runner, now, self._attempt_ended, self.news)
+        self._faults = JobFaults(faults, late_logs, self.changed)
+        faults.subscribe(self._wake)
+        self._attempts = Attempts(store, runner, now, self._faults, self._attempt_ended, self.news)
         self._dirty: set[str] = set()
         self._due: dict[str, datetime] = {}
         self._starts: dict[str, threading.Thread] = {}
@@ -68,6 +77,10 @@ class Scheduler:
             self._thread = threading.Thread(target=self._run, name="localemr-serverless", daemon=True)
             self._thread.start()
         self.changed.notify_all()
+
+    def _wake(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
 
     def stop(self, seconds: float) -> bool:
         """End all job runs and the thread; False when a process did not end.
@@ -96,10 +109,16 @@ class Scheduler:
                 now = self._now()
                 waiting = self._dirty | {name for name, due in self._due.items() if due <= now}
                 self._dirty = set()
-                for name in waiting:
+                for name in sorted(waiting, key=self._waits_since):
                     self._look_after(name, now)
                 if not self._dirty:
                     self.changed.wait(self._seconds_to_wait())
+
+    def _waits_since(self, application_id: str) -> datetime:
+        """Say since when an application has a job run that has not begun: who waits longest is first."""
+        active = self._store.active_runs(application_id)
+        waiting = (run.created for run in active if run.state in WAITING_STATES)
+        return next(waiting, datetime.max.replace(tzinfo=timezone.utc))
 
     def _seconds_to_wait(self) -> float | None:
         if not self._due:
@@ -177,6 +196,7 @@ class Scheduler:
     def _prepare(self, application: ApplicationRecord) -> None:
         problem, digests = None, {}
         try:
+            self._faults.before_start(application, lambda: self._is_wanted(application))
             digests = self._digests(application.settings)
             self._runner.prepare(application.release_label, lambda line: self._progress(application, line))
         except ClusterStartError as error:
