@@ -44,10 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_for_users(error: Exception) -> bool:
     from airflow_provider_emrkit.events.provision import EventsSetupError
+    from airflow_provider_emrkit.localemr.faults.checks import InvalidFaultError
+    from airflow_provider_emrkit.localemr.faults.client import FaultsError
     from airflow_provider_emrkit.localemr.instance import InstanceError
     from airflow_provider_emrkit.localemr.s3_access import S3AccessError
 
-    return isinstance(error, (InstanceError, S3AccessError, EventsSetupError))
+    users = (InstanceError, S3AccessError, InvalidFaultError, FaultsError, EventsSetupError)
+    return isinstance(error, users)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -83,7 +83,6 @@ class LocalEmr:
     :param make_app_ui: Makes what shows Spark applications.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param bucket: A bucket that is always there, for staging and logs.
-    :param faults: What goes wrong on demand; None for what the configuration says.
     :raises PortTakenError: when another process listens on the port.
     :raises AddressError: when this machine can't listen on the address.
     :raises S3AccessError: when the settings of an external S3 can't be used.
@@ -106,9 +105,8 @@ class LocalEmr:
         make_app_ui: AppUiFactory,
         hold_seconds: float = 20.0,
         bucket: str | None = None,
-        faults: Faults | None = None,
     ) -> None:
-        self.faults = faults or Faults(read_file(config.faults))
+        self.faults = Faults(read_file(config.faults))
         s3_access(config)
         listener = _listen(config)
         self.config = replace(config, port=listener.getsockname()[1])
@@ -152,6 +150,7 @@ class LocalEmr:
             hold_seconds=hold_seconds,
             journal=journal,
             digests=ImageDigests(self._own_client("ecr")),
+            faults=self.faults,
         )
         serverless.store.changes.subscribe(ServerlessEvents(self._own_client("events"), serverless.now))
         return serverless

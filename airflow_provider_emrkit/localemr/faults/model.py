@@ -400,9 +400,10 @@ class RunFault(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class FailedRun(RunFault):
-    """A job run fails without having run.
+    """An attempt of a job run fails.
 
     :param message: Its ``stateDetails``.
+    :param runs: Whether it does its work first, all of it.
 
     >>> FailedRun(nth=1).run is None
     True
@@ -414,11 +415,12 @@ class FailedRun(RunFault):
     message: str = _option(
         checks.TEXT, "Job failed, please check complete logs in configured logging destination. ExitCode: 1."
     )
+    runs: bool = _option(checks.FLAG, False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingRun(RunFault):
-    """A job run waits for capacity before it runs.
+    """An attempt of a job run is SCHEDULED for some time before it runs.
 
     :param seconds: How long.
 

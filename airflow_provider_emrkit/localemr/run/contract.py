@@ -163,6 +163,7 @@ class JobRunRequest:
     :param monitoring: The ``monitoringConfiguration`` that holds: the run's, else the application's.
     :param image_uri: Custom image of the driver, or None.
     :param region: AWS region the request was signed for.
+    :param deliver: How its logs are delivered.
     :param keeps_attempts_apart: Whether the first attempt's logs too have a folder ``attempts/1``: EMR
         Serverless does so for streaming jobs, and for batch jobs that may be retried.
     """
@@ -178,6 +179,7 @@ class JobRunRequest:
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     image_uri: str | None = None
     region: str = "us-east-1"
+    deliver: LogDelivery = field(default=on_time, repr=False, compare=False)
     keeps_attempts_apart: bool = False
 
 
