@@ -157,6 +157,11 @@ class Place:
         return self.venv / "bin" / "python"
 
     @property
+    def python_site(self) -> Path:
+        """What every Python of the cluster reads at its start."""
+        return self.directory / "python"
+
+    @property
     def steps(self) -> Path:
         """Where each step has a directory."""
         return self.directory / "steps"
@@ -226,6 +231,9 @@ def command_environment(
         "USER": "hadoop",
         "VIRTUAL_ENV": os.fspath(place.venv),
         **place.exported,
+        "PYTHONPATH": ":".join(
+            filter(None, [os.fspath(place.python_site), place.exported.get("PYTHONPATH")])
+        ),
         # Spark's scripts put it at the end.
         **({"SPARK_DIST_CLASSPATH": ":".join(place.last_class_path)} if place.last_class_path else {}),
     }

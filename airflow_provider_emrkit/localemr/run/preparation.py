@@ -22,6 +22,7 @@ from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a, insta
 from airflow_provider_emrkit.localemr.spark.install import InstallError, uv_program
 from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
 from airflow_provider_emrkit.localemr.spark.prefetch import s3_jar
+from airflow_provider_emrkit.localemr.spark.python_site import write_python_site
 from airflow_provider_emrkit.localemr.spark.software import (
     Software,
     check_label,
@@ -135,6 +136,7 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
     conf.write()
     place.home.mkdir(parents=True, exist_ok=True)
     make_environment(software.python, place.venv)
+    write_python_site(place.python_site, machine.master)
     write_shims(place, uv_program())
     return Prepared(place, machine, conf.requested)
 

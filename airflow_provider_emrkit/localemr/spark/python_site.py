@@ -1,0 +1,71 @@
+"""What makes ``.master("yarn")`` in Python code mean this machine.
+
+Code that names its master overrules ``spark-submit`` and all configuration; there is no YARN to connect to
+here. Python reads a module ``sitecustomize`` at its start: ours changes that one setting, and then runs the
+machine's own ``sitecustomize``, which it hides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# For every Python that a Spark takes, from 3.4 on.
+_SITE = '''"""Runs at the start of every Python here: a master that is named in code is this machine."""
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+
+MASTER = {master!r}
+
+
+def adapt(conf):
+    original = conf.set
+
+    def set(self, key, value):
+        if key == "spark.submit.deployMode":
+            return self
+        if key == "spark.master" and str(value).startswith("yarn"):
+            value = MASTER
+        return original(self, key, value)
+
+    conf.set = set
+
+
+class Adapted(object):
+    """Finds pyspark.conf, once, and changes it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "pyspark.conf":
+            return None
+        sys.meta_path.remove(self)
+        self.module = importlib.import_module(name)
+        # While it is there, an import in progress takes it for what it looks for, and loads it once more.
+        del sys.modules[name]
+        adapt(self.module.SparkConf)
+        return ModuleSpec(name, self, origin=self.module.__file__)
+
+    def create_module(self, spec):
+        return self.module
+
+    def exec_module(self, module):
+        pass
+
+
+sys.meta_path.insert(0, Adapted())
+other = PathFinder.find_spec("sitecustomize", [folder for folder in sys.path if folder != {folder!r}])
+if other is not None and other.loader is not None and hasattr(other.loader, "exec_module"):
+    other.loader.exec_module(importlib.util.module_from_spec(other))
+'''
+
+
+def write_python_site(folder: Path, master: str) -> None:
+    """Write the module into a folder that is to come first in ``PYTHONPATH``.
+
+    :param master: What the master is here, e.g. ``local[2]``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _SITE.format(master=master, folder=str(folder))
+    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")

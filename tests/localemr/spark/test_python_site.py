@@ -1,0 +1,73 @@
+"""A master that is named in Python code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_emrkit.localemr.spark.python_site import write_python_site
+
+# As much of pyspark as matters: set() is what everything else calls.
+PYSPARK_CONF = """
+class SparkConf:
+    def __init__(self):
+        self.found = {}
+    def set(self, key, value):
+        self.found[key] = value
+        return self
+    def setMaster(self, value):
+        return self.set("spark.master", value)
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    package = tmp_path / "lib" / "pyspark"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from pyspark.conf import SparkConf\n")
+    (package / "conf.py").write_text(PYSPARK_CONF)
+    write_python_site(tmp_path / "site it's", "local[3]")
+
+    def call(code: str, *more: Path, python: str = sys.executable) -> str:
+        path = [tmp_path / "site it's", tmp_path / "lib", *more]
+        env = {"PYTHONPATH": ":".join(map(str, path)), "PATH": os.defpath}
+        done = subprocess.run([python, "-c", code], env=env, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("value", "master"), [("yarn", "local[3]"), ("yarn-client", "local[3]"), ("local[4]", "local[4]")]
+)
+@pytest.mark.parametrize("way", ["setMaster({!r})", "set('spark.master', {!r})"])
+def test_yarn_is_this_machine_and_everything_else_as_it_was_said(run, value, master, way):
+    code = f"import pyspark; print(pyspark.SparkConf().{way.format(value)}.found['spark.master'])"
+    assert run(code) == master
+
+
+def test_the_deploy_mode_is_not_the_codes_to_choose(run):
+    change = "set('spark.submit.deployMode', 'x').set('a', 1)"
+    assert run(f"import pyspark; print(pyspark.SparkConf().{change}.found)") == "{'a': 1}"
+
+
+def test_the_machines_own_sitecustomize_runs_too(run, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "sitecustomize.py").write_text("print('theirs')\n")
+    assert run("import pyspark", tmp_path / "theirs") == "theirs"
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13"])
+def test_every_python_reads_it(run, version):
+    programs = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python"))
+    if not programs:
+        pytest.skip(f"no Python {version} here")
+    code = (
+        "import pyspark.conf as c; print(c.SparkConf().setMaster('yarn').found['spark.master'], c.__name__)"
+    )
+    assert run(code, python=str(programs[0])) == "local[3] pyspark.conf"
