@@ -8,13 +8,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
-from airflow_provider_emrkit.localemr.run.cluster import sweep
+from airflow_provider_emrkit.localemr.run.cluster import UPLOADS, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunRequest
 from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
 from airflow_provider_emrkit.localemr.run.job import JobContext, SparkJob
 from airflow_provider_emrkit.localemr.run.job_logs import UPLOAD_EVERY, job_folder, job_location, job_target
+from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
 from airflow_provider_emrkit.localemr.run.preparation import Wanted, check_release, install, prepare
 from airflow_provider_emrkit.localemr.s3_access import s3_access
@@ -113,9 +114,10 @@ class SparkJobRunner:
         wanted = Wanted(request.release_label, request.region, cluster_configurations(request.configurations))
         prepared = prepare(self._config, wanted, software, directory)
         s3 = s3_client(s3_access(self._config), request.region)
+        abort_leftover_uploads(s3, self._directory.parent / UPLOADS)
         outputs = Outputs(
-            logs_client=aws_client("logs", self._config.url, request.region),
-            s3_client=s3,
+            logs_client=request.deliver(aws_client("logs", self._config.url, request.region), "cloudwatch"),
+            s3_client=request.deliver(s3, "s3"),
             target=job_target(request.monitoring),
             location=job_location(request.monitoring, job_folder(request)),
             upload_every=UPLOAD_EVERY,
