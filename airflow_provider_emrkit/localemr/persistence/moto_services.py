@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pickle
-import threading
-from functools import cache, partial
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,15 @@ from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBack
 
 from airflow_provider_emrkit.localemr.persistence.log_events import LogEvents, read_events
 from airflow_provider_emrkit.localemr.persistence.pickling import pickled
+from airflow_provider_emrkit.localemr.persistence.reducers import reduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
 
 # moto's own pages, and what is kept elsewhere.
 _NOT_KEPT = ("core", "emr", "emrserverless", "instance_metadata", "moto_api", "s3")
-_LOCKS: dict[type, Any] = {type(make()): make for make in (threading.Lock, threading.RLock)}
+
+_SERVICES: dict[type, str] = {}
 
 State = dict[tuple[str, str, str], dict[str, Any]]
 """The attributes of each backend of a service, by the name of its class, account and region."""
@@ -45,9 +46,11 @@ def _all_backends() -> list[BackendDict[Any]]:
     return list(vars(BackendDict)["_instances"])
 
 
-@cache
-def _service(backend: Any) -> str:
-    return _motos(backend).__module__.split(".")[1]
+def _service(backend: type) -> str:
+    name = _SERVICES.get(backend)
+    if name is None:
+        name = _SERVICES[backend] = _motos(backend).__module__.split(".")[1]
+    return name
 
 
 def _motos(backend: type) -> type:
@@ -132,11 +135,10 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """See :mod:`pickle`."""
         kind = type(obj)
-        if kind in _LOCKS:
-            return _LOCKS[kind], ()
         if isinstance(obj, BaseBackend):
             return backend_of, (_service(kind), _motos(kind).__name__, obj.account_id, obj.region_name)
-        return self._events.reduced(obj)
+        found = self._events.reduced(obj)
+        return reduced(obj) if found is NotImplemented else found
 
 
 class _Unpickler(pickle.Unpickler):
