@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.emr.store import Store
     from airflow_provider_emrkit.localemr.faults.active import Faults
+    from airflow_provider_emrkit.localemr.faults.cluster_kinds import LostNodes
     from airflow_provider_emrkit.localemr.faults.logs import LateLogs
-    from airflow_provider_emrkit.localemr.faults.model import LostNodes
 
 log = logging.getLogger(__name__)
 

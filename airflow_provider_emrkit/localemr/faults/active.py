@@ -69,7 +69,7 @@ class Faults:
     :param configured: The faults to begin with, and to go back to.
     :param now: Clock.
 
-    >>> from airflow_provider_emrkit.localemr.faults.model import Throttle
+    >>> from airflow_provider_emrkit.localemr.faults.api_kinds import Throttle
     >>> faults = Faults([Throttle(operation="ListSteps", times=1)])
     >>> asked = {"service": ("emr",), "operation": ("ListSteps",)}
     >>> [faults.strike(Throttle, asked) is not None for _ in range(2)]

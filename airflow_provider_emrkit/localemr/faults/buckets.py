@@ -14,7 +14,7 @@ import airflow_provider_emrkit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_emrkit.localemr.faults.model import Quotas
+    from airflow_provider_emrkit.localemr.faults.api_kinds import Quotas
 
 _TABLE = Path(airflow_provider_emrkit.__file__).with_name("api_quotas.json")
 # What all operations of a service share.
@@ -68,7 +68,7 @@ class Rates:
     :param fault: Which rates.
     :param clock: Seconds that only go up.
 
-    >>> from airflow_provider_emrkit.localemr.faults.model import Quotas
+    >>> from airflow_provider_emrkit.localemr.faults.api_kinds import Quotas
     >>> rates = Rates(Quotas(limits={"ListSteps": (1, 0.5)}), clock=lambda: 0.0)
     >>> [rates.allow("emr", "ListSteps", "us-east-1") for _ in range(2)]
     [True, False]

@@ -72,7 +72,7 @@ class Check:
         """
         try:
             return self.take(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InvalidFaultError(where, value, self.allowed) from error
 
 

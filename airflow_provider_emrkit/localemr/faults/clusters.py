@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
 from airflow_provider_emrkit.localemr.emr.node_loss import has_nodes
-from airflow_provider_emrkit.localemr.faults.model import (
+from airflow_provider_emrkit.localemr.faults.cluster_kinds import (
     BootstrapFailure,
+    FailedStep,
     HungStep,
     LateListing,
     LostNodes,
     NoCapacity,
     SlowStart,
 )
-from airflow_provider_emrkit.localemr.faults.model import (
-    FailedStep as FailedStepFault,
-)
-from airflow_provider_emrkit.localemr.faults.steps import UNKNOWN, FailedStep, HeldStep, failing
+from airflow_provider_emrkit.localemr.faults.steps import UNKNOWN, FailingStep, HeldStep, failing
 from airflow_provider_emrkit.localemr.faults.words import LOST_NODE, bootstrap_failure, no_capacity
 from airflow_provider_emrkit.localemr.run.contract import StepResult
 from airflow_provider_emrkit.localemr.run.s3_logs import log_location
@@ -58,7 +56,7 @@ class StepFaults:
     """
 
     hung: Active[HungStep] | None = None
-    failed: Active[FailedStepFault] | None = None
+    failed: Active[FailedStep] | None = None
 
 
 class ClusterFaults:
@@ -123,9 +121,7 @@ class ClusterFaults:
     def of_step(self, step: StepRecord) -> StepFaults:
         """Decide what goes wrong with a step, when its turn has come."""
         subject = cluster_subject(self._cluster, step)
-        return StepFaults(
-            self._faults.strike(HungStep, subject), self._faults.strike(FailedStepFault, subject)
-        )
+        return StepFaults(self._faults.strike(HungStep, subject), self._faults.strike(FailedStep, subject))
 
     def start_step(self, running: RunningCluster, request: StepRequest, struck: StepFaults) -> RunningStep:
         """Start a step, or what runs instead of it; without the lock."""
@@ -134,7 +130,7 @@ class ClusterFaults:
             request = failing(request, failed.fault.message)
         start = functools.partial(running.start_step, request)
         step = start() if hung is None else HeldStep(start, hung, self._changed)
-        return step if failed is None else FailedStep(step, self._failure(request, failed.fault.message))
+        return step if failed is None else FailingStep(step, self._failure(request, failed.fault.message))
 
     def _failure(self, request: StepRequest, message: str) -> StepResult:
         location = log_location(self._cluster.request.get("LogUri"), self._cluster.id)

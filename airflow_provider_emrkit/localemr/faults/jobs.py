@@ -6,7 +6,7 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.faults.model import FailedRun, SlowApplication, WaitingRun
+from airflow_provider_emrkit.localemr.faults.job_kinds import FailedRun, SlowApplication, WaitingRun
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunResult
 
 if TYPE_CHECKING:

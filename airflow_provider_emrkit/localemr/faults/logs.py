@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.faults.model import LogDelay
+from airflow_provider_emrkit.localemr.faults.cluster_kinds import LogDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The faults there are: plain data, checked when it is made.
+"""What all faults have: plain data, checked when it is made.
 
 Each kind of fault is a class. Its fields say what it strikes (patterns; what is not given fits all), when
 (``nth``, ``times``, ``probability``), and what happens.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_emrkit.localemr.faults import checks
-from airflow_provider_emrkit.localemr.faults.checks import Check, InvalidFaultError
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.faults.checks import Check
 
 Subject = Mapping[str, tuple[str, ...]]
 """What happens to whom: names of a service, an operation, a cluster, …, by the field that may name it."""
@@ -30,15 +32,18 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def _option(check: Check, default: Any = None) -> Any:
+def option(check: Check, default: Any = None) -> Any:
+    """Declare a field that may be left out."""
     return field(default=default, metadata={"check": check})
 
 
-def _needed(check: Check) -> Any:
+def needed(check: Check) -> Any:
+    """Declare a field that must be given."""
     return field(metadata={"check": check})
 
 
-def _scope(check: Check = checks.PATTERN) -> Any:
+def scope(check: Check = checks.PATTERN) -> Any:
+    """Declare a field that limits a fault to what has a name that fits."""
     return field(default=None, metadata={"check": check, "scope": True})
 
 
@@ -59,10 +64,10 @@ class Fault:
     number_field: ClassVar[str | None] = None
     """The field that is meant where a number stands for the whole fault."""
 
-    nth: int | None = _option(checks.COUNT)
-    times: int | None = _option(checks.COUNT)
-    probability: float = _option(checks.PROBABILITY, 1.0)
-    seed: int = _option(checks.SEED, 0)
+    nth: int | None = option(checks.COUNT)
+    times: int | None = option(checks.COUNT)
+    probability: float = option(checks.PROBABILITY, 1.0)
+    seed: int = option(checks.SEED, 0)
 
     def __post_init__(self) -> None:
         """Check all fields.
@@ -98,96 +103,13 @@ class RequestFault(Fault):
 
     text_field = "operation"
 
-    service: str | None = _scope()
-    operation: str | None = _scope()
+    service: str | None = scope()
+    operation: str | None = scope()
 
     def fits(self, subject: Subject) -> bool:
         """See :meth:`Fault.fits`."""
         is_meant = self.service or not self.operation or {*subject.get("service", ())} & {*OWN_SERVICES}
         return bool(is_meant) and super().fits(subject)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throttle(RequestFault):
-    """The request is refused for its rate.
-
-    >>> Throttle(operation="ListSteps", times=3)  # doctest: +ELLIPSIS
-    Throttle(nth=None, times=3, ...operation='ListSteps')
-    """
-
-    kind = "throttle"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quotas(Fault):
-    """Requests are held to the rates that AWS documents, for each region of its own.
-
-    :param service: Which service's; all that are known when not given.
-    :param limits: Other rates than the documented ones: operation → calls at once, calls a second. EMR's
-        ``*`` is what all its operations share.
-
-    >>> Quotas(service="emr", limits={"ListSteps": (2, 0.5)}).limits
-    {'ListSteps': (2.0, 0.5)}
-    """
-
-    kind = "quotas"
-    text_field = "service"
-
-    service: str | None = _scope()
-    limits: Mapping[str, tuple[float, float]] | None = _option(checks.LIMITS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latency(RequestFault):
-    """The answer comes later.
-
-    :param seconds: How much; two numbers for any between them.
-
-    >>> Latency(service="s3", seconds=(0.1, 0.5)).seconds
-    (0.1, 0.5)
-    """
-
-    kind = "latency"
-    number_field = "seconds"
-
-    seconds: float | tuple[float, float] = _needed(checks.SPAN)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApiFailure(RequestFault):
-    """The request fails with an error of the API: an internal one when nothing else is said.
-
-    >>> ApiFailure(operation="DescribeCluster", times=1).status
-    500
-    """
-
-    kind = "error"
-
-    code: str = _option(checks.CODE, "InternalFailure")
-    message: str = _option(checks.TEXT, "An internal error occurred.")
-    status: int = _option(checks.STATUS, 500)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LostRequest(RequestFault):
-    """The connection breaks before the request was read: nothing is done.
-
-    >>> LostRequest(operation="RunJobFlow", nth=1).last
-    1
-    """
-
-    kind = "lost_request"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LostAnswer(RequestFault):
-    """The connection breaks after the request was carried out: the client can't know.
-
-    >>> LostAnswer(operation="AddJobFlowSteps", times=1).kind
-    'lost_answer'
-    """
-
-    kind = "lost_answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,85 +121,7 @@ class ClusterFault(Fault):
 
     text_field = "cluster"
 
-    cluster: str | None = _scope()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlowStart(ClusterFault):
-    """A cluster takes its time to start.
-
-    :param seconds: In STARTING.
-    :param bootstrapping: Seconds in BOOTSTRAPPING.
-
-    >>> SlowStart(seconds=30).bootstrapping
-    0.0
-    """
-
-    kind = "slow_start"
-    number_field = "seconds"
-
-    seconds: float | tuple[float, float] = _option(checks.SPAN, 0.0)
-    bootstrapping: float = _option(checks.DURATION, 0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoCapacity(ClusterFault):
-    """EC2 has no instances for a cluster: it ends TERMINATED_WITH_ERRORS.
-
-    :param code: Code of its StateChangeReason.
-    :param message: EMR's own words when not given.
-
-    >>> NoCapacity(cluster="nightly-*").code
-    'INTERNAL_ERROR'
-    """
-
-    kind = "no_capacity"
-
-    code: str = _option(
-        checks.choice("INTERNAL_ERROR", "VALIDATION_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEOUT"),
-        "INTERNAL_ERROR",
-    )
-    message: str | None = _option(checks.TEXT)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BootstrapFailure(ClusterFault):
-    """A bootstrap action fails, or the installation of the applications where a cluster has no such action.
-
-    :param action: Number of the action.
-
-    >>> BootstrapFailure(times=1).action
-    1
-    """
-
-    kind = "bootstrap_failure"
-
-    action: int = _option(checks.COUNT, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LostNodes(ClusterFault):
-    """A cluster loses instances: without its primary node, or without any core node, it ends.
-
-    :param role: Which ones.
-    :param count: How many; all of the role when not given.
-    :param seconds: After it came up, or after the fault was set, or, with ``step``, after such a step began.
-    :param step: Name of the step that must run.
-    :param steps_fail: Whether the steps that run fail by it.
-
-    >>> LostNodes(role="CORE", step="daily-*").seconds
-    0.0
-    """
-
-    kind = "lost_nodes"
-    text_field = "role"
-    number_field = "count"
-
-    role: str = _option(checks.choice("TASK", "CORE", "MASTER"), "TASK")
-    count: int | None = _option(checks.COUNT)
-    seconds: float = _option(checks.DURATION, 0.0)
-    step: str | None = _scope()
-    steps_fail: bool = _option(checks.FLAG, True)
+    cluster: str | None = scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,99 +133,7 @@ class StepFault(ClusterFault):
 
     text_field = "step"
 
-    step: str | None = _scope()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailedStep(StepFault):
-    """A step fails.
-
-    :param message: Its failure, in its stderr and as FailureDetails.Message.
-    :param runs: Whether it does its work first, all of it.
-
-    >>> FailedStep(nth=2, message="no such day").runs
-    False
-    """
-
-    kind = "failed_step"
-    number_field = "nth"
-
-    message: str = _option(
-        checks.TEXT, 'Exception in thread "main" java.lang.RuntimeException: failed on demand'
-    )
-    runs: bool = _option(checks.FLAG, False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HungStep(StepFault):
-    """A step is RUNNING and does nothing, until it is cancelled or the fault is taken away.
-
-    :param seconds: For how long at most; then it does its work.
-
-    >>> HungStep(step="daily-*").seconds is None
-    True
-    """
-
-    kind = "hung_step"
-    number_field = "seconds"
-
-    seconds: float | None = _option(checks.DURATION)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LateListing(StepFault):
-    """A new step is not listed at once.
-
-    :param seconds: How long ListSteps knows nothing of it.
-
-    >>> LateListing(seconds=5).kind
-    'late_listing'
-    """
-
-    kind = "late_listing"
-    number_field = "seconds"
-
-    seconds: float = _needed(checks.DURATION)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogDelay(Fault):
-    """Log lines are seen later; all that is missing comes when the fault is taken away.
-
-    :param cluster: Name or id of an EMR cluster.
-    :param application: Name or id of an EMR Serverless application.
-    :param seconds: How much later.
-    :param logs: Only those on ``cloudwatch`` or on ``s3``.
-
-    >>> LogDelay(seconds=300, logs="s3").logs
-    's3'
-    """
-
-    kind = "log_delay"
-    number_field = "seconds"
-
-    cluster: str | None = _scope()
-    application: str | None = _scope()
-    seconds: float = _needed(checks.DURATION)
-    logs: str | None = _scope(checks.choice("cloudwatch", "s3"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlowApplication(Fault):
-    """An EMR Serverless application takes its time to start.
-
-    :param application: Its name or id.
-    :param seconds: In STARTING.
-
-    >>> SlowApplication(seconds=30).application is None
-    True
-    """
-
-    kind = "slow_application"
-    number_field = "seconds"
-
-    application: str | None = _scope()
-    seconds: float = _needed(checks.DURATION)
+    step: str | None = scope()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -394,68 +146,5 @@ class RunFault(Fault):
 
     text_field = "run"
 
-    application: str | None = _scope()
-    run: str | None = _scope()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailedRun(RunFault):
-    """An attempt of a job run fails.
-
-    :param message: Its ``stateDetails``.
-    :param runs: Whether it does its work first, all of it.
-
-    >>> FailedRun(nth=1).run is None
-    True
-    """
-
-    kind = "failed_run"
-    number_field = "nth"
-
-    message: str = _option(
-        checks.TEXT, "Job failed, please check complete logs in configured logging destination. ExitCode: 1."
-    )
-    runs: bool = _option(checks.FLAG, False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitingRun(RunFault):
-    """An attempt of a job run is SCHEDULED for some time before it runs.
-
-    :param seconds: How long.
-
-    >>> WaitingRun(seconds=60, run="daily-*").seconds
-    60.0
-    """
-
-    kind = "waiting_run"
-    number_field = "seconds"
-
-    seconds: float = _needed(checks.DURATION)
-
-
-KINDS: Mapping[str, type[Fault]] = {
-    cls.kind: cls
-    for cls in (
-        Throttle,
-        Quotas,
-        Latency,
-        ApiFailure,
-        LostRequest,
-        LostAnswer,
-        SlowStart,
-        NoCapacity,
-        BootstrapFailure,
-        LostNodes,
-        FailedStep,
-        HungStep,
-        LateListing,
-        LogDelay,
-        SlowApplication,
-        FailedRun,
-        WaitingRun,
-    )
-}
-"""Every kind, by its name."""
-
-__all__ = ["KINDS", "Fault", "InvalidFaultError", "Subject"]
+    application: str | None = scope()
+    run: str | None = scope()

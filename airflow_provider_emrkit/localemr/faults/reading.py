@@ -10,8 +10,10 @@ import json
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.faults.api_kinds import Quotas
 from airflow_provider_emrkit.localemr.faults.checks import MOST, InvalidFaultError
-from airflow_provider_emrkit.localemr.faults.model import KINDS, OWN_SERVICES, Fault, Quotas, RequestFault
+from airflow_provider_emrkit.localemr.faults.kinds import KINDS
+from airflow_provider_emrkit.localemr.faults.model import OWN_SERVICES, Fault, RequestFault
 from airflow_provider_emrkit.localemr.faults.operations import matching_operations, services
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.faults.answers import error_answer, throttled
-from airflow_provider_emrkit.localemr.faults.buckets import Rates
-from airflow_provider_emrkit.localemr.faults.model import (
+from airflow_provider_emrkit.localemr.faults.api_kinds import (
     ApiFailure,
     Latency,
     LostAnswer,
     LostRequest,
     Quotas,
-    RequestFault,
     Throttle,
 )
+from airflow_provider_emrkit.localemr.faults.buckets import Rates
+from airflow_provider_emrkit.localemr.faults.model import RequestFault
 from airflow_provider_emrkit.localemr.faults.operations import asked_for
 from airflow_provider_emrkit.localemr.http import request_scope
 from airflow_provider_emrkit.localemr.run.clients import OWN_CLIENT

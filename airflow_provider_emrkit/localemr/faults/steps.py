@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_emrkit.localemr.faults.active import Active
-    from airflow_provider_emrkit.localemr.faults.model import HungStep
+    from airflow_provider_emrkit.localemr.faults.cluster_kinds import HungStep
 
 UNKNOWN = "Unknown Error."
 
@@ -68,13 +68,13 @@ class HeldStep:
             step.cancel(force=force)
 
 
-class FailedStep:
+class FailingStep:
     """A step whose end is a failure, whatever it did.
 
     :param step: The step.
     :param failure: How it ends, if nobody cancels it; the step's own log file counts when it has one.
 
-    >>> FailedStep(step, StepResult(False, message="no such day")).wait().message  # doctest: +SKIP
+    >>> FailingStep(step, StepResult(False, message="no such day")).wait().message  # doctest: +SKIP
     'no such day'
     """
 

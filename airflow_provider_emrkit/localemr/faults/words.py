@@ -9,7 +9,7 @@ from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
-    from airflow_provider_emrkit.localemr.faults.model import BootstrapFailure, NoCapacity
+    from airflow_provider_emrkit.localemr.faults.cluster_kinds import BootstrapFailure, NoCapacity
 
 _GUIDE = "https://docs.aws.amazon.com/emr/latest/ManagementGuide"
 

@@ -110,10 +110,10 @@ def test_a_bootstrap_action_fails(localemr_server, url):
     (primary,) = localemr_server.client("emr").list_instances(
         ClusterId=cluster_id, InstanceGroupTypes=["MASTER"]
     )["Instances"]
-    assert reason(localemr_server, cluster_id)[1:] == (
-        "BOOTSTRAP_FAILURE",
-        f"On the master instance ({primary['Ec2InstanceId']}), bootstrap action 2 returned a non-zero return code",
-    )
+    code, message = reason(localemr_server, cluster_id)[1:]
+    assert code == "BOOTSTRAP_FAILURE"
+    where = f"On the master instance ({primary['Ec2InstanceId']})"
+    assert message == f"{where}, bootstrap action 2 returned a non-zero return code"
     (detail,) = status(localemr_server, cluster_id)["ErrorDetails"]
     assert {"amazon-s3-path": "s3://code/two.sh"} in detail["ErrorData"]
 

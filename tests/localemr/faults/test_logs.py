@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from airflow_provider_emrkit.localemr.faults.active import Faults
+from airflow_provider_emrkit.localemr.faults.cluster_kinds import LogDelay
 from airflow_provider_emrkit.localemr.faults.logs import LateLogs
-from airflow_provider_emrkit.localemr.faults.model import LogDelay
 
 
 class LogService:

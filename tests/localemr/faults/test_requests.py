@@ -56,15 +56,15 @@ def test_only_the_nth_call_is_struck(url, emr):
 
 
 def test_a_probability_strikes_the_same_calls_each_time(url, emr):
+    def is_answered():
+        try:
+            emr.list_clusters()
+        except ClientError:
+            return False
+        return True
+
     def outcomes():
-        seen = []
-        for _ in range(12):
-            try:
-                emr.list_clusters()
-                seen.append(True)
-            except ClientError:
-                seen.append(False)
-        return seen
+        return [is_answered() for _ in range(12)]
 
     fault = {"operation": "ListClusters", "probability": 0.5, "seed": 7}
     with faults(url, throttle=fault):
