@@ -18,7 +18,8 @@ from airflow_provider_emrkit.localemr.config import (
     default_cache_dir,
     default_data_dir,
 )
-from airflow_provider_emrkit.localemr.options import add_options, server_config
+from airflow_provider_emrkit.localemr.faults import command as faults_command
+from airflow_provider_emrkit.localemr.options import add_options, add_s3_option, server_config
 from airflow_provider_emrkit.localemr.s3_access import s3_access
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _EXAMPLES = """examples:
   emrkit local prefetch emr-7.11.0         download Spark and Java now instead of at the first cluster
   emrkit local up --port 5006              a second one, which shares nothing but the downloads
   emrkit local down --port 5006
+  emrkit local reset                       away with all clusters, runs and S3 objects
+  emrkit local faults --help               let things go wrong
 """
 
 
@@ -70,6 +73,9 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     _add_place(status)
     status.add_argument("--json", action="store_true", help="print JSON")
     _add_place(action("down", _down, "stop a local EMR and everything it started"))
+    reset = action("reset", _reset, "remove all clusters, runs, S3 objects and everything else it holds")
+    _add_place(reset)
+    reset.add_argument("--yes", "-y", action="store_true", help="do not ask")
     env = action("env", _env, "print what points AWS clients and Airflow at a local EMR")
     _add_place(env)
     env.add_argument(
@@ -80,8 +86,13 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
         "(default: %(default)s)",
     )
     env.add_argument("--url", help="its address for those clients, e.g. http://localemr:5005 in a container")
+    faults = action("faults", _faults, "see and set what goes wrong on demand")
+    _add_place(faults)
+    faults_command.add_arguments(faults)
     prefetch = action("prefetch", _prefetch, "install the Spark and Java of releases before they are needed")
-    prefetch.add_argument("labels", nargs="+", metavar="LABEL", help="EMR release label, e.g. emr-7.11.0")
+    prefetch.add_argument("labels", nargs="*", metavar="LABEL", help="EMR release label, e.g. emr-7.11.0")
+    prefetch.add_argument("--list", action="store_true", help="show what is installed")
+    add_s3_option(prefetch)
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -121,11 +132,20 @@ def _up(given: argparse.Namespace) -> int:
         given, port=given.port, data_dir=_data_dir(given), cache_dir=default_cache_dir(os.environ)
     )
     s3_access(config)
+    _check_faults(config)
     if given.foreground:
         from airflow_provider_emrkit.localemr.serve import serve
 
         return serve(config)
     return _start(config)
+
+
+def _check_faults(config: ServerConfig) -> None:
+    """Refuse faults that can't be, before anything is started."""
+    if config.faults is not None:
+        from airflow_provider_emrkit.localemr.faults.reading import read_file
+
+        read_file(config.faults)
 
 
 def _start(config: ServerConfig) -> int:
@@ -170,6 +190,7 @@ def _running(given: argparse.Namespace) -> Status | None:
 
 def _show_status(given: argparse.Namespace) -> int:
     from airflow_provider_emrkit.localemr.instance import fetch_health
+    from airflow_provider_emrkit.localemr.persistence.files import size_text, state_bytes
 
     status = _running(given)
     health = fetch_health(status.url) if status else None
@@ -181,13 +202,13 @@ def _show_status(given: argparse.Namespace) -> int:
             say_error(_absence(given, problem))
         return NOT_RUNNING
     if given.json:
-        say(json.dumps(health))
+        say(json.dumps({**health, "state_bytes": state_bytes(_data_dir(given))}))
     else:
-        _print_table(health)
+        _print_table(health, size_text(state_bytes(_data_dir(given))))
     return OK
 
 
-def _print_table(health: Mapping[str, Any]) -> None:
+def _print_table(health: Mapping[str, Any], size: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -199,7 +220,7 @@ def _print_table(health: Mapping[str, Any]) -> None:
         "up": uptime(str(health["started"]), datetime.now(timezone.utc)),
         "clusters": _counts(health["clusters"]),
         "steps": _counts(health["steps"]),
-        "data": health["data_dir"],
+        "data": f"{health['data_dir']} ({size} of state)",
         "version": health["version"],
     }
     for name, value in rows.items():
@@ -224,16 +245,23 @@ def uptime(started: str, now: datetime) -> str:
 
 
 def _down(given: argparse.Namespace) -> int:
-    from airflow_provider_emrkit.localemr.launcher import stop
+    from airflow_provider_emrkit.localemr.launcher import clear, stop
 
-    status = _running(given)
+    status, data_dir = _running(given), _data_dir(given)
     if status is None:
-        say(f"no local EMR runs on {_data_dir(given)}")
+        clear(data_dir)
+        say(f"no local EMR runs on {data_dir}")
         return OK
     say(f"stopping the local EMR at {status.url} (pid {status.pid})")
     stop(status, say)
     say("stopped")
     return OK
+
+
+def _reset(given: argparse.Namespace) -> int:
+    from airflow_provider_emrkit.localemr.reset_command import reset
+
+    return OK if reset(_running(given), _data_dir(given), yes=given.yes, say=say) else FAILED
 
 
 def _env(given: argparse.Namespace) -> int:
@@ -262,18 +290,42 @@ def _s3_of(status: Status | None) -> S3Access | None:
     )
 
 
+def _faults(given: argparse.Namespace) -> int:
+    problem = faults_command.problem(given)
+    if problem is not None:
+        say_error(problem)
+        return USAGE
+    status = _running(given)
+    if status is None:
+        say_error(_absence(given, "does not run"))
+        return NOT_RUNNING
+    for line in faults_command.run(status.url, given):
+        say(line)
+    return OK
+
+
 def _prefetch(given: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from airflow_provider_emrkit.localemr.prefetch_view import PrefetchView, installed_table
     from airflow_provider_emrkit.localemr.spark.install import InstallError
+    from airflow_provider_emrkit.localemr.spark.inventory import inventory
     from airflow_provider_emrkit.localemr.spark.prefetch import prefetch
     from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError
 
+    if not given.labels and not given.list:
+        say_error("name a release to install, e.g. emr-7.11.0, or use --list")
+        return USAGE
     for label in given.labels:
         try:
-            prefetch(label, default_cache_dir(os.environ), say)
+            with PrefetchView(Console(), say) as view:
+                prefetch(label, default_cache_dir(os.environ), view, given.s3_filesystem)
         except (InstallError, UnsupportedReleaseError, ValueError) as error:
             say_error(str(error))
             return FAILED
         say(f"{label} is ready")
+    if given.list:
+        Console().print(installed_table(inventory(default_cache_dir(os.environ))))
     return OK
 
 

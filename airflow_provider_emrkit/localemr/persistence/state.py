@@ -12,6 +12,7 @@ from moto.core.base_backend import BackendDict
 
 from airflow_provider_emrkit.localemr.persistence import moto_services
 from airflow_provider_emrkit.localemr.persistence.contents import KeptError
+from airflow_provider_emrkit.localemr.persistence.files import S3, SERVICES
 from airflow_provider_emrkit.localemr.persistence.kept_s3 import KeptS3, MisfitError
 from airflow_provider_emrkit.localemr.persistence.kept_services import KeptServices
 from airflow_provider_emrkit.localemr.persistence.marks import Marks
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_S3 = "s3"
-
 
 class KeptState:
     """What moto holds, on disk: S3 before an answer leaves, other services within seconds of a change.
@@ -55,8 +54,8 @@ class KeptState:
         self._request = _Request()
         self._no_marks = Marks()
         self._snapshots = Snapshots(self._save)
-        directories = data_dir / _S3, data_dir / "services"
-        self._s3: KeptS3 | None = KeptS3(directories[0], lambda: self._snapshots.mark([_S3]))
+        directories = data_dir / S3, data_dir / SERVICES
+        self._s3: KeptS3 | None = KeptS3(directories[0], lambda: self._snapshots.mark([S3]))
         self._services = KeptServices(directories[1])
         for directory in directories:
             _check_owner(directory)
@@ -167,7 +166,7 @@ class KeptState:
         return None
 
     def _save(self, name: str) -> None:
-        if name == _S3 and self._s3 is not None:
+        if name == S3 and self._s3 is not None:
             self._s3.keep_others()
         else:
             self._services.save(name)
