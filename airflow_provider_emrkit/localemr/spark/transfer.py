@@ -22,7 +22,7 @@ class Transfer(str):
     'downloading Spark 3.5.6: 25 %, 50 of 200 MB, 10.0 MB/s'
     """
 
-    __slots__ = ("done", "speed", "title", "total")
+    __slots__ = ("done", "speed", "total", "what")
 
     what: str
     done: int
