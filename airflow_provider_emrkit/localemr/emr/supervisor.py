@@ -17,7 +17,7 @@ from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
 from airflow_provider_emrkit.localemr.emr.model import STARTING_STATES, ClusterRecord, StepRecord
 from airflow_provider_emrkit.localemr.emr.node_loss import lose_nodes
-from airflow_provider_emrkit.localemr.faults.clusters import ClusterFaults, StepFaults
+from airflow_provider_emrkit.localemr.faults.clusters import ClusterFaults, StartFaults, StepFaults
 from airflow_provider_emrkit.localemr.run.contract import (
     ClusterRequest,
     ClusterRunner,
@@ -79,7 +79,9 @@ class Supervisor:
         self._running: RunningCluster | None = None
         self._steps: dict[str, RunningStep] = {}
         self._step_threads: list[threading.Thread] = []
-        self._thread = threading.Thread(target=self._run, name=f"localemr-{cluster.id}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._faults.of_start(),), name=f"localemr-{cluster.id}", daemon=True
+        )
 
     def start(self) -> None:
         """Start the cluster's thread."""
@@ -128,9 +130,9 @@ class Supervisor:
         if running is not None:
             running.stop()
 
-    def _run(self) -> None:
+    def _run(self, faults: StartFaults) -> None:
         try:
-            if self._start_cluster():
+            if self._start_cluster(faults):
                 self._run_steps()
         except Exception as error:
             log.exception("cluster %s ends because of an internal error", self.cluster.id)
@@ -138,9 +140,9 @@ class Supervisor:
         finally:
             self._end_cluster()
 
-    def _start_cluster(self) -> bool:
+    def _start_cluster(self, faults: StartFaults) -> bool:
         try:
-            self._faults.before_start(self._progress)
+            self._faults.before_start(faults, self._progress)
             request = replace(cluster_request(self.cluster), deliver=self._faults.deliver)
             running = self._runner.start(request, self._progress)
         except ClusterStartError as error:

@@ -59,6 +59,18 @@ class StepFaults:
     failed: Active[FailedStep] | None = None
 
 
+@dataclass(frozen=True)
+class StartFaults:
+    """What goes wrong with the start of one cluster.
+
+    :param slow: It takes its time.
+    :param fatal: It fails.
+    """
+
+    slow: Active[SlowStart] | None = None
+    fatal: Active[NoCapacity] | Active[BootstrapFailure] | None = None
+
+
 class ClusterFaults:
     """What goes wrong with one cluster.
 
@@ -82,25 +94,29 @@ class ClusterFaults:
         self._due: dict[tuple[Active[LostNodes], str], datetime] = {}
         self._doomed: set[str] = set()
 
-    def before_start(self, progress: Callable[[str], None]) -> None:
+    def of_start(self) -> StartFaults:
+        """Decide what goes wrong with the cluster's start, in the order in which clusters are started."""
+        subject = cluster_subject(self._cluster)
+        slow = self._faults.strike(SlowStart, subject)
+        lacking = self._faults.strike(NoCapacity, subject)
+        return StartFaults(slow, lacking or self._faults.strike(BootstrapFailure, subject))
+
+    def before_start(self, struck: StartFaults, progress: Callable[[str], None]) -> None:
         """Delay the cluster's start, or let it fail; without the lock.
 
         :param progress: Takes lines of text; raises when the cluster is not wanted any more.
         :raises ClusterStartError: when the cluster ends by a fault.
         """
-        subject = cluster_subject(self._cluster)
-        slow = self._faults.strike(SlowStart, subject)
+        slow, fatal = struck.slow, struck.fatal
         if slow is not None:
             self._hold(slow, slow.draw(slow.fault.seconds), "Provisioning Amazon EC2 capacity", progress)
-        lacking = self._faults.strike(NoCapacity, subject)
-        if lacking is not None:
-            raise no_capacity(lacking.fault, self._cluster)
+        if fatal is not None and not fatal.is_lifted and isinstance(fatal.fault, NoCapacity):
+            raise no_capacity(fatal.fault, self._cluster)
         if slow is not None:
             self._hold(slow, slow.fault.bootstrapping, "bootstrapping", progress)
-        failed = self._faults.strike(BootstrapFailure, subject)
-        if failed is not None:
+        if fatal is not None and not fatal.is_lifted and isinstance(fatal.fault, BootstrapFailure):
             progress("bootstrapping")
-            raise bootstrap_failure(failed.fault, self._cluster)
+            raise bootstrap_failure(fatal.fault, self._cluster)
 
     def _hold(
         self, active: Active[SlowStart], seconds: float, line: str, progress: Callable[[str], None]
@@ -125,12 +141,18 @@ class ClusterFaults:
 
     def start_step(self, running: RunningCluster, request: StepRequest, struck: StepFaults) -> RunningStep:
         """Start a step, or what runs instead of it; without the lock."""
-        hung, failed = struck.hung, struck.failed
-        if failed is not None and not failed.fault.runs:
-            request = failing(request, failed.fault.message)
-        start = functools.partial(running.start_step, request)
-        step = start() if hung is None else HeldStep(start, hung, self._changed)
-        return step if failed is None else FailingStep(step, self._failure(request, failed.fault.message))
+        start = functools.partial(self._start, running, request, struck.failed)
+        return start() if struck.hung is None else HeldStep(start, struck.hung, self._changed)
+
+    def _start(
+        self, running: RunningCluster, request: StepRequest, failed: Active[FailedStep] | None
+    ) -> RunningStep:
+        if failed is None or failed.is_lifted:
+            return running.start_step(request)
+        failure = self._failure(request, failed.fault.message)
+        if failed.fault.runs:
+            return FailingStep(running.start_step(request), failure, lambda: not failed.is_lifted)
+        return FailingStep(running.start_step(failing(request, failed.fault.message)), failure)
 
     def _failure(self, request: StepRequest, message: str) -> StepResult:
         location = log_location(self._cluster.request.get("LogUri"), self._cluster.id)

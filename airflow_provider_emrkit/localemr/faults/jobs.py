@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.faults.job_kinds import FailedRun, SlowApplication, WaitingRun
@@ -20,8 +20,26 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
 
 
+@dataclass(frozen=True)
+class AttemptFaults:
+    """What goes wrong with one attempt of a job run.
+
+    :param waiting: It waits.
+    :param failed: It fails.
+    """
+
+    waiting: Active[WaitingRun] | None = None
+    failed: Active[FailedRun] | None = None
+
+    def judge(self, result: JobRunResult) -> JobRunResult:
+        """Give how the attempt ended, in view of them."""
+        if self.failed is None or self.failed.is_lifted or result.cancelled:
+            return result
+        return JobRunResult(succeeded=False, details=self.failed.fault.message)
+
+
 class JobFaults:
-    """What goes wrong with the applications and job runs of a server; called without the lock.
+    """What goes wrong with the applications and job runs of a server.
 
     :param faults: All faults of the server.
     :param late_logs: Delivers logs late.
@@ -36,7 +54,7 @@ class JobFaults:
         self._changed = changed
 
     def before_start(self, application: ApplicationRecord, is_wanted: Callable[[], bool]) -> None:
-        """Delay an application's start.
+        """Delay an application's start; without the lock.
 
         :param is_wanted: Whether it is still to be started.
         """
@@ -44,22 +62,25 @@ class JobFaults:
         if slow is not None:
             self._hold(slow, slow.fault.seconds, is_wanted)
 
-    def before_attempt(self, application: ApplicationRecord, run: RunRecord) -> Active[FailedRun] | None:
-        """Delay an attempt of a job run, and decide whether it fails.
+    def of_attempt(self, application: ApplicationRecord, run: RunRecord) -> AttemptFaults:
+        """Decide what goes wrong with an attempt, in the order in which attempts are started."""
+        subject = _subject(application, run)
+        return AttemptFaults(
+            self._faults.strike(WaitingRun, subject), self._faults.strike(FailedRun, subject)
+        )
 
-        :return: The fault by which it fails, after it has run.
+    def before_attempt(self, run: RunRecord, struck: AttemptFaults) -> None:
+        """Delay an attempt, or let it fail; without the lock.
+
         :raises ClusterStartError: when it fails without having run, or was cancelled meanwhile.
         """
-        subject = _subject(application, run)
-        waiting = self._faults.strike(WaitingRun, subject)
-        if waiting is not None:
-            self._hold(waiting, waiting.fault.seconds, lambda: run.cancel is None)
+        if struck.waiting is not None:
+            self._hold(struck.waiting, struck.waiting.fault.seconds, lambda: run.cancel is None)
         if run.cancel is not None:
             raise ClusterStartError(run.cancel.details)
-        failed = self._faults.strike(FailedRun, subject)
-        if failed is not None and not failed.fault.runs:
+        failed = struck.failed
+        if failed is not None and not failed.is_lifted and not failed.fault.runs:
             raise ClusterStartError(failed.fault.message, "INTERNAL_ERROR")
-        return failed
 
     def request(self, application: ApplicationRecord, run: RunRecord, asked: JobRunRequest) -> JobRunRequest:
         """Give the request for an attempt whose logs may be late."""
@@ -72,13 +93,6 @@ class JobFaults:
     def _hold(self, active: Active[Any], seconds: float, is_wanted: Callable[[], bool]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: active.is_lifted or not is_wanted(), seconds)
-
-
-def judge(failed: Active[FailedRun] | None, result: JobRunResult) -> JobRunResult:
-    """Give how an attempt ended, in view of a fault by which it fails."""
-    if failed is None or result.cancelled:
-        return result
-    return JobRunResult(succeeded=False, details=failed.fault.message)
 
 
 def _subject(application: ApplicationRecord, run: RunRecord | None = None) -> Subject:

@@ -73,19 +73,23 @@ class FailingStep:
 
     :param step: The step.
     :param failure: How it ends, if nobody cancels it; the step's own log file counts when it has one.
+    :param is_due: Whether it still is to fail when it has ended.
 
     >>> FailingStep(step, StepResult(False, message="no such day")).wait().message  # doctest: +SKIP
     'no such day'
     """
 
-    def __init__(self, step: RunningStep, failure: StepResult) -> None:
+    def __init__(
+        self, step: RunningStep, failure: StepResult, is_due: Callable[[], bool] = lambda: True
+    ) -> None:
         self._step = step
         self._failure = failure
+        self._is_due = is_due
 
     def wait(self) -> StepResult:
         """Wait for the step's end."""
         result = self._step.wait()
-        if result.cancelled:
+        if result.cancelled or not self._is_due():
             return result
         return replace(self._failure, log_file=result.log_file or self._failure.log_file)
 

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.faults.jobs import judge
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunResult
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.effective import job_run_request
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from airflow_provider_emrkit.localemr.faults.jobs import JobFaults
+    from airflow_provider_emrkit.localemr.faults.jobs import AttemptFaults, JobFaults
     from airflow_provider_emrkit.localemr.run.contract import JobRunner, RunningJob
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
     from airflow_provider_emrkit.localemr.serverless.store import ServerlessStore
@@ -79,8 +78,9 @@ class Attempts:
 
     def start(self, application: ApplicationRecord, run: RunRecord) -> None:
         """Start a job run's present attempt."""
+        faults = self._faults.of_attempt(application, run)
         thread = threading.Thread(
-            target=self._run, args=(application, run), name=f"localemr-{run.id}", daemon=True
+            target=self._run, args=(application, run, faults), name=f"localemr-{run.id}", daemon=True
         )
         self._live[run.id] = _Live(run, thread)
         thread.start()
@@ -104,9 +104,9 @@ class Attempts:
             # Signalling looks at every process of the machine; the store's lock is held.
             threading.Thread(target=live.process.cancel, kwargs={"force": force}, daemon=True).start()
 
-    def _run(self, application: ApplicationRecord, run: RunRecord) -> None:
+    def _run(self, application: ApplicationRecord, run: RunRecord, faults: AttemptFaults) -> None:
         try:
-            result = self._result(application, run)
+            result = self._result(application, run, faults)
         except ClusterStartError as error:
             result = JobRunResult(False, details=str(error))
         except Exception as error:
@@ -119,13 +119,13 @@ class Attempts:
             self._news(run.application_id)
             self._ended()
 
-    def _result(self, application: ApplicationRecord, run: RunRecord) -> JobRunResult:
+    def _result(self, application: ApplicationRecord, run: RunRecord, faults: AttemptFaults) -> JobRunResult:
         # An application that was STARTED when an earlier process ended has not been prepared in this one.
         if self._prepared.get(application.id) != run.release_label:
             self._runner.prepare(run.release_label, lambda _: self._check_wanted(run))
             with self._store.lock:
                 self._prepared[application.id] = run.release_label
-        failed = self._faults.before_attempt(application, run)
+        self._faults.before_attempt(run, faults)
         with self._store.lock:
             request = self._faults.request(application, run, job_run_request(run))
         process = self._runner.start(request)
@@ -138,7 +138,7 @@ class Attempts:
                 self._news(run.application_id)
         if cancel is not None:
             process.cancel(force=cancel.killed)
-        return judge(failed, process.wait())
+        return faults.judge(process.wait())
 
     def _check_wanted(self, run: RunRecord) -> None:
         with self._store.lock:

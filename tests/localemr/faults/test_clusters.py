@@ -85,6 +85,21 @@ def test_a_cluster_without_capacity_ends_in_emrs_words(localemr_server, url):
     assert {"instance-type": "m5.xlarge"} in detail["ErrorData"]
 
 
+def test_clusters_are_counted_in_the_order_in_which_they_are_asked_for(localemr_server, url):
+    with faults(url, no_capacity={"nth": 3}):
+        with faults(url, slow_start=3600):
+            ids = [localemr_server.run_cluster() for _ in range(5)]
+        ended = [localemr_server.wait_cluster(name, "WAITING", "TERMINATED_WITH_ERRORS") for name in ids]
+    assert [number for number, record in enumerate(ended, 1) if record.state != "WAITING"] == [3]
+
+
+def test_a_cluster_that_waited_for_its_failure_comes_up_when_the_faults_are_gone(localemr_server, url):
+    with faults(url, slow_start=3600, no_capacity=True):
+        cluster_id = localemr_server.run_cluster()
+        localemr_server.wait_cluster(cluster_id, "STARTING")
+    localemr_server.wait_cluster(cluster_id, "WAITING")
+
+
 def test_a_spot_primary_without_capacity_has_a_code_of_its_own(localemr_server, url):
     fleet = {
         "InstanceFleetType": "MASTER",

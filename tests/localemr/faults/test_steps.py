@@ -114,6 +114,26 @@ def test_a_step_that_hung_can_fail_too(localemr_server, url):
     assert step.failure.message == "late and wrong"
 
 
+def test_no_step_fails_by_a_fault_that_is_taken_away(localemr_server, url):
+    localemr_server.runner.script("ran", hold=True)
+    cluster_id = localemr_server.run_cluster(StepConcurrencyLevel=2)
+    with faults(url, hung_step="waits", failed_step=["waits", {"step": "ran", "runs": True}]):
+        waits, ran = (localemr_server.add_step(cluster_id, name) for name in ("waits", "ran"))
+        localemr_server.wait_step(cluster_id, waits, "RUNNING")
+        localemr_server.runner.wait_started("ran")
+    localemr_server.runner.finish("ran")
+    localemr_server.wait_step(cluster_id, ran, "COMPLETED")
+    localemr_server.wait_step(cluster_id, waits, "COMPLETED")
+
+
+def test_steps_are_counted_in_the_order_in_which_they_are_started(localemr_server, url):
+    cluster_id = localemr_server.run_cluster(StepConcurrencyLevel=10)
+    with faults(url, failed_step={"nth": 7}):
+        ids = [localemr_server.add_step(cluster_id, f"step {number}") for number in range(10)]
+        ended = [localemr_server.wait_step(cluster_id, step, "COMPLETED", "FAILED").state for step in ids]
+    assert [number for number, state in enumerate(ended, 1) if state == "FAILED"] == [7]
+
+
 def test_a_new_step_is_listed_late(localemr_server, url):
     localemr_server.runner.script("new", hold=True)
     cluster_id = localemr_server.run_cluster()
