@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 from airflow_provider_emrkit.localemr.spark.install import REPORT_EVERY, InstallError, file_lock
 from airflow_provider_emrkit.localemr.spark.java_network import network_options
+from airflow_provider_emrkit.localemr.spark.transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ def _install(software: Software, version: str, target: Path, progress: Progress)
         partial = Path(name)
         progress(f"installing {_title(version)} (about {size_mb} MB)")
         argv = [*_java(software, partial), *_ivy(version, downloads, partial)]
-        output, code = _run(argv, partial, lambda: progress(_state(version, size_mb, downloads)))
+        output, code = _run(argv, partial, lambda: progress(_arrived(version, size_mb, downloads)))
         if code or not (partial / "jars" / f"hadoop-aws-{version}.jar").is_file():
             raise InstallError(explain(version, output))
         (partial / "jars").rename(target)
@@ -171,12 +172,12 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     return process.returncode is not None
 
 
-def _state(version: str, size_mb: int, downloads: Path) -> str:
+def _arrived(version: str, size_mb: int, downloads: Path) -> Transfer:
     arrived = 0
     for file in downloads.rglob("*"):
         with contextlib.suppress(OSError):
             arrived += file.lstat().st_size
-    return f"installing {_title(version)} … {min(arrived // _MIB, size_mb)} of about {size_mb} MB"
+    return Transfer(_title(version), min(arrived, size_mb * _MIB), size_mb * _MIB)
 
 
 def explain(version: str, output: str) -> str:

@@ -234,6 +234,23 @@ def check_a_failed_rename_leaves_the_source_alone(files: Files) -> None:
     assert files.kind("target") == "none"
 
 
+def check_an_object_too_large_for_one_copy_is_copied_in_parts(files: Files) -> None:
+    own = files.with_settings(fs_emrkit_s3_copy_size="5M")
+    data = random.Random(6).randbytes(11 * MIB)
+    own.write("source/large é", data)
+    own.write("source/small")
+    assert own.rename("source", "target")
+    key = "an_object_too_large_for_one_copy_is_copied_in_parts/target/large é"
+    assert s3().head_object(Bucket=BUCKET, Key=key)["ETag"].endswith('-3"')
+    assert hashlib.md5(files.read("target/large é")).digest() == hashlib.md5(data).digest()
+    faults(kind="status", status=403, method="PUT", match="partNumber=2", times=9)
+    raises("IOException", "Injected", lambda: own.rename("target", "never"))
+    faults()
+    assert files.kind("never") == "none"
+    assert len(files.tree("target")) == 2
+    assert "Uploads" not in s3().list_multipart_uploads(Bucket=BUCKET)
+
+
 def check_delete(files: Files) -> None:
     files.write("dir/f")
     files.write("dir/deep/f")

@@ -20,6 +20,7 @@ from airflow_provider_emrkit.localemr.spark.hadoop_aws import (
 from airflow_provider_emrkit.localemr.spark.install import InstallError
 from airflow_provider_emrkit.localemr.spark.java import Java
 from airflow_provider_emrkit.localemr.spark.software import Software
+from airflow_provider_emrkit.localemr.spark.transfer import Transfer
 from airflow_provider_emrkit.localemr.spark.versions import candidates
 
 # Puts the jars where -retrieve says, as Ivy does, and notes how it was called.
@@ -116,7 +117,7 @@ def test_a_cluster_that_is_given_up_ends_the_download(software, tmp_path):
         pass
 
     def stop(text):
-        if "…" in text:
+        if isinstance(text, Transfer):
             raise StoppedError
 
     with pytest.raises(StoppedError):

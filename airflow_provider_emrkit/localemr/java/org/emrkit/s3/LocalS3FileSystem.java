@@ -53,7 +53,7 @@ public class LocalS3FileSystem extends FileSystem {
         client = new S3Client(new S3Http(settings), paths.bucket);
         uploads = new Workers("emrkit-s3-upload", settings.partParallelism);
         requests = new Workers("emrkit-s3-request", settings.renameParallelism);
-        rename = new Rename(this, client, requests);
+        rename = new Rename(this, client, settings, requests);
         workingDirectory = getHomeDirectory();
     }
 

@@ -30,16 +30,7 @@ final class MultipartUpload {
         this.key = key;
         slots = new Semaphore(settings.partParallelism);
         id = client.startUpload(key);
-        record = record(settings.bufferDir);
-    }
-
-    private UploadRecord record(String directory) throws IOException {
-        try {
-            return UploadRecord.write(directory, client.bucket, id, key);
-        } catch (IOException noRecord) {
-            client.abortUpload(key, id);
-            throw noRecord;
-        }
+        record = UploadRecord.write(settings.bufferDir, client, id, key);
     }
 
     /** Send a part, which this upload now owns. Waits while too many are on their way; fails if one has. */

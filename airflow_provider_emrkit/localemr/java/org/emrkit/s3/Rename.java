@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.ParentNotDirectoryException;
@@ -19,10 +20,12 @@ import org.apache.hadoop.fs.Path;
 final class Rename {
     private final LocalS3FileSystem files;
     private final S3Client client;
+    private final S3Settings settings;
     private final Workers workers;
 
-    Rename(LocalS3FileSystem files, S3Client client, Workers workers) {
+    Rename(LocalS3FileSystem files, S3Client client, S3Settings settings, Workers workers) {
         this.files = files;
+        this.settings = settings;
         this.client = client;
         this.workers = workers;
     }
@@ -37,9 +40,11 @@ final class Rename {
             return false;
         }
         String from = KeyPaths.key(source);
-        boolean isFile = client.head(from) != null;
-        List<String> keys = isFile ? Collections.singletonList(from) : client.keys(KeyPaths.prefix(from));
-        if (keys.isEmpty()) {
+        ObjectInfo file = client.head(from);
+        boolean isFile = file != null;
+        List<ObjectInfo> objects =
+            isFile ? Collections.singletonList(file) : client.objects(KeyPaths.prefix(from));
+        if (objects.isEmpty()) {
             throw new FileNotFoundException("No such file or directory: " + source);
         }
         if (source.equals(destination)) {
@@ -52,7 +57,7 @@ final class Rename {
         if (target.equals(source)) {
             return isFile;
         }
-        move(keys, from, KeyPaths.key(target));
+        move(objects, from, KeyPaths.key(target));
         if (!target.getParent().equals(source.getParent())) {
             files.keepDirectory(source.getParent());
         }
@@ -89,23 +94,32 @@ final class Rename {
         }
     }
 
-    /** Move keys that begin with {@code from}: the one of a file, or all below a directory. */
-    private void move(List<String> keys, String from, String to) throws IOException {
+    /** Move objects whose keys begin with {@code from}: the one of a file, or all below a directory. */
+    private void move(List<ObjectInfo> objects, String from, String to) throws IOException {
         List<String> copied = Collections.synchronizedList(new ArrayList<>());
         try {
-            workers.forEach(keys, key -> {
-                String copy = to + key.substring(from.length());
-                client.copy(key, copy);
+            workers.forEach(objects, object -> {
+                String copy = to + object.key.substring(from.length());
+                copy(object, copy);
                 copied.add(copy);
             });
         } catch (IOException broken) {
             undo(copied, broken);
             throw broken;
         }
-        if (keys.size() == 1) {
-            client.delete(keys.get(0));
+        if (objects.size() == 1) {
+            client.delete(objects.get(0).key);
         } else {
+            List<String> keys = objects.stream().map(object -> object.key).collect(Collectors.toList());
             client.deleteAll(keys, workers);
+        }
+    }
+
+    private void copy(ObjectInfo object, String to) throws IOException {
+        if (LargeCopy.isNeeded(settings, object)) {
+            new LargeCopy(client, settings, object, to).run();
+        } else {
+            client.copy(object.key, to);
         }
     }
 

@@ -85,6 +85,13 @@ final class S3Client {
         } while (token != null);
     }
 
+    /** All objects below a prefix, in order. */
+    List<ObjectInfo> objects(String prefix) throws IOException {
+        List<ObjectInfo> objects = new ArrayList<>();
+        forEachPage(prefix, null, page -> objects.addAll(page.objects));
+        return objects;
+    }
+
     /** All keys below a prefix, in order. */
     List<String> keys(String prefix) throws IOException {
         List<String> keys = new ArrayList<>();
@@ -132,8 +139,29 @@ final class S3Client {
     /** CopyObject within the bucket: the bytes never leave the server. */
     void copy(String from, String to) throws IOException {
         S3Request request = request("PUT", to).body(Body.of(new byte[0]), BINARY)
-            .header("x-amz-copy-source", "/" + bucket + "/" + S3Request.encoded(from).replace("%2F", "/"));
+            .header("x-amz-copy-source", source(from));
         errorInside(request, http.checked(request));
+    }
+
+    /** UploadPartCopy of the bytes from start to before end; returns the part's ETag. */
+    String copyPart(ObjectInfo from, String to, String uploadId, int number, long start, long end)
+            throws IOException {
+        S3Request request = request("PUT", to).query("partNumber", Integer.toString(number))
+            .query("uploadId", uploadId).body(Body.of(new byte[0]), BINARY)
+            .header("x-amz-copy-source", source(from.key))
+            .header("x-amz-copy-source-if-match", from.etag)
+            .header("x-amz-copy-source-range", "bytes=" + start + "-" + (end - 1));
+        S3Response response = http.checked(request);
+        errorInside(request, response);
+        String etag = Xml.leaves(response.body).get("ETag");
+        if (etag == null) {
+            throw new IOException(request + ": the answer holds no ETag");
+        }
+        return etag;
+    }
+
+    private String source(String key) {
+        return "/" + bucket + "/" + S3Request.encoded(key).replace("%2F", "/");
     }
 
     void delete(String key) throws IOException {

@@ -18,6 +18,8 @@ final class S3Settings {
     private static final long MIB = 1024L * KIB;
     /** S3 refuses smaller parts, except the last one of an upload. */
     private static final long SMALLEST_PART = 5 * MIB;
+    /** S3 copies no more than this in one request. */
+    private static final long LARGEST_COPY = 5 * 1024 * MIB;
     private static final long LARGEST_ARRAY = Integer.MAX_VALUE - 16;
 
     final URI endpoint;
@@ -32,6 +34,7 @@ final class S3Settings {
     final long multipartSize;
     final int partParallelism;
     final int renameParallelism;
+    final long copySize;
     final int readahead;
     final int readaheadMax;
     final long blockSize;
@@ -49,6 +52,7 @@ final class S3Settings {
         multipartSize = bytes(conf, "multipart.size", 64 * MIB, SMALLEST_PART, Long.MAX_VALUE);
         partParallelism = number(conf, "part.parallelism", 4, 1);
         renameParallelism = number(conf, "rename.parallelism", 8, 1);
+        copySize = bytes(conf, "copy.size", LARGEST_COPY, SMALLEST_PART, LARGEST_COPY);
         readahead = (int) bytes(conf, "readahead", MIB, 1, LARGEST_ARRAY);
         long most = Math.max(8 * MIB, readahead);
         readaheadMax = (int) bytes(conf, "readahead.max", most, readahead, LARGEST_ARRAY);

@@ -56,7 +56,8 @@ final class Signature {
         }
         String names = String.join(";", signed.keySet());
         String scope = date.substring(0, 8) + "/" + settings.region + "/s3/aws4_request";
-        String toSign = String.join("\n", ALGORITHM, date, scope, hex(sha256(canonical(request, signed, names))));
+        String canonical = canonical(request, signed, names);
+        String toSign = String.join("\n", ALGORITHM, date, scope, hex(sha256(canonical)));
         String signature = hex(hmac(key(date.substring(0, 8)), toSign));
         // The connection says by itself where it goes.
         signed.remove("host");
@@ -68,7 +69,8 @@ final class Signature {
     private static String canonical(S3Request request, Map<String, String> signed, String names) {
         StringBuilder headers = new StringBuilder();
         signed.forEach((name, value) -> headers.append(name).append(':').append(value).append('\n'));
-        return String.join("\n", request.method, request.path(), request.queryString(), headers, names, UNSIGNED);
+        String query = request.queryString();
+        return String.join("\n", request.method, request.path(), query, headers, names, UNSIGNED);
     }
 
     private byte[] key(String day) {

@@ -20,12 +20,18 @@ final class UploadRecord {
         this.file = file;
     }
 
-    static UploadRecord write(String directory, String bucket, String id, String key) throws IOException {
-        Path folder = Files.createDirectories(Paths.get(directory));
-        Path file = Files.createTempFile(folder, "emrkit-s3-", ".upload");
-        // The key is last: it may hold the end of a line.
-        Files.write(file, Arrays.asList(bucket, id, key), StandardCharsets.UTF_8);
-        return new UploadRecord(file);
+    /** Write the record of an upload that has begun; where that fails, the upload is aborted. */
+    static UploadRecord write(String directory, S3Client client, String id, String key) throws IOException {
+        try {
+            Path folder = Files.createDirectories(Paths.get(directory));
+            Path file = Files.createTempFile(folder, "emrkit-s3-", ".upload");
+            // The key is last: it may hold the end of a line.
+            Files.write(file, Arrays.asList(client.bucket, id, key), StandardCharsets.UTF_8);
+            return new UploadRecord(file);
+        } catch (IOException noRecord) {
+            client.abortUpload(key, id);
+            throw noRecord;
+        }
     }
 
     /** The upload has ended. A record that can't be removed names one that is not there any more: no harm. */
