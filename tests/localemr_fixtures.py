@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from airflow_provider_emrkit.localemr.config import ServerConfig
+    from airflow_provider_emrkit.localemr.server import LocalEmr
+
 
 def _load_scripted(file: str = "scripted") -> ModuleType:
     # Test directories are no packages: the module is loaded by its path, once, under a name of its own.
@@ -121,22 +124,31 @@ class LocalemrServer:
             self.jobs.forget()
 
 
-@pytest.fixture(scope="session")
-def _localemr_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalemrServer]:
-    from airflow_provider_emrkit.localemr.config import ServerConfig
+def scripted_server(config: ServerConfig, **options: Any) -> LocalEmr:
+    """Make a local EMR whose steps and jobs do what the test says.
+
+    :param options: For :class:`~airflow_provider_emrkit.localemr.server.LocalEmr`.
+    """
     from airflow_provider_emrkit.localemr.server import Identity, LocalEmr
 
-    # Ephemeral: moto has one state per process, and tests of what is kept need it for themselves.
-    config = ServerConfig(data_dir=tmp_path_factory.mktemp("localemr"), port=0, ephemeral=True)
     jobs = _load_scripted("scripted_jobs")
-    with LocalEmr(
+    return LocalEmr(
         config,
         _load_scripted().ScriptedRunner,
         Identity("test", 0, ""),
         make_job_runner=jobs.ScriptedJobRunner,
         make_app_ui=jobs.ScriptedAppUi,
-        hold_seconds=20.0,
-    ) as server:
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def _localemr_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalemrServer]:
+    from airflow_provider_emrkit.localemr.config import ServerConfig
+
+    # Ephemeral: moto has one state per process, and tests of what is kept need it for themselves.
+    config = ServerConfig(data_dir=tmp_path_factory.mktemp("localemr"), port=0, ephemeral=True)
+    with scripted_server(config, hold_seconds=20.0) as server:
         yield LocalemrServer(server)
 
 

@@ -42,12 +42,12 @@ class MotoApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         app = self._made()
-        if not environ.get("PATH_INFO", "").startswith("/moto-api/"):
-            return app(environ, start_response)
+        path = environ.get("PATH_INFO", "")
         response = app(environ, start_response)
-        if self._state is not None and environ.get("PATH_INFO") == RESET_PATH:
-            self._state.clear()
-        self._prepare(app)
+        if path.startswith("/moto-api/"):
+            if self._state is not None and path == RESET_PATH and environ.get("REQUEST_METHOD") == "POST":
+                self._state.clear()
+            self._prepare(app)
         return response
 
     def close(self) -> None:

@@ -278,6 +278,17 @@ def test_a_reset_empties_what_is_kept(instances):
     assert s3.get_object(Bucket="emrkit-local", Key="after")["Body"].read() == b"x"
 
 
+def test_asking_for_the_reset_page_resets_nothing(instances):
+    import urllib.error
+    import urllib.request
+
+    running = instances.start()
+    running.client("s3").create_bucket(Bucket="data")
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{running.url}/moto-api/reset", timeout=30)
+    assert len(instances.kill_and_start().client("s3").list_buckets()["Buckets"]) == 2
+
+
 class TestAnotherMoto:
     """S3 of a moto that is not as expected is kept like the other services."""
 
