@@ -27,6 +27,7 @@ from airflow_provider_emrkit.localemr.instance import (
     locked,
     log_tail,
     port_taken,
+    remove_status,
     running_instance,
 )
 from airflow_provider_emrkit.localemr.serve import OWNED, TEMPORARY, arguments
@@ -100,6 +101,7 @@ class Owned:
         if self._child.poll() is None:
             stop(self.status, _nobody)
         self._end()
+        clear(Path(self.status.data_dir))
 
     def _end(self) -> None:
         if self._child.stdin is not None:
@@ -217,3 +219,16 @@ def stop(status: Status, progress: Progress, *, timeout: float = STOP_TIMEOUT) -
         left.send(signal.SIGKILL)
     if not process.wait_gone(_REPORT_EVERY):
         raise InstanceError(f"the local EMR with pid {status.pid} can't be killed")
+    clear(Path(status.data_dir))
+
+
+def clear(data_dir: Path) -> None:
+    """End what a server that was killed has left running, and remove its files; nothing after a good end."""
+    from airflow_provider_emrkit.localemr.run.leftovers import end_leftovers
+
+    if not data_dir.is_dir():
+        return
+    # Somebody who holds the lock has done so, and would be disturbed.
+    with contextlib.suppress(InstanceError), locked(data_dir):
+        end_leftovers(data_dir)
+        remove_status(data_dir)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.config import STAGING_BUCKET, ServerConfig, server_environment
+from airflow_provider_emrkit.localemr.faults.checks import InvalidFaultError
 from airflow_provider_emrkit.localemr.instance import (
     ACCESS_LOG_FILE,
     InstanceError,
@@ -108,6 +109,11 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     from airflow_provider_emrkit.localemr.record_file import JournalError
     from airflow_provider_emrkit.localemr.run.history import HistoryServer
     from airflow_provider_emrkit.localemr.run.job_runner import SparkJobRunner
+    from airflow_provider_emrkit.localemr.run.leftovers import (
+        end_leftovers,
+        keep_temporary_files_in,
+        mark_own_processes,
+    )
     from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
     from airflow_provider_emrkit.localemr.server import (
         AddressError,
@@ -121,6 +127,8 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     raise_open_files_limit()
+    end_leftovers(config.data_dir)
+    keep_temporary_files_in(config.data_dir)
     identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())
     try:
         server = LocalEmr(
@@ -131,7 +139,7 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
             make_app_ui=HistoryServer,
             bucket=STAGING_BUCKET,
         )
-    except S3AccessError as error:
+    except (S3AccessError, InvalidFaultError) as error:
         raise InstanceError(str(error)) from error
     except PortTakenError as error:
         raise InstanceError(port_taken(config.url, config.port)) from error
@@ -140,6 +148,7 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     except (JournalError, KeptError) as error:
         raise InstanceError(f"{error}; --ephemeral keeps clusters in memory only") from error
     os.environ["AWS_ENDPOINT_URL"] = server.config.url
+    mark_own_processes(config.data_dir)
     server.start()
     write_status(config.data_dir, _status(server.config, identity.started))
     log.info("local EMR %s listens at %s", __version__, server.config.url)
@@ -147,7 +156,9 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     log.info("stopping")
     clean = server.stop()
     remove_status(config.data_dir)
+    # An installation or a bootstrap action of a cluster that was starting.
     _kill_descendants()
+    end_leftovers(config.data_dir)
     return 0 if clean else 1
 
 
@@ -168,7 +179,7 @@ def _status(config: ServerConfig, started: str) -> Status:
 
 
 def _kill_descendants() -> None:
-    """Kill what is still there: an installation or a bootstrap action of a cluster that was starting."""
+    """Kill what is still there, also where marks can't be read."""
     this = Process.of(os.getpid())
     for process in this.descendants() if this else []:
         process.send(signal.SIGKILL)

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.run.process import MARK
 from airflow_provider_emrkit.localemr.spark.install import InstallError, Progress, file_lock
 from airflow_provider_emrkit.localemr.spark.launcher import ARCHIVE_OPTIONS, make_java_home
 
@@ -72,6 +73,8 @@ def _make(software: Software, jar: Path, archive: Path, directory: Path) -> None
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SUBMIT_OPTS": f'-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Djava.io.tmpdir={directory}"',
         "TMPDIR": os.fspath(directory),
+        # Lets a later server find it when this one is killed.
+        **({MARK: os.environ[MARK]} if MARK in os.environ else {}),
     }
     try:
         done = subprocess.run(
