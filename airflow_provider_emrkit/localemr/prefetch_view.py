@@ -1,0 +1,102 @@
+"""What ``emrkit local prefetch`` shows: a bar on a terminal, lines elsewhere, and what is installed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from airflow_provider_emrkit.localemr.spark.transfer import Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from airflow_provider_emrkit.localemr.spark.inventory import Installed
+
+_LINE_EVERY = 3.0
+_MIB = 1024 * 1024
+
+
+class PrefetchView:
+    """Shows news of an installation; use it as a context manager.
+
+    :param console: Where a bar is drawn, if it is a terminal.
+    :param say: Prints a line.
+
+    >>> with PrefetchView(Console(), print) as view:
+    ...     view("installing Spark 3.5.6")
+    installing Spark 3.5.6
+    """
+
+    def __init__(self, console: Console, say: Callable[[str], None]) -> None:
+        self._console = console
+        self._say = say
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._last_line = -_LINE_EVERY
+
+    def __enter__(self) -> PrefetchView:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_bar()
+
+    def __call__(self, line: str) -> None:
+        """Show a piece of news."""
+        if not isinstance(line, Transfer):
+            self._end_bar()
+            self._say(line)
+        elif self._console.is_terminal:
+            self._draw(line)
+        elif line.done == line.total or time.monotonic() - self._last_line >= _LINE_EVERY:
+            self._last_line = time.monotonic()
+            self._say(line)
+
+    def _draw(self, line: Transfer) -> None:
+        total = line.total or None
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TaskProgressColumn(),
+                DownloadColumn(binary_units=True),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._bar.start()
+            # What an earlier attempt brought is no part of this one's speed.
+            self._task = self._bar.add_task(line.what, total=total, completed=line.done)
+        elif self._task is not None:
+            self._bar.update(self._task, completed=line.done, total=total)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._task = None
+
+
+def installed_table(found: Iterable[Installed]) -> Table:
+    """Make the table of ``--list``."""
+    table = Table("installed", "MB", "exact for", box=None, header_style="bold")
+    table.columns[1].justify = "right"
+    for one in found:
+        table.add_row(Text(one.name), str(one.size // _MIB), Text(", ".join(one.labels)))
+    return table
