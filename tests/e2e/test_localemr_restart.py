@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import threading
@@ -12,7 +13,9 @@ import pytest
 
 from airflow_provider_emrkit.localemr.config import ServerConfig
 from airflow_provider_emrkit.localemr.launcher import start, stop
+from airflow_provider_emrkit.localemr.persistence.files import state_bytes
 from airflow_provider_emrkit.localemr.processes import Process
+from airflow_provider_emrkit.localemr.reset_command import reset
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 
 pytestmark = pytest.mark.e2e
@@ -92,6 +95,72 @@ def test_a_killed_server_has_forgotten_nothing_and_leaves_nothing_running(up, tm
     }  # fmt: skip
     assert emr.describe_cluster(ClusterId=first)["Cluster"]["Status"]["State"] == "TERMINATED"
     assert emr.run_job_flow(Name="new", **CLUSTER)["JobFlowId"] not in {first, second}
+
+
+def test_a_server_that_is_killed_during_a_step_has_kept_s3_and_finished_work(up, tmp_path):
+    status, emr = up()
+    s3 = aws_client("s3", status.url, "us-east-1")
+    big = os.urandom(7_000_000)
+    s3.put_object(Bucket="emrkit-local", Key="data/big", Body=big)
+    write_pid = f"echo $$ > {tmp_path}/pid.part; mv {tmp_path}/pid.part {tmp_path}/pid; sleep 600 & wait"
+    steps = [command("done", "bash", "-c", "echo from the step"), command("busy", "bash", "-c", write_pid)]
+    logs = {"LogUri": "s3://emrkit-local/logs/"}
+    cluster = emr.run_job_flow(Name="lost", Steps=steps, **logs, **CLUSTER)["JobFlowId"]
+    job = Process.of(int(await_file(tmp_path / "pid")))
+    done = emr.list_steps(ClusterId=cluster)["Steps"][1]["Id"]
+    s3.put_object(Bucket="emrkit-local", Key="data/last", Body=b"just before")
+    kill(status)
+    assert job is not None
+
+    status, emr = up(port=status.port)
+    s3 = aws_client("s3", status.url, "us-east-1")
+    assert s3.get_object(Bucket="emrkit-local", Key="data/big")["Body"].read() == big
+    assert s3.get_object(Bucket="emrkit-local", Key="data/last")["Body"].read() == b"just before"
+    log = s3.get_object(Bucket="emrkit-local", Key=f"logs/{cluster}/steps/{done}/stdout.gz")["Body"].read()
+    assert gzip.decompress(log) == b"from the step\n"
+    assert emr.describe_step(ClusterId=cluster, StepId=done)["Step"]["Status"]["State"] == "COMPLETED"
+    assert job.wait_gone(10)
+    listed = s3.list_objects_v2(Bucket="emrkit-local", Prefix="data/")["Contents"]
+    assert [found["Key"] for found in listed] == ["data/big", "data/last"]
+
+
+def test_a_reset_empties_a_running_server_and_what_it_has_kept(up, config):
+    status, emr = up()
+    cluster = emr.run_job_flow(Name="gone", **CLUSTER)["JobFlowId"]
+    emr.get_waiter("cluster_running").wait(ClusterId=cluster)
+    aws_client("s3", status.url, "us-east-1").put_object(
+        Bucket="emrkit-local", Key="gone", Body=b"x" * 100_000
+    )
+    before = state_bytes(config.data_dir)
+    said = []
+    assert reset(status, config.data_dir, yes=True, say=said.append)
+    assert "1 clusters" in said[0]
+    assert state_bytes(config.data_dir) < before
+    kill(status)
+    status, emr = up(port=status.port)
+    assert emr.list_clusters()["Clusters"] == []
+    s3 = aws_client("s3", status.url, "us-east-1")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["emrkit-local"]
+    assert "Contents" not in s3.list_objects_v2(Bucket="emrkit-local")
+
+
+def test_a_server_needs_little_memory_however_much_s3_holds(up):
+    status, _ = up()
+    s3 = aws_client("s3", status.url, "us-east-1")
+    block = os.urandom(6_000_000)
+    for number in range(50):
+        s3.put_object(Bucket="emrkit-local", Key=f"{number}", Body=block)
+    assert memory(status) < 250 * 1024 * 1024
+    kill(status)
+    status, _ = up(port=status.port)
+    s3 = aws_client("s3", status.url, "us-east-1")
+    assert s3.get_object(Bucket="emrkit-local", Key="49")["Body"].read() == block
+    assert memory(status) < 250 * 1024 * 1024
+
+
+def memory(status) -> int:
+    lines = Path(f"/proc/{status.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) * 1024
 
 
 def test_an_ephemeral_server_begins_with_nothing_and_keeps_nothing(up):
