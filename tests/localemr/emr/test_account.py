@@ -139,12 +139,12 @@ def test_pages_that_cannot_be_shown_say_why(localemr_server, pages):
     assert on_cluster(ClusterId=cluster_id)["PresignedURLReady"] is True
 
 
-def test_a_persistent_ui_is_for_a_cluster_of_this_account(localemr_server):
+def test_a_persistent_ui_is_for_a_cluster_of_the_region(localemr_server):
     emr = localemr_server.client("emr")
     cluster_id = localemr_server.run_cluster()
     for arn in (
         "arn:aws:elasticmapreduce:us-east-1:123456789012:cluster/j-NOTTHERE",
-        f"arn:aws:elasticmapreduce:us-east-1:999999999999:cluster/{cluster_id}",
+        f"arn:aws:elasticmapreduce:eu-west-1:123456789012:cluster/{cluster_id}",
         "arn:aws:emr-containers:us-east-1:123456789012:/virtualclusters/abc",
     ):
         assert "is not valid" in refusal(emr.create_persistent_app_ui, TargetResourceArn=arn)

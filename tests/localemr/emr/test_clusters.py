@@ -73,6 +73,14 @@ def test_describe_cluster_gives_back_what_was_asked_for(localemr_server):
         "EbsRootVolumeSize": 20,
         "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
         "StepConcurrencyLevel": 2,
+        "AutoScalingRole": "EMR_AutoScaling_DefaultRole",
+        "EbsRootVolumeIops": 3000,
+        "EbsRootVolumeThroughput": 125,
+        "ExtendedSupport": True,
+        "LogEncryptionKmsKeyId": "key-1",
+        "OSReleaseLabel": "2023.3.20240108",
+        "RepoUpgradeOnBoot": "NONE",
+        "SessionEnabled": True,
         "Instances": {
             "InstanceFleets": FLEETS,
             "KeepJobFlowAliveWhenNoSteps": True,
@@ -89,13 +97,8 @@ def test_describe_cluster_gives_back_what_was_asked_for(localemr_server):
     assert cluster["Applications"][0] == {"Name": "Spark", "Version": "3.5.6"}
     assert cluster["InstanceCollectionType"] == "INSTANCE_FLEET"
     assert cluster["AutoTerminate"] is False
-    for name in (
-        "Configurations",
-        "Tags",
-        "MonitoringConfiguration",
-        "EbsRootVolumeSize",
-        "StepConcurrencyLevel",
-    ):
+    assert cluster["VisibleToAllUsers"] is True
+    for name in request.keys() - {"LogUri", "Applications", "Instances"}:
         assert cluster[name] == request[name]
     attributes = cluster["Ec2InstanceAttributes"]
     assert attributes["RequestedEc2SubnetIds"] == ["subnet-1", "subnet-2"]
@@ -218,6 +221,7 @@ def test_terminating_twice_is_no_error(localemr_server):
             {"ReleaseLabel": "emr-99.9.9"}, "release label is invalid: emr-99.9.9", id="unknown-label"
         ),
         pytest.param({"ReleaseLabel": "latest"}, "release label is invalid: latest", id="no-label"),
+        pytest.param({"ReleaseLabel": ""}, "ReleaseLabel is required", id="label-missing"),
         pytest.param({"JobFlowRole": ""}, "InstanceProfile is required", id="no-profile"),
         pytest.param({"ServiceRole": ""}, "ServiceRole is required", id="no-role"),
         pytest.param({"LogUri": "file:///tmp"}, "LogUri", id="log-uri"),

@@ -238,6 +238,12 @@ def test_a_group_that_is_none_cannot_be_modified(cluster):
     assert "Instance group id 'ig-NOTTHERE' is not valid" in refused["Message"]
 
 
+def test_a_fleet_is_no_group(fleets):
+    change = {"InstanceGroupId": fleets.fleet("CORE")["Id"], "InstanceCount": 1}
+    refused = refusal(fleets.emr.modify_instance_groups, ClusterId=fleets.id, InstanceGroups=[change])
+    assert "is not valid" in refused["Message"]
+
+
 def test_a_group_is_modified_only_while_its_cluster_is_up(localemr_server, cluster):
     cluster.emr.terminate_job_flows(JobFlowIds=[cluster.id])
     localemr_server.wait_cluster(cluster.id, "TERMINATED")

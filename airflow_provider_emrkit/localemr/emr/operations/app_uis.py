@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.config import ACCOUNT_ID
@@ -16,15 +17,21 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.model import ResourceKind
 
 _KIND: ResourceKind = "persistent app UI"
+# Of whatever account: there is but one here.
+_CLUSTER_ARN = re.compile(r"arn:aws[a-z-]*:elasticmapreduce:([a-z0-9-]+):\d*:cluster/(j-[A-Z0-9]+)", re.ASCII)
 _SHOWN_ON_CLUSTER = ("SparkHistoryServer", "ApplicationMaster")
 
 
 def create_persistent_app_ui(emr: Emr, call: Call) -> dict[str, Any]:
     """CreatePersistentAppUI: of a cluster that runs or has ended; the same one when it has one already."""
-    arn = call.params["TargetResourceArn"]
-    cluster = emr.cluster(call, arn.rpartition("/")[2])
-    if arn != cluster_arn(cluster):
-        raise invalid_request(f"Target resource '{arn}' is not valid; it must be the ARN of a cluster.")
+    named = _CLUSTER_ARN.fullmatch(call.params["TargetResourceArn"])
+    if named is None or named[1] != call.region:
+        raise invalid_request(
+            f"Target resource '{call.params['TargetResourceArn']}' is not valid; "
+            f"it must be the ARN of a cluster in {call.region}."
+        )
+    cluster = emr.cluster(call, named[2])
+    arn = cluster_arn(cluster)
     kept = emr.store.resources.all(_KIND, call.region)
     record = next((found for found in kept if found.data["TargetResourceArn"] == arn), None)
     if record is None:
