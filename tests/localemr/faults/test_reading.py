@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +129,13 @@ def test_every_kind_is_written_as_it_is_read():
         needed = {"seconds": 3.0} if kind.number_field == "seconds" else {}
         fault = kind(probability=0.5, seed=3, **needed)
         assert read(json.loads(json.dumps(as_json([fault])))) == [fault], name
+
+
+def test_every_kind_and_every_field_is_documented():
+    text = (Path(__file__).parents[3] / "docs" / "localemr-faults.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"| `{name}` | `" not in text] == []
+    names = {item.name for kind in KINDS.values() for item in fields(kind)}
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
 
 
 def test_several_faults_of_a_kind_are_a_list():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_emrkit.localemr.faults.steps import FailingStep
+from airflow_provider_emrkit.localemr.run.contract import StepResult
 from airflow_provider_emrkit.testing.faults import faults
 
 
@@ -143,3 +145,11 @@ def test_a_new_step_is_listed_late(localemr_server, url):
         assert listed(localemr_server, cluster_id) == ["old"]
         localemr_server.client("emr").describe_step(ClusterId=cluster_id, StepId=step_id)
     assert listed(localemr_server, cluster_id) == ["new", "old"]
+
+
+def test_a_failing_step_says_of_itself_that_it_was_cancelled():
+    class Cancelled:
+        def wait(self):
+            return StepResult(succeeded=False, cancelled=True)
+
+    assert FailingStep(Cancelled(), StepResult(succeeded=False, message="no")).wait().cancelled
