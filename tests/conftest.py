@@ -70,6 +70,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[_OURS], ignore_errors=True)
 
 
-# The fixture localemr_server; test directories are no packages, so its module is found by path.
+# The fixtures localemr_server and wheel; test directories are no packages, so modules are found by path.
 sys.path.append(str(Path(__file__).parent))
+from built_wheel import wheel  # noqa: E402, F401
 from localemr_fixtures import _localemr_process, localemr_server  # noqa: E402, F401

@@ -59,7 +59,7 @@ def processes_of(place: Path) -> dict[int, str]:
             command = (entry / "cmdline").read_bytes()
             told = command + (entry / "environ").read_bytes() + os.fsencode((entry / "cwd").readlink())
             if text in told and Process.of(int(entry.name)):
-                found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")[:200]
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,7 +14,6 @@ import uv
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "airflow_provider_emrkit"
-SOURCES = (PACKAGE, "setup.cfg", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md", "CHANGELOG.md")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -24,21 +22,6 @@ def run(*command: str | Path, cwd: Path) -> str:
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the source distribution from a copy of the sources, and the wheel from that, offline."""
-    copy = tmp_path_factory.mktemp("sources")
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, copy)
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", copy / "out", cwd=copy)
-    (built,) = (copy / "out").glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")
