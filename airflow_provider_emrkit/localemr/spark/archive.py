@@ -53,7 +53,16 @@ def make_archive(software: Software, jar: Path, cache_dir: Path, progress: Progr
             progress(f"making {title} (about 20 s, once)")
             with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".making-") as directory:
                 _make(software, jar, archive, Path(directory))
+            _remove_others(archive)
     return archive
+
+
+def _remove_others(archive: Path) -> None:
+    """Remove the archives of the same Spark and Java that an earlier version of our jar had: 150 MB each."""
+    family = archive.name.rpartition("-")[0]
+    for path in archive.parent.glob(f"{family}-*"):
+        if path != archive:
+            path.unlink(missing_ok=True)
 
 
 def _make(software: Software, jar: Path, archive: Path, directory: Path) -> None:
@@ -61,7 +70,10 @@ def _make(software: Software, jar: Path, archive: Path, directory: Path) -> None
     made = directory / "archive"
     home = make_java_home(software.java, directory / "java", archive)
     argv = [os.fspath(software.spark_home / "bin" / "spark-submit"), "--master", "local[1]"]
-    argv += ["--driver-class-path", os.fspath(jar), "--conf", "spark.ui.enabled=false", os.fspath(WARM_UP)]
+    # As every step does, it writes an event log, whose classes are many.
+    events = ["--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir={directory.as_uri()}"]
+    argv += ["--driver-class-path", os.fspath(jar), "--conf", "spark.ui.enabled=false", *events]
+    argv.append(os.fspath(WARM_UP))
     env = {
         ARCHIVE_OPTIONS: f"-XX:ArchiveClassesAtExit={made}",
         "JAVA_HOME": os.fspath(home),
