@@ -170,7 +170,7 @@ def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str]
         env=driver_env(conf) if mode == "cluster" else {},
         files=_comma_list(files or conf.get("spark.yarn.dist.files") or conf.get("spark.files")),
         archives=_comma_list(archives or conf.get("spark.yarn.dist.archives") or conf.get("spark.archives")),
-        own_collector=own_collector(conf),
+        own_collector=own_collector(conf) or _names_collector(parsed.last("--driver-java-options")),
         name=_application_name(parsed, conf),
         tags=tuple(tag.lower() for tag in _comma_list(conf.get("spark.yarn.tags"))),
         waits=conf.get(_WAITS, "true").strip().lower() != "false",
@@ -199,7 +199,11 @@ def driver_env(conf: Mapping[str, str]) -> dict[str, str]:
 
 def own_collector(conf: Mapping[str, str]) -> bool:
     """Tell whether a configuration chooses a garbage collector: two of them stop a JVM from starting."""
-    return any(_COLLECTOR.search(conf.get(key, "")) for key in _JAVA_OPTIONS)
+    return any(_names_collector(conf.get(key)) for key in _JAVA_OPTIONS)
+
+
+def _names_collector(java_options: str | None) -> bool:
+    return bool(_COLLECTOR.search(java_options or ""))
 
 
 def heap_mib(limit: int, *wanted: str | None) -> int:

@@ -172,5 +172,6 @@ def test_memory_sizes_are_read_as_spark_reads_them(text, size):
 
 def test_a_job_that_names_its_collector_is_noticed():
     assert own_collector({"spark.driver.extraJavaOptions": "-Dx=1 -XX:+UseG1GC"})
+    assert translate(["--driver-java-options", "-XX:+UseG1GC", "j.py"], MACHINE).own_collector
     assert not own_collector({"spark.executor.extraJavaOptions": "-XX:+UseG1GC"})
     assert not own_collector({"spark.driver.extraJavaOptions": "-XX:+UseStringDeduplication"})
