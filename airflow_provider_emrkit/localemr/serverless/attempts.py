@@ -111,6 +111,9 @@ class Attempts:
             result = JobRunResult(False, details=str(error))
         except Exception as error:
             log.exception("job run %s ends because of an internal error", run.id)
+            with self._store.lock:
+                # No process outlives its record.
+                self._signal(run, force=True)
             result = JobRunResult(False, details=INTERNAL_ERROR.format(error))
         with self._store.lock:
             self._live.pop(run.id, None)

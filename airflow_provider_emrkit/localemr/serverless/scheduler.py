@@ -16,6 +16,7 @@ from airflow_provider_emrkit.localemr.serverless import plan as plans
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.attempts import INTERNAL_ERROR, Attempts
 from airflow_provider_emrkit.localemr.serverless.model import WAITING_STATES
+from airflow_provider_emrkit.localemr.serverless.run_rules import grace_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -174,7 +175,7 @@ class Scheduler:
                 transitions.end(run, "FAILED", now, details)
                 self._store.commit(run)
             case plans.Cancel(run, details):
-                self._attempts.cancel(run, 0.0, details)
+                self._attempts.cancel(run, grace_seconds(run, None), details)
             case plans.Kill(run):
                 self._attempts.kill(run)
 

@@ -121,6 +121,21 @@ def test_a_job_that_cannot_be_started_fails(emr, error, details):
     assert emr.run(application_id, emr.start(application_id, "no"), "FAILED").details == details
 
 
+def test_a_job_that_cannot_be_waited_for_is_killed(emr, monkeypatch):
+    application_id, killed = emr.create(), threading.Event()
+
+    class Odd:
+        def wait(self):
+            raise OSError("no such process")
+
+        def cancel(self, *, force=False):
+            killed.set() if force else None
+
+    monkeypatch.setattr(emr.jobs, "start", lambda _: Odd())
+    assert "no such process" in emr.run(application_id, emr.start(application_id), "FAILED").details
+    assert killed.wait(10)
+
+
 def test_job_runs_of_an_application_that_does_not_start_fail_with_its_reason(emr):
     application_id = emr.create()
     emr.jobs.prepare_error = ClusterStartError("no Spark; connect to PyPI")
@@ -288,6 +303,17 @@ def test_a_job_run_that_takes_too_long_is_cancelled(emr):
     emr.later(minutes=1)
     run = emr.run(application_id, run_id, "CANCELLED")
     assert "executionTimeoutMinutes of 5" in run.details
+
+
+def test_a_streaming_job_that_takes_too_long_has_its_time_to_end(emr):
+    application_id = emr.create()
+    emr.jobs.script("deaf", hold=True, ignores_cancel=True)
+    run_id = emr.start(application_id, "deaf", mode="STREAMING", executionTimeoutMinutes=5)
+    emr.run(application_id, run_id, "RUNNING")
+    emr.later(minutes=5)
+    emr.run(application_id, run_id, "CANCELLING")
+    emr.later(minutes=2)
+    emr.run(application_id, run_id, "CANCELLED")
 
 
 def test_a_job_that_ignores_the_end_of_its_time_is_killed(emr):
