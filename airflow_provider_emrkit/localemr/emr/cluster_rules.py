@@ -140,7 +140,7 @@ def _check_scaling_policies(request: Mapping[str, Any], records: Sequence[Instan
     for record in records:
         if record.scaling_policy is not None:
             role, managed = request.get("AutoScalingRole"), request.get("ManagedScalingPolicy")
-            check_scaling_policy(record.scaling_policy, role, managed)
+            check_scaling_policy(record.scaling_policy, record.role, role, managed)
 
 
 def check_concurrency(level: int, known: Release) -> int:

@@ -17,13 +17,18 @@ _PERFORMANCE_INDEXES = (1, 25, 50, 75, 100)
 _CLUSTER_ID = "${emr.clusterId}"
 
 
-def check_scaling_policy(policy: Mapping[str, Any], role: str | None, managed: object) -> None:
+def check_scaling_policy(
+    policy: Mapping[str, Any], group_role: str, role: str | None, managed: object
+) -> None:
     """Check an ``AutoScalingPolicy`` of an instance group.
 
+    :param group_role: ``MASTER``, ``CORE`` or ``TASK``.
     :param role: The cluster's ``AutoScalingRole``.
     :param managed: The cluster's managed scaling policy, if it has one: it can't have both.
     :raises ApiError: ``ValidationException``.
     """
+    if group_role == "MASTER":
+        raise validation_error("An automatic scaling policy is for core and task instance groups only.")
     if not role:
         raise validation_error("AutoScalingRole is required for an automatic scaling policy.")
     if managed is not None:

@@ -203,6 +203,9 @@ def test_put_auto_scaling_policy_refuses(localemr_server):
     wrong = {**AUTOSCALING, "Constraints": {"MinCapacity": 6, "MaxCapacity": 5}}
     assert "MinCapacity 6" in refusal(put, **core, AutoScalingPolicy=wrong)
     assert "at least one rule" in refusal(put, **core, AutoScalingPolicy={**AUTOSCALING, "Rules": []})
+    groups = localemr_server.client("emr").list_instance_groups(ClusterId=cluster_id)["InstanceGroups"]
+    primary = {**core, "InstanceGroupId": groups[0]["Id"]}
+    assert "core and task" in refusal(put, **primary, AutoScalingPolicy=AUTOSCALING)
     unknown = {**core, "InstanceGroupId": "ig-NOTTHERE"}
     assert "'ig-NOTTHERE' is not valid" in refusal(put, **unknown, AutoScalingPolicy=AUTOSCALING)
 

@@ -61,7 +61,7 @@ def _check_added_groups(cluster: ClusterRecord, configs: Sequence[Mapping[str, A
     for config in configs:
         if "AutoScalingPolicy" in config:
             role = cluster.request.get("AutoScalingRole")
-            check_scaling_policy(config["AutoScalingPolicy"], role, cluster.managed_scaling)
+            check_scaling_policy(config["AutoScalingPolicy"], "TASK", role, cluster.managed_scaling)
 
 
 def add_instance_fleet(emr: Emr, call: Call) -> dict[str, Any]:

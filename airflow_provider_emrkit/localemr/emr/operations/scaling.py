@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 def put_auto_scaling_policy(emr: Emr, call: Call) -> dict[str, Any]:
     """PutAutoScalingPolicy."""
     cluster, group = _group(emr, call)
-    if group.role == "MASTER":
-        raise validation_error("An automatic scaling policy is for core and task instance groups only.")
     policy = call.params["AutoScalingPolicy"]
-    check_scaling_policy(policy, cluster.request.get("AutoScalingRole"), cluster.managed_scaling)
+    role = cluster.request.get("AutoScalingRole")
+    check_scaling_policy(policy, group.role, role, cluster.managed_scaling)
     group.scaling_policy = with_cluster_id(policy, cluster.id)
     emr.changed(cluster)
     return {
