@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_BYTES = 64 * 1024 * 1024
+"""How much may wait in memory; what is more is delivered early, the oldest first."""
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -30,11 +33,13 @@ class _Call:
 
     :param due: When, by the clock of :class:`LateLogs`.
     :param delay: The fault that delays it, which may be taken away before.
+    :param size: What it holds in memory (bytes).
     """
 
     due: float
     delay: Active[LogDelay] | None
     make: Callable[[], None]
+    size: int
 
 
 class LateLogs:
@@ -53,6 +58,7 @@ class LateLogs:
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: dict[LateClient, collections.deque[_Call]] = {}
+        self._bytes = 0
         self._is_flushing = False
         self._thread: threading.Thread | None = None
         faults.subscribe(self._wake)
@@ -75,7 +81,8 @@ class LateLogs:
                 make = functools.partial(method, **params)
             else:
                 due = self._clock() + (delay.fault.seconds if delay else 0.0)
-                call = _Call(due, delay, _later(client.occasion, method, params))
+                call = _Call(due, delay, _later(client.occasion, method, params), _size(params))
+                self._bytes += call.size
                 self._waiting.setdefault(client, collections.deque()).append(call)
                 self._start()
                 self._changed.notify_all()
@@ -109,7 +116,7 @@ class LateLogs:
             call.make()
             with self._changed:
                 # Only now: whoever waits for the queue's end, waits for the call's.
-                self._waiting[client].popleft()
+                self._bytes -= self._waiting[client].popleft().size
                 if not self._waiting[client]:
                     del self._waiting[client]
                 self._changed.notify_all()
@@ -117,9 +124,10 @@ class LateLogs:
     def _ripe(self) -> LateClient | None:
         """Give a client whose next call is due."""
         now = self._clock()
+        at_once = self._is_flushing or self._bytes > MAX_BYTES
         for client, calls in self._waiting.items():
             delay = calls[0].delay
-            if self._is_flushing or calls[0].due <= now or (delay is not None and delay.is_lifted):
+            if at_once or calls[0].due <= now or (delay is not None and delay.is_lifted):
                 return client
         return None
 
@@ -148,6 +156,10 @@ class LateClient:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client, name)
         return functools.partial(self._late.submit, self, found) if callable(found) else found
+
+
+def _size(params: dict[str, Any]) -> int:
+    return sum(len(event["message"]) for event in params.get("logEvents", ()))
 
 
 def _later(name: str, method: Callable[..., Any], params: dict[str, Any]) -> Callable[[], None]:

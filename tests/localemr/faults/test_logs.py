@@ -113,5 +113,16 @@ def test_a_late_call_that_fails_holds_up_no_other(faults, late, service, caplog)
     assert "late logs of j-1/cloudwatch: no" in caplog.text
 
 
+def test_what_is_more_than_memory_may_hold_is_delivered_early(faults, late, service, monkeypatch):
+    monkeypatch.setattr("airflow_provider_emrkit.localemr.faults.logs.MAX_BYTES", 25)
+    faults.put("x", [LogDelay(seconds=3600)])
+    logs = client(late, service)
+    for line in range(4):
+        logs.put_log_events(logEvents=[{"message": str(line) * 10}])
+    assert [call["logEvents"][0]["message"][0] for call in service.wait(2)] == ["0", "1"]
+    faults.clear()
+    assert [call["logEvents"][0]["message"][0] for call in service.wait(4)] == ["0", "1", "2", "3"]
+
+
 def test_what_is_no_call_is_the_clients_own(late, service):
     assert client(late, service).exceptions == "its exceptions"
