@@ -32,7 +32,7 @@ def check_scaling_policy(
     if not role:
         raise validation_error("AutoScalingRole is required for an automatic scaling policy.")
     if managed is not None:
-        raise both_kinds()
+        raise _both_kinds()
     if not policy["Rules"]:
         raise validation_error("An automatic scaling policy must have at least one rule.")
     low, high = policy["Constraints"]["MinCapacity"], policy["Constraints"]["MaxCapacity"]
@@ -52,7 +52,7 @@ def checked_managed_scaling(
         return None
     need(known, "managed_scaling", "ManagedScalingPolicy")
     if any(group.scaling_policy is not None for group in groups):
-        raise both_kinds()
+        raise _both_kinds()
     index = policy.get("UtilizationPerformanceIndex")
     if index is not None and index not in _PERFORMANCE_INDEXES:
         raise validation_error(
@@ -81,7 +81,7 @@ def _check_limits(limits: Mapping[str, Any], uses_fleets: bool) -> None:
             )
 
 
-def both_kinds() -> Exception:
+def _both_kinds() -> Exception:
     """Give the error for a cluster that would scale by two kinds of policies."""
     return validation_error("Automatic scaling policies and managed scaling can't be used together.")
 
