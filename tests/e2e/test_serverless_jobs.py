@@ -93,7 +93,7 @@ def run_id(request):
 @pytest.fixture
 def start(runner, run_id):
     def call(script: str, *arguments: str, **fields: Any):
-        entry_point = f"s3://data/{script}"
+        entry_point = script if "://" in script else f"s3://data/{script}"
         return runner.start(
             JobRunRequest(
                 APPLICATION, run_id, 1, LABEL, entry_point, arguments, monitoring=MONITORING, **fields
@@ -171,6 +171,13 @@ def test_a_packed_python_environment_runs_driver_and_workers(start, log, s3, tmp
     _, _, driver, worker = told(log("stdout"))
     assert driver.endswith("/driver/work/environment/bin/python")
     assert worker[0][1].endswith("/environment/bin/python")
+
+
+def test_an_example_of_an_emr_machine_runs(start, log):
+    examples = "local:///usr/lib/spark/examples/jars/spark-examples.jar"
+    parameters = "--class org.apache.spark.examples.SparkPi"
+    assert start(examples, "1", spark_submit_parameters=parameters).wait().succeeded
+    assert any(line.startswith("Pi is roughly 3.") for line in log("stdout"))
 
 
 def test_a_job_that_fails_says_why(start, log):

@@ -14,6 +14,7 @@ from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.job_logs import driver_logs, job_folder
 from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
+from airflow_provider_emrkit.localemr.spark.examples import NoSuchExampleError, without_examples_jar
 from airflow_provider_emrkit.localemr.spark.serverless import job_environment, submit_arguments
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class SparkJob:
         self._problem: str | None = None
         try:
             self._process = self._start()
-        except (CommandError, OSError, ValueError) as error:
+        except (CommandError, NoSuchExampleError, OSError, ValueError) as error:
             self._problem = str(error)
             self._logs["stderr"].write_lines([self._problem])
 
@@ -92,7 +93,7 @@ class SparkJob:
     def _start(self) -> StepProcess:
         request, planner = self._request, self._context.planner
         args = submit_arguments(request.entry_point, request.arguments, request.spark_submit_parameters)
-        command = planner.spark_submit(args, {})
+        command = planner.spark_submit(without_examples_jar(args, planner.machine.spark_home), {})
         env: dict[str, str] = {}
         if command.submission:
             env = job_environment(command.submission.conf)

@@ -20,18 +20,22 @@ _CLASSIFICATIONS = {"spark-driver-log4j2": "spark-log4j2", "spark-driver-log4j":
 
 
 class ParametersError(ValueError):
-    """A ``sparkSubmitParameters`` that can't be understood; the message says why."""
+    """A job driver that can't be understood; the message says why."""
 
 
 def submit_arguments(entry_point: str, arguments: Sequence[str], parameters: str) -> list[str]:
     """Give the arguments of the ``spark-submit`` that a job driver describes.
 
     :param parameters: ``sparkSubmitParameters``; words as in a shell, with its quotes.
-    :raises ParametersError: when the parameters can't be understood.
+    :raises ParametersError: when they can't be understood.
 
     >>> submit_arguments("s3://b/job.py", ["a b"], "--conf spark.x='1 2'")
     ['--conf', 'spark.x=1 2', 's3://b/job.py', 'a b']
     """
+    if entry_point.startswith("-"):
+        raise ParametersError(
+            f"entryPoint: {entry_point!r} is no file; options go into sparkSubmitParameters."
+        )
     return [*split_parameters(parameters), entry_point, *arguments]
 
 

@@ -25,6 +25,7 @@ from airflow_provider_emrkit.localemr.spark.install import InstallError
 APPLICATION = "00fapplication01"
 LIVE = {"cloudWatchLoggingConfiguration": {"enabled": True}}
 ON_S3 = {"s3MonitoringConfiguration": {"logUri": "s3://emr-logs/serverless/"}}
+EXAMPLES = "local:///usr/lib/spark/examples/jars/spark-examples.jar"
 TELLS = """#!/bin/sh
 echo "DAY=$DAY"
 echo "python=$PYSPARK_PYTHON"
@@ -196,17 +197,19 @@ def test_a_job_killed_by_the_system_has_the_signals_exit_code(start, fake_spark)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("entry_point", "parameters", "message"),
     [
-        ("--archives s3://emr-logs/absent.tar.gz#environment", "s3://emr-logs/absent.tar.gz can't be read"),
-        ("--conf 'spark.x=1", "No closing quotation"),
-        ("--files /etc/hosts#../../x", "leads out"),
+        ("job.py", "--archives s3://emr-logs/absent.tar.gz#environment", "s3://emr-logs/absent.tar.gz can't"),
+        ("job.py", "--conf 'spark.x=1", "No closing quotation"),
+        ("job.py", "--files /etc/hosts#../../x", "leads out"),
+        ("--kill", "", "'--kill' is no file"),
+        (EXAMPLES, "--class org.apache.spark.examples.NoSuchThing", "NoSuchThing can't run here"),
     ],
 )
 def test_a_job_that_cannot_be_prepared_fails_and_says_so_in_its_log(
-    start, endpoint, folder, parameters, message
+    start, endpoint, folder, entry_point, parameters, message
 ):
-    result = start(spark_submit_parameters=parameters, monitoring=ON_S3).wait()
+    result = start(entry_point, spark_submit_parameters=parameters, monitoring=ON_S3).wait()
     assert not result.succeeded
     assert re.search(f"^Job failed, .*{message}", result.details)
     log = on_s3(endpoint, f"{folder}/SPARK_DRIVER/stderr.gz").strip()

@@ -77,6 +77,11 @@ def test_the_jobs_own_arguments_are_read_by_nobody():
     ]
 
 
+def test_an_entry_point_is_no_option():
+    with pytest.raises(ParametersError, match="entryPoint: '--kill' is no file"):
+        submit_arguments("--kill", [], "")
+
+
 def test_the_drivers_variables_win_over_the_executors():
     conf = {
         "spark.executorEnv.A": "executor",
