@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SMALL = 32 * 1024
 """Contents of at most this size are rows of the database: faster than a file each."""
 
-TABLE = "create table if not exists contents (id text primary key, data blob not null) without rowid"
+TABLE = "create table if not exists contents (id text primary key, data blob not null)"
 
 
 class KeptError(Exception):

@@ -49,15 +49,23 @@ class KeptServices:
         for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
             self._load_or_put_aside(path)
 
-    def save(self, service: str) -> None:
-        """Write a service if it has changed; what hinders that is logged once."""
+    def names(self) -> set[str]:
+        """Give the services that are on disk."""
+        return set(self._files)
+
+    def save(self, service: str) -> bool:
+        """Write a service if it has changed; what hinders that is logged once.
+
+        :return: False when it may go better the next time.
+        """
         with self._lock:
             try:
                 self._save(service)
             except Exception as error:  # pickling may raise anything
                 self._complain(service, error)
-            else:
-                self._complaints.discard(service)
+                return not isinstance(error, KeptError)
+            self._complaints.discard(service)
+            return True
 
     def clear(self) -> None:
         """Remove everything."""

@@ -7,6 +7,7 @@ those names lead to the classes below. What they rely on is tried out by ``s3_re
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import threading
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from airflow_provider_emrkit.localemr.persistence.s3_store import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_OWN_STATE = ("_value_buffer", "lock", "_tick")
+_OWN_STATE = ("_value_buffer", "lock", "_tick", "_time_progressed")
 _MOTO_CLASSES = models.FakeKey, models.FakeMultipart, models.S3Backend
 
 
@@ -75,11 +76,34 @@ class Key(models.FakeKey):
         """Do nothing, either."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in _OWN_STATE}
+        usual = _usual()
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _OWN_STATE and not (name in usual and _is_same(value, usual[name]))
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(_value_buffer=None, lock=threading.Lock(), _tick=0)
-        vars(self).update(state)
+        # One by one, in the order of a new object: that way Python shares the names among all objects.
+        for name, value in _usual().items():
+            setattr(self, name, state.get(name, value))
+        for name in state.keys() - _usual().keys():
+            setattr(self, name, state[name])
+        self.lock = threading.Lock()
+
+
+@functools.cache
+def _usual() -> dict[str, Any]:
+    """Give the attributes of an object that is just made: most have few others."""
+    key = vars(Key("", b"", "", "us-east-1"))
+    return {name: value for name, value in key.items() if name not in ("lock", "_content", "_metadata")}
+
+
+def _is_same(value: object, usual: object) -> bool:
+    """Tell whether a value, which is not changed in place, need not be written."""
+    if type(value) is not type(usual):
+        return False
+    return value == usual or (isinstance(value, models.FakeAcl) and repr(value) == repr(usual))
 
 
 class Multipart(models.FakeMultipart):

@@ -62,7 +62,8 @@ def _bucket_body(backend: Any, bucket: Any, _: str) -> Body:
 def _object_body(backend: Any, bucket: Any, name: str) -> Body | None:
     versions = list(bucket.keys.getlist(name) or ())
     keys = [version for version in versions if isinstance(version, Key)]
-    tags = [(key.arn, backend.tagger.get_tag_dict_for_resource(key.arn)) for key in keys]
+    all_tags = [(key.arn, backend.tagger.get_tag_dict_for_resource(key.arn)) for key in keys]
+    tags = [(arn, tags) for arn, tags in all_tags if tags]
     contents = [key.content for key in keys if key.content is not None]
     return Body(pickled((versions, tags)), contents) if versions else None
 
@@ -89,7 +90,7 @@ def take_in(place: Place, body: bytes) -> Sequence[Content] | None:
     try:
         return _READERS[place.kind](place, BytesIO(body))
     except Exception:  # unpickling may raise anything
-        log.exception("the %s %s of bucket %s can't be read", place.kind, place.name, place.bucket)
+        log.exception("the %s %r of bucket %r can't be read", place.kind, place.name, place.bucket)
         return None
 
 
@@ -117,7 +118,8 @@ def _take_object(place: Place, body: BytesIO) -> Sequence[Content]:
 
 
 def _take_upload(place: Place, body: BytesIO) -> Sequence[Content]:
-    upload = Multipart.__new__(Multipart)
+    no_metadata: Any = {}
+    upload = Multipart("", no_metadata, "", "us-east-1")
     vars(upload).update(pickle.load(body), parts={}, partlist=[])  # noqa: S301 - our own, see state.py
     dict.__setitem__(_bucket(_backend(place.bucket), place.bucket).multiparts, place.name, upload)
     return ()

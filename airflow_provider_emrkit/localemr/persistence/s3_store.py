@@ -111,6 +111,9 @@ class S3Store:
                     database.execute("delete from records")
                     self._kept.clear()
                     self.contents.sweep(())
+                # Outside of the transaction: gives the room back to the disk.
+                database.execute("vacuum")
+                database.execute("pragma wal_checkpoint(truncate)")
             except (sqlite3.Error, OSError) as error:
                 raise KeptError(f"S3 can't be emptied: {error}") from error
 

@@ -168,11 +168,12 @@ class KeptState:
     def _save(self, name: str) -> None:
         if name == S3 and self._s3 is not None:
             self._s3.keep_others()
-        else:
-            self._services.save(name)
+        elif not self._services.save(name):
+            self._snapshots.mark([name])
 
     def _save_all(self) -> None:
-        self._snapshots.mark(moto_services.in_use(also_s3=self._s3 is None))
+        # Also what may have changed without anybody reaching for it by way of moto.
+        self._snapshots.mark(moto_services.in_use(also_s3=self._s3 is None) & self._services.names())
         self._snapshots.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sqlite3
 import stat
 import threading
@@ -336,3 +337,30 @@ def test_of_two_in_one_process_the_first_keeps_the_state(instances, s3, tmp_path
     second.close()
     s3.put_object(Bucket="data", Key="key", Body=b"x")
     assert keys(instances.kill_and_start().client("s3")) == ["key"]
+
+
+def test_an_object_of_an_older_moto_has_what_that_did_not_know(instances, s3, monkeypatch):
+    s3.put_object(Bucket="data", Key="key", Body=b"x")
+
+    def forget(directory):
+        with sqlite3.connect(directory / "s3" / "s3.db") as database:
+            ((body,),) = database.execute("select body from records where name = 'key'").fetchall()
+            database.execute("update records set body = ? where name = 'key'", [older(body)])
+
+    def older(body):
+        versions, tags = pickle.loads(body)
+        for name in ("website_redirect_location", "checksum_parts"):
+            del vars(versions[0])[name]
+        return pickle.dumps((versions, tags))
+
+    s3 = instances.stop_and_start(forget).client("s3")
+    assert body(s3, "key") == b"x"
+    s3.copy_object(Bucket="data", Key="copy", CopySource={"Bucket": "data", "Key": "key"})
+
+
+def test_a_reset_gives_the_room_back(instances, s3):
+    for number in range(200):
+        s3.put_object(Bucket="data", Key=f"{number}", Body=b"x" * 30_000)
+    size = sum(path.stat().st_size for path in (instances._running.directory / "s3").glob("*"))
+    instances._running.app._state.clear()
+    assert sum(path.stat().st_size for path in (instances._running.directory / "s3").glob("*")) < size / 10

@@ -13,6 +13,7 @@ from moto.s3 import models as s3_models
 from moto.sts.models import sts_backends
 
 from airflow_provider_emrkit.localemr.persistence import moto_services
+from airflow_provider_emrkit.localemr.persistence.contents import KeptError
 from airflow_provider_emrkit.localemr.persistence.log_events import PER_PART
 from airflow_provider_emrkit.localemr.persistence.service_file import ServiceFile
 
@@ -241,6 +242,33 @@ def test_what_cant_be_pickled_is_said_once_and_breaks_nothing(instances, caplog)
     ] == ["sqs"]
     assert len(running.client("sqs").list_queues()["QueueUrls"]) == 1
     del sqs_backends["123456789012"]["us-east-1"].thread
+
+
+def test_what_could_not_be_written_is_written_when_it_can(instances, monkeypatch, caplog):
+    running = instances.start()
+    saves, write = [], ServiceFile.write
+
+    def no_room(self, *given):
+        saves.append(self.path.stem)
+        if len(saves) < 3:
+            raise KeptError("disk full")
+        write(self, *given)
+        written.set()
+
+    written = threading.Event()
+    monkeypatch.setattr(ServiceFile, "write", no_room)
+    monkeypatch.setattr(running.app._state._snapshots, "_delay", 0.01)
+    running.client("sqs").create_queue(QueueName="queue")
+    assert written.wait(10)
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+    assert len(instances.kill_and_start().client("sqs").list_queues()["QueueUrls"]) == 1
+
+
+def test_a_service_that_was_only_looked_at_is_not_kept(instances):
+    running = instances.start()
+    running.client("sns").list_topics()
+    instances.stop_and_start()
+    assert not list((running.directory / "services").glob("sns*"))
 
 
 def test_a_backend_refers_to_itself_and_to_others_after_a_restart(instances):
