@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 _METASTORE_FACTORY = "hive.metastore.client.factory.class"
 
+# A job in Scala or Java that names YARN as its master, in its code, would look for it a quarter of an hour.
+# The error holds the name of the host.
+_NO_YARN = {
+    "yarn.resourcemanager.hostname": "leave-the-master-out-of-the-code.invalid",
+    "yarn.resourcemanager.connect.max-wait.ms": "1",
+    "yarn.resourcemanager.connect.retry-interval.ms": "1",
+}
+
 _LOG4J2 = """\
 status = error
 rootLogger.level = info
@@ -83,6 +91,7 @@ class ClusterConf:
         files = {
             "core-site.xml": site_xml(self.core_site),
             "hive-site.xml": site_xml(self.hive_site),
+            "yarn-site.xml": site_xml(_NO_YARN),
             "spark-defaults.conf": properties(self.spark_defaults),
             "log4j2.properties": _LOG4J2 + properties(self.classification("spark-log4j2"), separator=" = "),
             "log4j.properties": _LOG4J1 + properties(self.classification("spark-log4j"), separator="="),
