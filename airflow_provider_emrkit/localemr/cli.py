@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.cli_examples import EXAMPLES, LOCAL
 from airflow_provider_emrkit.localemr.client_formats import FORMATS, shell
 from airflow_provider_emrkit.localemr.config import (
     DEFAULT_PORT,
@@ -32,18 +33,6 @@ OK, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-_EXAMPLES = """examples:
-  emrkit local up                          start it on port 5005
-  eval "$(emrkit local env)"               point the AWS CLI, boto3 and Airflow of this shell at it
-  aws emr list-clusters
-  emrkit local prefetch emr-7.11.0         download Spark and Java now instead of at the first cluster
-  emrkit local up --port 5006              a second one, which shares nothing but the downloads
-  emrkit local down --port 5006
-  emrkit local reset                       away with all clusters, runs and S3 objects
-  emrkit local faults --help               let things go wrong
-"""
-
-
 def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     """Add ``local`` and its commands to a parser.
 
@@ -53,14 +42,18 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
         "local",
         help="run a local EMR",
         description="A local EMR: the AWS APIs on this machine, with EMR steps that really run Spark.",
-        epilog=_EXAMPLES,
+        epilog=LOCAL,
         formatter_class=formatter,
     )
     actions = local.add_subparsers(dest="action", required=True, metavar="COMMAND")
 
     def action(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = actions.add_parser(
-            name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=formatter
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=EXAMPLES.get(name),
+            formatter_class=formatter,
         )
         parser.set_defaults(run=run)
         return parser
@@ -220,6 +213,8 @@ def _print_table(health: Mapping[str, Any], size: str) -> None:
         "up": uptime(str(health["started"]), datetime.now(timezone.utc)),
         "clusters": _counts(health["clusters"]),
         "steps": _counts(health["steps"]),
+        "applications": _counts(health["applications"]),
+        "job runs": _counts(health["job_runs"]),
         "data": f"{health['data_dir']} ({size} of state)",
         "version": health["version"],
     }

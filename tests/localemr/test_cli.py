@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from airflow_provider_emrkit import cli
 from airflow_provider_emrkit.localemr.cli import printable, uptime
+from airflow_provider_emrkit.localemr.cli_examples import EXAMPLES, LOCAL
 from airflow_provider_emrkit.localemr.instance import running_instance
 from airflow_provider_emrkit.localemr.processes import Process
 
@@ -289,6 +291,69 @@ def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["local", "--help"])
     assert 'eval "$(emrkit local env)"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["up", "status", "down", "reset", "env", "faults", "prefetch"])
+def test_each_commands_help_shows_examples_of_it(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["local", command, "--help"])
+    shown = capsys.readouterr().out
+    examples = re.findall(rf"emrkit local {command}\b.*", shown.partition("examples:")[2])
+    assert len(examples) >= 2
+
+
+def test_every_example_is_one_that_can_be_run():
+    lines = [line for text in (LOCAL, *EXAMPLES.values()) for line in text.splitlines()]
+    commands = [
+        found[1] for line in lines if (found := re.search(r"emrkit (local [^|>&)#]*?)(?:  |[|>&)#]|$)", line))
+    ]
+    assert len(commands) > 20
+    for command in commands:
+        cli._parser().parse_args(
+            shlex.split(command.replace("minio.ini", __file__).replace("faults --help", "faults"))
+        )
+
+
+def test_env_as_json(instance):
+    run, port, _ = instance
+    printed = json.loads(run("env", "--port", port, "--format", "json").stdout)
+    assert printed["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
+
+
+def test_env_as_an_env_file_needs_no_quotes_and_can_be_for_another_container(emrkit):
+    result = emrkit("env", "--format", "dotenv", "--url", "http://localemr:5005")
+    assert result.returncode == 0
+    for line in result.stdout.splitlines():
+        name, _, value = line.partition("=")
+        assert name.isupper()
+        assert re.fullmatch(r"[\w:/.?&=%@-]+", value), value
+    assert "endpoint_url=http%3A%2F%2Flocalemr%3A5005" in result.stdout
+
+
+def test_env_as_airflows_connections(instance):
+    run, port, _ = instance
+    printed = json.loads(run("env", "--port", port, "--format", "airflow").stdout)
+    assert {conn_id: one["conn_type"] for conn_id, one in printed.items()} == {
+        "aws_default": "aws",
+        "emrkit_default": "emrkit",
+    }
+
+
+def test_down_ends_what_a_killed_server_has_left(emrkit):
+    port = free_port()
+    up = emrkit("up", "--port", port)
+    server = Process.of(pid_of(up))
+    server.send(signal.SIGKILL)
+    assert server.wait_gone(10)
+    directory = emrkit.directory(port)
+    assert (directory / "instance.json").exists()
+    assert emrkit("down", "--port", port).returncode == 0
+    assert {entry.name for entry in directory.iterdir()} & {
+        "instance.json",
+        "instance.lock",
+        "process.json",
+        "tmp",
+    } == set()
 
 
 def test_terminal_commands_in_text_are_escaped():

@@ -12,8 +12,11 @@ from airflow_provider_emrkit.localemr import serve
 from airflow_provider_emrkit.localemr.config import (
     ServerConfig,
     client_environment,
+    connection_uri,
+    connections,
     default_cache_dir,
     default_data_dir,
+    directed_environment,
     server_environment,
 )
 
@@ -51,6 +54,31 @@ def test_downloads_keep_the_users_proxy_but_this_machine_is_reached_directly():
     assert scrubbed["HTTPS_PROXY"] == "http://proxy.example:3128"
     assert scrubbed["NO_PROXY"] == "corp.example,127.0.0.1,localhost,::1"
     assert scrubbed["no_proxy"] == scrubbed["NO_PROXY"]
+
+
+def test_a_clients_environment_keeps_all_but_what_leads_elsewhere():
+    directed = directed_environment("http://127.0.0.1:5005", {**USERS, "AWS_PAGER": ""})
+    kept = {"PATH": "/bin", "LANG": "C.UTF-8", "AWS_PAGER": "", "HTTPS_PROXY": "http://proxy.example:3128"}
+    assert kept.items() <= directed.items()
+    leading = {name: value for name, value in directed.items() if name.startswith(("AWS_", "AIRFLOW_CONN_"))}
+    assert leading == {**client_environment("http://127.0.0.1:5005"), "AWS_PAGER": ""}
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_client_behind_a_proxy_reaches_the_local_address_directly(name):
+    environment = client_environment(
+        "http://127.0.0.1:5005", {name: "http://proxy", "NO_PROXY": "corp.example"}
+    )
+    assert environment["NO_PROXY"] == "corp.example,127.0.0.1,localhost,::1"
+    assert "NO_PROXY" not in client_environment("http://127.0.0.1:5005", {"NO_PROXY": "corp.example"})
+
+
+def test_airflow_reads_a_connections_uri_as_the_connection_itself():
+    models = pytest.importorskip("airflow.models")
+    for conn_id, one in connections("http://127.0.0.1:5005").items():
+        read = models.Connection(conn_id=conn_id, uri=connection_uri(one))
+        assert (read.conn_type, read.extra_dejson) == (one["conn_type"], one["extra"])
+        assert (read.login, read.password) == (one.get("login"), one.get("password"))
 
 
 def test_clients_are_pointed_at_the_local_address():
