@@ -38,6 +38,7 @@ class MotoApp:
         self._state = state
         self._lock = threading.Lock()
         self._app: WSGIApplication | None = None
+        self._is_closed = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -52,8 +53,11 @@ class MotoApp:
 
     def close(self) -> None:
         """Write what is not on disk yet; nothing is kept from now on. Idempotent."""
-        if self._state is not None:
-            self._state.close()
+        # Not while the first request, or the warm-up, is still reading what an earlier start has kept.
+        with self._lock:
+            self._is_closed = True
+            if self._state is not None:
+                self._state.close()
 
     def warm_up(self) -> None:
         """Import what the first requests will need."""
@@ -68,7 +72,7 @@ class MotoApp:
 
     def _make(self) -> WSGIApplication:
         app, state = _make(), self._state
-        if state is None:
+        if state is None or self._is_closed:
             return app
         state.attach()
         return lambda environ, start_response: state.answer(app, environ, start_response)

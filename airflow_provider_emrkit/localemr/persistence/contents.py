@@ -127,6 +127,12 @@ class Contents:
         rows = [(content.id, content.data) for content in contents if content.data is not None]
         self._database.executemany("insert or replace into contents (id, data) values (?, ?)", rows)
 
+    def remove(self, ids: Collection[str]) -> None:
+        """Remove contents, whoever has them; the caller holds the lock and commits."""
+        self._database.executemany("delete from contents where id = ?", [(name,) for name in ids])
+        for name in ids:
+            self._file(name).unlink(missing_ok=True)
+
     def remove_rows(self) -> None:
         """Remove small contents nobody needs; the caller holds the lock and commits."""
         self._database.executemany("delete from contents where id = ?", _drained(self.unreferenced[False]))
@@ -138,12 +144,9 @@ class Contents:
 
     def sweep(self, needed: Collection[str]) -> None:
         """Remove what a killed process left: contents that are not among ``needed``."""
-        there = [name for (name,) in self._database.execute("select id from contents")]
-        rows = [(name,) for name in there if name not in needed]
-        self._database.executemany("delete from contents where id = ?", rows)
-        for path in self._directory.glob("??/*"):
-            if path.name not in needed:
-                path.unlink(missing_ok=True)
+        there = {name for (name,) in self._database.execute("select id from contents")}
+        there |= {path.name for path in self._directory.glob("??/*")}
+        self.remove(there - set(needed))
 
     def _file(self, name: str) -> Path:
         return self._directory / name[:2] / name

@@ -79,16 +79,17 @@ class KeptS3:
 
     def keep_others(self) -> None:
         """Write what has changed outside of requests, and what could not be written before."""
-        with contextlib.suppress(KeptError):
-            self.keep(self.marks.take_others())
+        for place in self.marks.take_others():
+            # One by one: what can't be written must not hinder the others.
+            with contextlib.suppress(KeptError):
+                self.keep([place])
 
     def clear(self) -> None:
-        """Remove everything from disk.
+        """Remove everything from disk that is not in moto any more.
 
         :raises KeptError: when that is not possible.
         """
-        self.marks.take_others()
-        self._store.clear()
+        self._store.clear(s3_records.body_of)
 
     def close(self) -> None:
         """Leave moto as it was before, with nothing in it. Idempotent."""

@@ -92,6 +92,9 @@ class KeptServices:
         moto_services.load(path.stem, state, file.part)
 
     def _save(self, service: str) -> None:
+        if service not in moto_services.in_use(also_s3=True):
+            # A reset came in between.
+            return
         file = self._files.get(service) or ServiceFile(self._directory / f"{service}{_SUFFIX}")
         state, parts = moto_services.dump(service, file.names)
         digest = hashlib.sha256(state).digest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.s3 import models
 
+from airflow_provider_emrkit.localemr.persistence.contents import KeptError
 from airflow_provider_emrkit.localemr.persistence.moto_s3 import (
     Attached,
     Key,
@@ -33,12 +34,18 @@ _TRIAL, _TRIAL_ACCOUNT = "emrkit-trial", "000000000000"
 
 
 def body_of(place: Place) -> Body | None:
-    """Give the present state of a place; None when there is nothing."""
+    """Give the present state of a place; None when there is nothing.
+
+    :raises KeptError: when it can't be put into words.
+    """
     backend = _backend(place.bucket)
     bucket = backend and _bucket(backend, place.bucket)
     if bucket is None:
         return None
-    return _BODIES[place.kind](backend, bucket, place.name)
+    try:
+        return _BODIES[place.kind](backend, bucket, place.name)
+    except Exception as error:  # pickling may raise anything
+        raise KeptError(f"the {place.kind} {place.name!r} of bucket {place.bucket!r}: {error}") from error
 
 
 def _backend(bucket: str) -> Any:

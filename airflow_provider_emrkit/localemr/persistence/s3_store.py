@@ -100,20 +100,19 @@ class S3Store:
             except sqlite3.Error as error:
                 raise KeptError(f"S3 can't be kept: {error}") from error
 
-    def clear(self) -> None:
-        """Remove everything.
+    def clear(self, body_of: Callable[[Place], Body | None]) -> None:
+        """Remove everything, but for what there is at this moment.
 
+        :param body_of: See :meth:`keep`.
         :raises KeptError: when that is not possible.
         """
         with self._lock:
+            still_there = {place: body for place in self._kept if (body := body_of(place)) is not None}
             try:
-                with self._open() as database:
-                    database.execute("delete from records")
-                    self._kept.clear()
-                    self.contents.sweep(())
-                # Outside of the transaction: gives the room back to the disk.
-                database.execute("vacuum")
-                database.execute("pragma wal_checkpoint(truncate)")
+                self._replace(still_there)
+                # Gives the room back to the disk.
+                self._open().execute("vacuum")
+                self._open().execute("pragma wal_checkpoint(truncate)")
             except (sqlite3.Error, OSError) as error:
                 raise KeptError(f"S3 can't be emptied: {error}") from error
 
@@ -152,6 +151,17 @@ class S3Store:
             self.contents.remove_rows()
         self._committed(changed, gone)
         self.contents.remove_files()
+
+    def _replace(self, bodies: dict[Place, Body]) -> None:
+        needed = {content.id for body in bodies.values() for content in body.contents}
+        with self._open() as database:
+            # Not all contents that are there: those of a request that is not answered yet have no record.
+            rows = database.execute("select contents from records").fetchall()
+            database.execute("delete from records")
+            database.executemany(_PUT, [_row(place, body) for place, body in bodies.items()])
+            gone = {name for (ids,) in rows for name in ids.split()} - needed
+            self.contents.remove(gone)
+        self._kept = {place: (hash(body.data), body.contents) for place, body in bodies.items()}
 
     def _committed(self, changed: dict[Place, Body], gone: Iterable[Place]) -> None:
         for place, body in changed.items():

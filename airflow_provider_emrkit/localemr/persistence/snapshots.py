@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+log = logging.getLogger(__name__)
 
 DELAY = 1.0
 SHARE = 0.05
@@ -16,7 +19,7 @@ SHARE = 0.05
 class Snapshots:
     """A thread that saves what has changed.
 
-    :param save: Saves one thing by its name; it must not raise.
+    :param save: Saves one thing by its name.
     :param delay: Seconds from a change to its save, so that several changes are one save.
     :param share: The part of the time that saving may take: after a slow save the next one waits longer.
 
@@ -48,11 +51,6 @@ class Snapshots:
             if self._changed and not self._news.is_set():
                 self._news.set()
 
-    def forget(self) -> None:
-        """Leave out what has been noted so far."""
-        with self._lock:
-            self._changed.clear()
-
     def close(self) -> None:
         """End the thread and save what is left. Idempotent."""
         self._closing.set()
@@ -73,4 +71,11 @@ class Snapshots:
             self._changed.clear()
             self._news.clear()
         for name in names:
+            self._save_one(name)
+
+    def _save_one(self, name: str) -> None:
+        try:
             self._save(name)
+        except Exception:
+            # The thread must go on: others are to be saved, too.
+            log.exception("%s could not be saved", name)

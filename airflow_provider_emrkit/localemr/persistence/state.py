@@ -67,13 +67,15 @@ class KeptState:
             log.warning("another local EMR of this process keeps the state: this one keeps none")
             self._drop_s3()
             return
-        self._attachment.callback(self._claim.release)
-        BackendDict.reset()
-        self._attach_s3()
-        self._services.load()
-        self._attachment.enter_context(moto_services.noting(self._note))
-        self._snapshots.start()
-        self._attachment.callback(self._save_all)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._claim.release)
+            BackendDict.reset()
+            self._attach_s3()
+            self._services.load()
+            stack.enter_context(moto_services.noting(self._note))
+            self._snapshots.start()
+            stack.callback(self._save_all)
+            self._attachment = stack.pop_all()
 
     def answer(
         self, app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
@@ -89,11 +91,10 @@ class KeptState:
         return response
 
     def clear(self) -> None:
-        """Remove all that is kept.
+        """Remove all that is kept and is not in moto any more, which has been emptied.
 
         :raises KeptError: when that is not possible.
         """
-        self._snapshots.forget()
         self._services.clear()
         if self._s3 is not None:
             self._s3.clear()

@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_provider_emrkit.localemr.moto_app import MotoApp
 from airflow_provider_emrkit.localemr.persistence.contents import SMALL
+from airflow_provider_emrkit.localemr.persistence.moto_s3 import forget
 from airflow_provider_emrkit.localemr.persistence.state import KeptState
 
 BIG = os.urandom(6_500_000)
@@ -297,6 +299,35 @@ def test_a_file_that_is_no_database_is_put_aside(instances, s3, caplog):
     assert "put aside" in caplog.text
 
 
+def test_a_database_that_turns_out_to_be_damaged_is_put_aside(instances, s3, caplog):
+    for number in range(300):
+        s3.put_object(Bucket="data", Key=f"{number}", Body=b"")
+
+    def spoil(directory):
+        with (directory / "s3" / "s3.db").open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xff" * 60_000)
+
+    s3 = instances.stop_and_start(spoil).client("s3")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["emrkit-local"]
+    assert (instances._running.directory / "s3.unreadable" / "s3.db").is_file()
+    s3.put_object(Bucket="emrkit-local", Key="key", Body=b"x")
+    assert body(instances.kill_and_start().client("s3"), "key", "emrkit-local") == b"x"
+
+
+def test_what_cant_be_pickled_hinders_no_other_object(instances, s3):
+    from moto.s3.models import s3_backends
+
+    s3.put_object(Bucket="data", Key="bad", Body=b"x")
+    key = s3_backends["123456789012"]["aws"].buckets["data"].keys["bad"]
+    key.strange = threading.current_thread()
+    with pytest.raises(ClientError, match="InternalError"):
+        s3.put_object_acl(Bucket="data", Key="bad", ACL="public-read")
+    s3.put_object(Bucket="data", Key="good", Body=b"x")
+    instances._running.app._state._s3.keep_others()
+    assert keys(instances.kill_and_start().client("s3")) == ["bad", "good"]
+
+
 def test_a_record_that_cant_be_read_costs_that_object_only(instances, s3, caplog):
     for key in ("bad", "good"):
         s3.put_object(Bucket="data", Key=key, Body=BIG)
@@ -342,7 +373,7 @@ def test_of_two_in_one_process_the_first_keeps_the_state(instances, s3, tmp_path
 def test_an_object_of_an_older_moto_has_what_that_did_not_know(instances, s3, monkeypatch):
     s3.put_object(Bucket="data", Key="key", Body=b"x")
 
-    def forget(directory):
+    def make_older(directory):
         with sqlite3.connect(directory / "s3" / "s3.db") as database:
             ((body,),) = database.execute("select body from records where name = 'key'").fetchall()
             database.execute("update records set body = ? where name = 'key'", [older(body)])
@@ -353,14 +384,41 @@ def test_an_object_of_an_older_moto_has_what_that_did_not_know(instances, s3, mo
             del vars(versions[0])[name]
         return pickle.dumps((versions, tags))
 
-    s3 = instances.stop_and_start(forget).client("s3")
+    s3 = instances.stop_and_start(make_older).client("s3")
     assert body(s3, "key") == b"x"
     s3.copy_object(Bucket="data", Key="copy", CopySource={"Bucket": "data", "Key": "key"})
+
+
+def test_what_is_written_during_a_reset_and_acknowledged_is_kept(instances, s3):
+    s3.put_object(Bucket="data", Key="old", Body=BIG)
+    state = instances._running.app._state
+    forget()
+    s3.create_bucket(Bucket="new")
+    s3.put_object(Bucket="new", Key="small", Body=b"new")
+    s3.put_object(Bucket="new", Key="big", Body=BIG)
+    underway = state._s3._store.contents.add(BIG)
+    state.clear()
+    assert underway.read() == BIG
+    s3 = instances.kill_and_start().client("s3")
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {"emrkit-local", "new"}
+    assert (body(s3, "small", "new"), body(s3, "big", "new") == BIG) == (b"new", True)
+    assert len(content_files(instances)) == 1
 
 
 def test_a_reset_gives_the_room_back(instances, s3):
     for number in range(200):
         s3.put_object(Bucket="data", Key=f"{number}", Body=b"x" * 30_000)
     size = sum(path.stat().st_size for path in (instances._running.directory / "s3").glob("*"))
+    forget()
     instances._running.app._state.clear()
     assert sum(path.stat().st_size for path in (instances._running.directory / "s3").glob("*")) < size / 10
+
+
+def test_a_server_that_ends_before_it_has_begun_lets_the_next_one_begin(tmp_path):
+    app = MotoApp("emrkit-local", KeptState(tmp_path / "first"))
+    app.close()
+    app.warm_up()
+    state = KeptState(tmp_path / "second")
+    state.attach()
+    assert state._s3 is not None
+    state.close()

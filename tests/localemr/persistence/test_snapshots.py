@@ -99,10 +99,17 @@ def test_the_end_saves_what_is_left_without_a_wait():
     assert (saves.names, time.monotonic() - started < 10) == (["sqs", "iam"], True)
 
 
-def test_what_is_forgotten_is_not_saved():
+def test_a_save_that_fails_in_an_unforeseen_way_does_not_end_the_others(saving, caplog):
     saves = Saves()
-    snapshots = Snapshots(saves, delay=60.0)
-    snapshots.mark(["sqs"])
-    snapshots.forget()
-    snapshots.close()
-    assert saves.names == []
+
+    def save(name):
+        saves(name)
+        if name == "bad":
+            raise TypeError("unforeseen")
+
+    snapshots = saving(save, delay=0.01, share=1.0)
+    snapshots.mark(["bad", "good"])
+    saves.wait(2)
+    snapshots.mark(["later"])
+    saves.wait(3)
+    assert "bad" in caplog.text
