@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.testing.cluster import LocalCluster
     from airflow_provider_emrkit.testing.local_emr import LocalEmr
 
-_KEPT = pytest.StashKey[Path]()
-
 _SETTINGS = {
     "release": ("LABEL", "release of the fixture localemr_cluster (default: emr-7.11.0)"),
     "port": (
@@ -87,6 +85,18 @@ def _options(config: pytest.Config) -> dict[str, Any]:
     }
 
 
+def _started(config: pytest.Config) -> LocalEmr:
+    from airflow_provider_emrkit.localemr.instance import InstanceError
+    from airflow_provider_emrkit.testing.local_emr import LocalEmr, MissingExtraError
+
+    try:
+        return LocalEmr.start(**_options(config))
+    except (MissingExtraError, InstanceError) as error:
+        problem = str(error)
+    # Not in the except clause: what led to it says nothing to who reads it.
+    pytest.fail(f"fixture localemr: {problem}", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def localemr(pytestconfig: pytest.Config) -> Iterator[LocalEmr]:
     """A local EMR: one server process for the session, or for each worker of pytest-xdist.
@@ -94,23 +104,21 @@ def localemr(pytestconfig: pytest.Config) -> Iterator[LocalEmr]:
     It has ``url``, ``client("s3")``, ``environment``, ``connection_uri()``, ``cluster()``, ``faults()`` and
     ``reset()``; see :class:`airflow_provider_emrkit.testing.LocalEmr`.
     """
-    from airflow_provider_emrkit.localemr.instance import InstanceError
-    from airflow_provider_emrkit.testing.local_emr import LocalEmr, MissingExtraError
-
-    try:
-        emr = LocalEmr.start(**_options(pytestconfig))
-    except (MissingExtraError, InstanceError) as error:
-        pytest.fail(f"fixture localemr: {error}", pytrace=False)
+    emr = _started(pytestconfig)
     if pytestconfig.getoption("--localemr-keep"):
-        pytestconfig.stash[_KEPT] = emr.data_dir
+        pytestconfig.pluginmanager.register(_Summary(emr.data_dir))
     with emr:
         yield emr
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where the files are that were to be kept."""
-    if _KEPT in config.stash:
-        terminalreporter.write_line(f"the local EMR's files are left in {config.stash[_KEPT]}")
+class _Summary:
+    """Says at the end of a session where files are that were to be kept."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(f"the local EMR's files are left in {self._data_dir}")
 
 
 @pytest.fixture
