@@ -33,6 +33,7 @@ _KEPT_SECONDS = 30 * 86_400.0
 _ENVIRONMENT = '"Event":"SparkListenerEnvironmentUpdate"'
 # The environment is told within the first events of an application.
 _HEAD_LINES = 20
+_HEAD = 2_000_000
 _PLAIN_ID = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -91,8 +92,7 @@ class EventLogs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        # A file's head never changes once it says whose it is.
-        self._known: dict[str, Owned] = {}
+        self._known: dict[str, Owned | None] = {}
 
     def find(self, wanted: str) -> Found | None:
         """Find an application.
@@ -122,19 +122,20 @@ class EventLogs:
             places += counts
             if log.modified < oldest or (counts and places > kept):
                 _remove(log.path)
+                self._known.pop(log.path.name, None)
 
     def clear(self) -> None:
         """Remove all."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _owned(self, path: Path) -> Owned | None:
-        key = path.name.removesuffix(IN_PROGRESS)
-        if key not in self._known and path.is_file():
+        if path.name not in self._known and path.is_file():
             with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as file:
-                owned = read_owner(file)
-                if owned:
-                    self._known[key] = owned
-        return self._known.get(key)
+                owned = read_owner(file.read(_HEAD).splitlines())
+                # A log that is complete never says more, one in progress may not say anything yet.
+                if owned or not path.name.endswith(IN_PROGRESS):
+                    self._known[path.name] = owned
+        return self._known.get(path.name)
 
     def _newest_first(self) -> list[_Log]:
         return sorted(_logs(self._directory), key=lambda log: log.modified, reverse=True)

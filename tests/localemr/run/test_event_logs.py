@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from airflow_provider_emrkit.localemr.run import event_logs as module
 from airflow_provider_emrkit.localemr.run.event_logs import OWNER, EventLogs, Found, Owned, read_owner
 
 DAY = 86_400.0
@@ -86,6 +87,17 @@ def test_a_log_that_says_nothing_yet_is_read_again(tmp_path, write):
     assert logs.find("s-1") == Found("local-1", False)
     (tmp_path / "local-1.inprogress").rename(tmp_path / "local-1")
     assert logs.find("s-1") == Found("local-1", True)
+
+
+def test_a_file_that_is_no_event_log_is_read_once_and_not_whole(tmp_path, write, monkeypatch):
+    path = write("local-1", "x" * 100 + "\n" + head("local-1", "s-1"))
+    monkeypatch.setattr(module, "_HEAD", 90)
+    logs = EventLogs(tmp_path)
+    assert logs.find("s-1") is None
+    path.write_text(head("local-1", "s-1"))
+    monkeypatch.undo()
+    assert logs.find("s-1") is None
+    assert EventLogs(tmp_path).find("s-1") == Found("local-1", True)
 
 
 def test_there_may_be_no_directory_yet(tmp_path):
