@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,30 @@ def test_an_application_can_be_stopped_while_it_starts(emr):
     # The start that was given up changes nothing of the next one.
     emr("StartApplication", applicationId=application_id)
     emr.jobs.release_prepares()
+    emr.application(application_id, "STARTED")
+
+
+def test_a_start_that_was_given_up_does_not_decide_the_next_one(emr, monkeypatch):
+    first, second = threading.Event(), threading.Event()
+    waiting = iter((first, second))
+
+    def prepare(*_):
+        event = next(waiting)
+        assert event.wait(20)
+        if event is first:
+            raise ClusterStartError("given up")
+
+    monkeypatch.setattr(emr.jobs, "prepare", prepare)
+    application_id = emr.create()
+    emr("StartApplication", applicationId=application_id)
+    given_up = emr.serverless.scheduler._starts[application_id]
+    emr("StopApplication", applicationId=application_id)
+    emr.application(application_id, "STOPPED")
+    emr("StartApplication", applicationId=application_id)
+    first.set()
+    given_up.join(20)
+    assert emr.application(application_id, "STARTING")
+    second.set()
     emr.application(application_id, "STARTED")
 
 
