@@ -7,6 +7,8 @@ import os
 import pickle
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit.localemr.moto_app import MotoApp
 from airflow_provider_emrkit.localemr.persistence.contents import SMALL
-from airflow_provider_emrkit.localemr.persistence.moto_s3 import forget
+from airflow_provider_emrkit.localemr.persistence.moto_s3 import Versions, forget
 from airflow_provider_emrkit.localemr.persistence.state import KeptState
 
 BIG = os.urandom(6_500_000)
@@ -234,6 +236,47 @@ def test_many_clients_at_once_lose_nothing(s3, killed):
     listed = s3.list_object_versions(Bucket="data", Prefix="same")["Versions"]
     assert {version["VersionId"] for version in listed} == acknowledged
     assert len(keys(s3)) == 12
+
+
+def test_two_versions_that_are_written_at_the_same_moment_are_both_there(instances, s3, monkeypatch):
+    from moto.s3.models import s3_backends
+
+    s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
+    backend = s3_backends["123456789012"]["aws"]
+    first_has_read, second_has_written = threading.Event(), threading.Event()
+    getlist = Versions.getlist
+
+    def slow_getlist(self, *given):
+        found = getlist(self, *given)
+        if not first_has_read.is_set():
+            first_has_read.set()
+            # In vain, when the second one has to wait for the first.
+            second_has_written.wait(0.2)
+        return found
+
+    monkeypatch.setattr(Versions, "getlist", slow_getlist)
+    first = threading.Thread(target=backend.put_object, args=("data", "key", b"1"))
+    first.start()
+    assert first_has_read.wait(10)
+    backend.put_object("data", "key", b"2")
+    second_has_written.set()
+    first.join()
+    assert len(s3.list_object_versions(Bucket="data")["Versions"]) == 2
+
+
+def test_the_end_of_the_process_removes_nothing(tmp_path):
+    program = """
+import sys
+from pathlib import Path
+from werkzeug.test import Client
+from airflow_provider_emrkit.localemr.moto_app import MotoApp
+from airflow_provider_emrkit.localemr.persistence.state import KeptState
+
+client = Client(MotoApp("data", KeptState(Path(sys.argv[1]))))
+assert client.put("/data/key", data=b"x" * 1_000_000).status_code == 200
+"""
+    subprocess.run([sys.executable, "-c", program, tmp_path], check=True, timeout=60)
+    assert [path.stat().st_size for path in (tmp_path / "s3" / "contents").glob("*/*")] == [1_000_000]
 
 
 def test_a_restart_removes_what_a_kill_left_behind(instances, s3):
