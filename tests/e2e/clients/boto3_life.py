@@ -47,7 +47,8 @@ def emr_life(bucket: str) -> dict[str, object]:
     )["JobFlowId"]
     emr.get_waiter("cluster_running").wait(ClusterId=cluster)
     good, bad = emr.add_job_flow_steps(
-        JobFlowId=cluster, Steps=[_step("good", *_arguments(bucket, "emr")), _step("bad", "s3://no/such.py")]
+        JobFlowId=cluster,
+        Steps=[_step("good", *_arguments(bucket, "emr")), _step("bad", f"s3://{bucket}/no/such.py")],
     )["StepIds"]
     emr.get_waiter("step_complete").wait(ClusterId=cluster, StepId=good)
     try:
