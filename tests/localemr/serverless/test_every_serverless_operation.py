@@ -74,6 +74,36 @@ def test_a_path_that_is_none_is_an_aws_error(localemr_server, method, path):
     assert answer["message"]
 
 
+@pytest.mark.parametrize("operation", WIRE.model.operation_names)
+def test_what_is_of_a_wrong_type_is_an_aws_error(localemr_server, operation):
+    model = WIRE.operation(operation)
+    path = model.http["requestUri"]
+    for label in ("applicationId", "jobRunId", "sessionId", "resourceArn"):
+        path = path.replace(f"{{{label}}}", "%ff%00")
+    members = model.input_shape.members
+    query = "&".join(f"{name}=%00&{name}=[1" for name in members)
+    body = dict.fromkeys(members, 1.5)
+    status, headers, answer = send(
+        localemr_server.endpoint_url, model.http["method"], f"{path}?{query}", body
+    )
+    assert status == 400
+    assert headers["x-amzn-ErrorType"] in ("ValidationException", "SerializationException")
+    assert answer["message"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b'{"a":' * 5000])
+def test_a_body_that_is_none_is_an_aws_error(localemr_server, body):
+    request = urllib.request.Request(
+        f"{localemr_server.endpoint_url}/applications",
+        body,
+        {"Authorization": f"AWS4-HMAC-SHA256 {SCOPE}, SignedHeaders=host, Signature=none"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    with caught.value as error:
+        assert (error.code, error.headers["x-amzn-ErrorType"]) == (400, "SerializationException")
+
+
 class Checked:
     """A client whose answers must fit the model."""
 
