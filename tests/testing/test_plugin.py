@@ -147,6 +147,18 @@ def test_it(localemr):
     result.assert_outcomes(passed=1)
 
 
+def test_things_go_wrong_while_a_block_lasts(project):
+    result = project.run(
+        """
+def test_it(localemr):
+    with localemr.faults(throttle={"operation": "ListClusters", "times": 1}) as active:
+        localemr.client("emr").list_clusters()
+    assert active.struck == 1
+"""
+    )
+    result.assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
 def test_nothing_is_left_of_a_session_that_dies(project, number):
     session = project.start("import time\ndef test_it(localemr):\n    tell(localemr)\n    time.sleep(600)")
