@@ -189,6 +189,8 @@ def _log_to(data_dir: Path) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # A full disk would otherwise make each line that can't be written a long complaint, on that disk too.
+    logging.raiseExceptions = False
     # moto and werkzeug write a line per request.
     for name in ("werkzeug", "moto", "botocore", "boto3", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
