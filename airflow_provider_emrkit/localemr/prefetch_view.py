@@ -38,6 +38,7 @@ class PrefetchView:
     :param console: Where a bar is drawn, if it is a terminal.
     :param say: Prints a line.
 
+    >>> from rich.console import Console
     >>> with PrefetchView(Console(), print) as view:
     ...     view("installing Spark 3.5.6")
     installing Spark 3.5.6

@@ -42,6 +42,7 @@ def local_path(uri: str, data_dir: Path) -> Path:
 
     :raises ValueError: for a path that leads out of the file system.
 
+    >>> from pathlib import Path
     >>> str(local_path("hdfs:///user/hadoop/x", Path("/c/j-1")))
     '/c/j-1/hdfs/user/hadoop/x'
     """
