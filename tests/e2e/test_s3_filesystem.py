@@ -25,6 +25,7 @@ from airflow_provider_emrkit.localemr.s3_access import S3Access
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
 from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a
 from airflow_provider_emrkit.localemr.spark.install import InstallError
+from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
 from airflow_provider_emrkit.localemr.spark.prefetch import S3_JAR
 from airflow_provider_emrkit.localemr.spark.software import install_software
 from airflow_provider_emrkit.localemr.spark.submit import Machine
@@ -70,6 +71,7 @@ class S3AndSpark:
         self.temporary.mkdir()
         self.cache = Path(os.environ["EMRKIT_CACHE_DIR"])
         self.software = install_software(RELEASE, self.cache, print)
+        self.java_home = make_java_home(self.software.java, directory / "java", directory / "no archive")
         machine = Machine(2, 2048, class_path=(str(S3_JAR),))
         places = directory / "conf", directory, directory / "ivy"
         s3 = S3Access(server.url, *KEYS)
@@ -96,7 +98,7 @@ class S3AndSpark:
             **os.environ,
             "SPARK_HOME": str(self.software.spark_home),
             "SPARK_CONF_DIR": str(self.directory / "conf"),
-            "JAVA_HOME": str(self.software.java.home),
+            "JAVA_HOME": str(self.java_home),
             "PYSPARK_PYTHON": os.environ.get("EMRKIT_TEST_S3_PYTHON", sys.executable),
             "AWS_ACCESS_KEY_ID": KEYS[0],
             "AWS_SECRET_ACCESS_KEY": KEYS[1],

@@ -8,24 +8,20 @@ from data_checks import (
     BUCKET,
     Job,
     check_dynamic_partition_overwrite,
-    check_odd_partition_values,
     check_orc_reads_by_position,
     check_parquet,
     check_s3a_and_s3n,
     check_streaming_goes_on_from_its_checkpoint,
-    check_tables,
     check_the_job_and_its_files_came_from_s3,
 )
 from verdicts import run
 
 SHARED = (
     check_dynamic_partition_overwrite,
-    check_odd_partition_values,
     check_orc_reads_by_position,
     check_parquet,
     check_s3a_and_s3n,
     check_streaming_goes_on_from_its_checkpoint,
-    check_tables,
     check_the_job_and_its_files_came_from_s3,
 )
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"

@@ -54,7 +54,7 @@ final class S3Settings {
         renameParallelism = number(conf, "rename.parallelism", 8, 1);
         copySize = bytes(conf, "copy.size", LARGEST_COPY, SMALLEST_PART, LARGEST_COPY);
         readahead = (int) bytes(conf, "readahead", MIB, 1, LARGEST_ARRAY);
-        long most = Math.max(8 * MIB, readahead);
+        long most = Math.max(16 * MIB, readahead);
         readaheadMax = (int) bytes(conf, "readahead.max", most, readahead, LARGEST_ARRAY);
         blockSize = bytes(conf, "block.size", 64 * MIB, 1, Long.MAX_VALUE);
         bufferDir = conf.getTrimmed(PREFIX + "buffer.dir", System.getProperty("java.io.tmpdir"));
