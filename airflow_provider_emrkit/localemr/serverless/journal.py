@@ -17,6 +17,8 @@ from airflow_provider_emrkit.localemr.serverless.model import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_emrkit.localemr.record_file import Row
+
 _APPLICATION, _RUN = "serverless application", "serverless job run"
 
 _JSON: RecordJson = RecordJson(
@@ -41,6 +43,7 @@ class ServerlessJournal:
 
     def __init__(self, path: Path) -> None:
         self._file = RecordFile(path)
+        self._unsaved: dict[str, ApplicationRecord | RunRecord] = {}
 
     def applications(self) -> list[ApplicationRecord]:
         """Read all applications, oldest first."""
@@ -52,21 +55,30 @@ class ServerlessJournal:
         return [record for _, record in self._file.read(_RUN, lambda text: _JSON.read(RunRecord, text))]
 
     def save(self, record: ApplicationRecord | RunRecord) -> None:
-        """Write a record as it is now."""
-        if isinstance(record, RunRecord):
-            row = (_RUN, record.id, record.application_id, _JSON.write(record))
-        else:
-            row = (_APPLICATION, record.id, "", _JSON.write(record))
-        self._file.put([row])
+        """Write a record as it is now.
+
+        A disk that takes nothing is logged and does not stop the server; the next call tries again.
+        """
+        self._unsaved[record.id] = record
+        if self._file.put([_row(unsaved) for unsaved in self._unsaved.values()]):
+            self._unsaved.clear()
 
     def forget(self, record: ApplicationRecord | RunRecord) -> None:
         """Remove a record, and with an application its job runs."""
+        self._unsaved.pop(record.id, None)
         self._file.remove_tree(_RUN if isinstance(record, RunRecord) else _APPLICATION, record.id)
 
     def clear(self) -> None:
         """Remove everything."""
+        self._unsaved.clear()
         self._file.remove_kinds((_APPLICATION, _RUN))
 
     def close(self) -> None:
         """Close the file; what is saved from now on is lost. Idempotent."""
         self._file.close()
+
+
+def _row(record: ApplicationRecord | RunRecord) -> Row:
+    if isinstance(record, RunRecord):
+        return _RUN, record.id, record.application_id, _JSON.write(record)
+    return _APPLICATION, record.id, "", _JSON.write(record)

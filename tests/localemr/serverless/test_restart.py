@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -193,6 +194,19 @@ def test_a_stop_cancels_job_runs_and_leaves_applications(make_emr, path):
     assert emr.store.find_application(application_id).state == "STARTED"
     with pytest.raises(Exception, match="localemr is stopping"):
         emr.start(application_id)
+
+
+def test_a_disk_that_takes_nothing_stops_nobody_and_loses_nothing_once_it_does(make_emr, path, caplog):
+    emr = make_emr(path)
+    emr.store._journal._file._database.execute("pragma busy_timeout = 0")
+    blocker = sqlite3.connect(path)
+    blocker.execute("begin immediate")
+    first = emr.create()
+    assert emr("GetApplication", applicationId=first)["application"]["state"] == "CREATED"
+    assert caplog.text.count("can't be written") == 1
+    blocker.rollback()
+    second = emr.create()
+    assert [record.id for record in ServerlessJournal(path).applications()] == [first, second]
 
 
 def test_a_record_that_cannot_be_read_hides_no_other(path, caplog):
