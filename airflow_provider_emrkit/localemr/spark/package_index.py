@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PYPI = "https://pypi.org/simple"
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 TIMEOUT = (10.0, 60.0)
@@ -51,7 +53,11 @@ def index_urls(environ: Mapping[str, str]) -> list[str]:
     :param environ: Variables as uv reads them.
     :returns: Nothing when a file of uv's says where packages come from, or when there is to be no network.
     """
-    if environ.get("UV_OFFLINE") or any(path.is_file() for path in _uv_files(environ)):
+    if (
+        environ.get("UV_OFFLINE")
+        or environ.get("UV_NO_INDEX")
+        or any(path.is_file() for path in _uv_files(environ))
+    ):
         return []
     more = (environ.get("UV_INDEX") or environ.get("UV_EXTRA_INDEX_URL") or "").split()
     default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or _PYPI
@@ -91,7 +97,7 @@ def _from_json(text: str) -> list[IndexFile]:
                 entry["filename"],
                 entry["url"],
                 int(entry.get("size") or 0),
-                entry["hashes"].get("sha256", ""),
+                _checked(entry["hashes"].get("sha256", "")),
             )
             for entry in entries
         ]
@@ -105,9 +111,13 @@ def _from_html(text: str) -> list[IndexFile]:
     files = []
     for link in reader.links:
         url, _, fragment = link.partition("#")
-        digest = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""
+        digest = _checked(fragment.removeprefix("sha256="))
         files.append(IndexFile(unquote(urlsplit(url).path.rpartition("/")[2]), url, 0, digest))
     return files
+
+
+def _checked(digest: str) -> str:
+    return digest if _SHA256.fullmatch(digest) else ""
 
 
 class _Links(HTMLParser):

@@ -37,3 +37,7 @@ class Transfer(str):
         line = super().__new__(cls, f"downloading {what}: {share}{rate}")
         line.what, line.done, line.total, line.speed = what, done, total, speed
         return line
+
+    def __getnewargs__(self) -> tuple[str, int, int, float]:  # type: ignore[override]
+        """Give what a copy is made from."""
+        return self.what, self.done, self.total, self.speed

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import http.server
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -131,6 +133,21 @@ def test_a_file_arrives_whole_and_its_way_is_told(index, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda line: pickle.loads(pickle.dumps(line))])
+def test_a_line_can_be_kept_like_any_other_text(again):
+    line = again(Transfer("Spark 3.5.6", 1 << 20, 2 << 20, 0.0))
+    assert line == "downloading Spark 3.5.6: 50 %, 1 of 2 MB"
+    assert (line.what, line.done, line.total) == ("Spark 3.5.6", 1 << 20, 2 << 20)
+    assert json.loads(json.dumps([line])) == [str(line)]
+
+
+def test_a_digest_that_is_none_is_not_believed(index, environ):
+    index.page = (index.page[0], Index.json(hashes={"sha256": "../../../x"}))
+    found = locate("pyspark", NAME, environ)
+    assert found is not None
+    assert found.sha256 == ""
+
+
 def test_a_broken_connection_is_taken_up_where_it_broke(index, tmp_path):
     index.break_after = [1_000_000, 500_000, 0, 0]
     assert fetch(index, tmp_path).read_bytes() == DATA
@@ -252,6 +269,7 @@ def test_so_is_one_that_is_away(environ):
         ),
         ({"UV_DEFAULT_INDEX": "file:///x"}, []),
         ({"UV_OFFLINE": "1"}, []),
+        ({"UV_NO_INDEX": "1"}, []),
     ],
 )
 def test_indexes_are_asked_in_uvs_order(environ, urls, tmp_path):
