@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console
+    from rich.status import Status
 
     from airflow_provider_emrkit.localemr.spark.inventory import Installed
 
 _LINE_EVERY = 3.0
 _MIB = 1024 * 1024
+# In lines that say that the same work goes on.
+_STILL = " … "
 
 
 class PrefetchView:
@@ -49,6 +52,7 @@ class PrefetchView:
         self._say = say
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._status: Status | None = None
         self._last_line = -_LINE_EVERY
 
     def __enter__(self) -> PrefetchView:
@@ -57,22 +61,33 @@ class PrefetchView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_bar()
+        self._end()
 
     def __call__(self, line: str) -> None:
         """Show a piece of news."""
         if not isinstance(line, Transfer):
-            self._end_bar()
-            self._say(line)
+            self._show(line)
         elif self._console.is_terminal:
             self._draw(line)
         elif line.done == line.total or time.monotonic() - self._last_line >= _LINE_EVERY:
             self._last_line = time.monotonic()
             self._say(line)
 
+    def _show(self, line: str) -> None:
+        if self._console.is_terminal and _STILL in line:
+            if self._status is None:
+                self._end()
+                self._status = self._console.status(Text(line))
+                self._status.start()
+            self._status.update(Text(line))
+            return
+        self._end()
+        self._say(line)
+
     def _draw(self, line: Transfer) -> None:
         total = line.total or None
         if self._bar is None:
+            self._end()
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -88,10 +103,12 @@ class PrefetchView:
         elif self._task is not None:
             self._bar.update(self._task, completed=line.done, total=total)
 
-    def _end_bar(self) -> None:
+    def _end(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-        self._bar = self._task = None
+        if self._status is not None:
+            self._status.stop()
+        self._bar = self._task = self._status = None
 
 
 def installed_table(found: Iterable[Installed]) -> Table:

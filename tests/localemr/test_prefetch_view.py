@@ -51,6 +51,12 @@ def test_elsewhere_there_is_a_line_now_and_then_and_one_at_the_end(show):
     ]
 
 
+def test_work_that_goes_on_has_one_line_on_a_terminal(show):
+    news = [f"installing Spark … unpacking, {second} s" for second in (3, 6, 9)]
+    assert show(NEWS[0], *news, "last", terminal=True)[1] == ["last"]
+    assert show(*news, "last", terminal=False)[1] == [*news, "last"]
+
+
 def test_a_download_of_unknown_size_is_shown_too(show):
     assert "Spark" in show(Transfer("Spark", MIB, 0), terminal=True)[0]
     assert show(Transfer("Spark", MIB, 0), terminal=False)[1] == ["downloading Spark: 1 MB"]
