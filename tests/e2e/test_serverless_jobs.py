@@ -112,7 +112,7 @@ def log(endpoint, s3, run_id):
         path = f"applications/{APPLICATION}/jobs/{run_id}/SPARK_DRIVER/{name}"
         body = s3.get_object(Bucket="data", Key=f"logs/{path}.gz")["Body"].read()
         stored = gzip.decompress(body).decode().splitlines()
-        page = logs.get_log_events(logGroupName=GROUP, logStreamName=path, startFromHead=True)
+        page = logs.get_log_events(logGroupName=GROUP, logStreamName=f"/{path}", startFromHead=True)
         assert [event["message"] for event in page["events"]] == [line or " " for line in stored]
         return stored
 

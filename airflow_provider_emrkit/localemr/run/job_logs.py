@@ -53,8 +53,11 @@ def job_location(monitoring: Mapping[str, Any], folder: str) -> LogLocation | No
 def driver_logs(target: LogTarget | None, folder: str) -> dict[str, LogPlace]:
     """Give the logs of a driver."""
     return {
-        name: LogPlace(
-            target.stream(_DRIVER, f"{folder}/{_DRIVER}", name) if target else None, f"{_DRIVER}/{name}"
-        )
+        name: LogPlace(_stream(target, folder, name) if target else None, f"{_DRIVER}/{name}")
         for name in ("stdout", "stderr")
     }
+
+
+def _stream(target: LogTarget, folder: str, name: str) -> str | None:
+    # EMR Serverless puts "/applications/…" behind the prefix, also behind one that is empty.
+    return target.stream(_DRIVER, f"{'' if target.prefix else '/'}{folder}/{_DRIVER}", name)

@@ -84,9 +84,9 @@ def test_a_job_writes_its_log_where_emr_serverless_puts_it(start, endpoint, fold
     assert result == JobRunResult(succeeded=True)
     assert on_s3(endpoint, f"{folder}/SPARK_DRIVER/stdout.gz").endswith("s3://code/job.py\na b\n\n--x\n")
     assert on_s3(endpoint, f"{folder}/SPARK_DRIVER/stderr.gz") == ""
-    streams = in_cloudwatch(endpoint, "/aws/emr-serverless", folder)
-    assert list(streams) == [f"{folder}/SPARK_DRIVER/stdout"]
-    assert streams[f"{folder}/SPARK_DRIVER/stdout"][-4:] == ["s3://code/job.py", "a b", " ", "--x"]
+    streams = in_cloudwatch(endpoint, "/aws/emr-serverless", f"/{folder}")
+    assert list(streams) == [f"/{folder}/SPARK_DRIVER/stdout"]
+    assert streams[f"/{folder}/SPARK_DRIVER/stdout"][-4:] == ["s3://code/job.py", "a b", " ", "--x"]
 
 
 def test_a_later_attempt_has_a_folder_of_its_own(start, endpoint, folder):
@@ -94,6 +94,11 @@ def test_a_later_attempt_has_a_folder_of_its_own(start, endpoint, folder):
     start("other.py", attempt=2, monitoring=ON_S3).wait()
     assert on_s3(endpoint, f"{folder}/SPARK_DRIVER/stdout.gz").endswith("job.py\n")
     assert on_s3(endpoint, f"{folder}/attempts/2/SPARK_DRIVER/stdout.gz").endswith("other.py\n")
+
+
+def test_a_first_attempt_that_may_not_be_the_last_has_one_too(start, endpoint, folder):
+    start(monitoring=ON_S3, keeps_attempts_apart=True).wait()
+    assert on_s3(endpoint, f"{folder}/attempts/1/SPARK_DRIVER/stdout.gz").endswith("job.py\n")
 
 
 def test_group_prefix_and_types_of_logs_are_as_asked(start, endpoint, folder, fake_spark):

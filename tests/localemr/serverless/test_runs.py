@@ -614,12 +614,12 @@ def test_the_dashboard_is_the_page_of_the_attempt(emr):
     assert emr("GetDashboardForJobRun", **names, attempt=1)["url"].endswith(f"/history/{run_id}")
 
 
-def test_there_is_no_dashboard_before_the_job_runs(emr):
+def test_the_dashboard_can_be_asked_for_as_soon_as_the_job_run_is_submitted(emr):
     application_id = emr.create()
     emr.jobs.hold_prepares()
     run_id = emr.start(application_id)
-    error = emr.refused("GetDashboardForJobRun", applicationId=application_id, jobRunId=run_id)
-    assert error.code == "ValidationException"
+    answer = emr("GetDashboardForJobRun", applicationId=application_id, jobRunId=run_id)
+    assert answer["url"].startswith("http://127.0.0.1:")
     emr.jobs.release_prepares()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.localemr.aws_json import ApiError
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
-from airflow_provider_emrkit.localemr.serverless.errors import not_found, validation_error
+from airflow_provider_emrkit.localemr.serverless.errors import not_found
 from airflow_provider_emrkit.localemr.serverless.operations.runs import attempt_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 
 def get_dashboard_for_job_run(serverless: Serverless, call: Call) -> dict[str, Any]:
-    """GetDashboardForJobRun: the page of a Spark history server on this machine."""
+    """GetDashboardForJobRun: the page of a Spark history server on this machine.
+
+    Clients ask for it as soon as they have started the job run: until there is such a page, they get the
+    list of all.
+    """
     with serverless.store.lock:
         run = serverless.run(call)
-        attempt = attempt_of(run, call)
-        if attempt.started is None:
-            raise validation_error(f"There is no dashboard for job run {run.id}, which is {attempt.state}")
-        spark_id = job_application_id(run.id, attempt.number)
+        spark_id = job_application_id(run.id, attempt_of(run, call).number)
     try:
         return {"url": serverless.ui.url(spark_id)}
     except ClusterStartError as error:
