@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import secrets
 import sqlite3
-import uuid
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
 SMALL = 32 * 1024
 """Contents of at most this size are rows of the database: faster than a file each."""
 
-TABLE = "create table if not exists contents (id text primary key, data blob not null)"
+TABLE = "create table if not exists contents (id integer primary key, data blob not null)"
+
+
+# Bits of an id that are counted up by one process; the others are its own.
+_COUNTED = 32
 
 
 class KeptError(Exception):
@@ -34,7 +40,7 @@ class Content:
 
     __slots__ = ("data", "id", "place", "size")
 
-    def __init__(self, id: str, size: int, place: Contents | None = None, data: bytes | None = None) -> None:  # noqa: A002
+    def __init__(self, id: int, size: int, place: Contents | None = None, data: bytes | None = None) -> None:  # noqa: A002
         self.id = id
         self.size = size
         self.place = place
@@ -81,19 +87,20 @@ class Contents:
         self._database = database
         self._lock = lock
         # Ids of rows, and of files.
-        self.unreferenced: tuple[deque[str], deque[str]] = deque(), deque()
+        self.unreferenced: tuple[deque[int], deque[int]] = deque(), deque()
+        # One after the other, so that rows written together are together; never those of an earlier start.
+        self._ids = itertools.count(self._unused_range())
 
     def add(self, data: bytes) -> Content:
         """Take bytes in: large ones are in a file when this returns, small ones stay in memory until kept.
 
         :raises KeptError: when the file can't be written.
         """
-        name = uuid.uuid4().hex
+        name = next(self._ids)
         if len(data) <= SMALL:
             return Content(name, len(data), self, bytes(data))
         path = self._file(name)
         try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
             path.write_bytes(data)
         except OSError as error:
             path.unlink(missing_ok=True)
@@ -125,9 +132,10 @@ class Contents:
     def write(self, contents: Iterable[Content]) -> None:
         """Write small contents that are only in memory; the caller holds the lock and commits."""
         rows = [(content.id, content.data) for content in contents if content.data is not None]
-        self._database.executemany("insert or replace into contents (id, data) values (?, ?)", rows)
+        if rows:
+            self._database.executemany("insert or replace into contents (id, data) values (?, ?)", rows)
 
-    def remove(self, ids: Collection[str]) -> None:
+    def remove(self, ids: Collection[int]) -> None:
         """Remove contents, whoever has them; the caller holds the lock and commits."""
         self._database.executemany("delete from contents where id = ?", [(name,) for name in ids])
         for name in ids:
@@ -135,22 +143,41 @@ class Contents:
 
     def remove_rows(self) -> None:
         """Remove small contents nobody needs; the caller holds the lock and commits."""
-        self._database.executemany("delete from contents where id = ?", _drained(self.unreferenced[False]))
+        ids = _drained(self.unreferenced[False])
+        if ids:
+            self._database.executemany("delete from contents where id = ?", ids)
 
     def remove_files(self) -> None:
         """Remove large contents nobody needs."""
         for (name,) in _drained(self.unreferenced[True]):
             self._file(name).unlink(missing_ok=True)
 
-    def sweep(self, needed: Collection[str]) -> None:
+    def sweep(self, needed: Collection[int]) -> None:
         """Remove what a killed process left: contents that are not among ``needed``."""
         there = {name for (name,) in self._database.execute("select id from contents")}
-        there |= {path.name for path in self._directory.glob("??/*")}
+        there |= {int(path.name, 16) for path in self._directory.glob("*/*") if _is_hex(path.name)}
         self.remove(there - set(needed))
+        for directory in self._directory.iterdir():
+            if directory != self._file(next(self._ids)).parent:
+                with contextlib.suppress(OSError):  # not empty
+                    directory.rmdir()
 
-    def _file(self, name: str) -> Path:
-        return self._directory / name[:2] / name
+    def _file(self, name: int) -> Path:
+        return self._directory / f"{name >> _COUNTED:x}" / f"{name:x}"
+
+    def _unused_range(self) -> int:
+        while True:
+            first = secrets.randbits(63 - _COUNTED) << _COUNTED
+            query = "select 1 from contents where id between ? and ? limit 1"
+            row = self._database.execute(query, (first, first + (1 << _COUNTED))).fetchone()
+            if row is None and not self._file(first).parent.exists():
+                self._file(first).parent.mkdir(mode=0o700)
+                return first
 
 
-def _drained(ids: deque[str]) -> list[tuple[str]]:
+def _is_hex(name: str) -> bool:
+    return all(digit in "0123456789abcdef" for digit in name)
+
+
+def _drained(ids: deque[int]) -> list[tuple[int]]:
     return [(ids.popleft(),) for _ in range(len(ids))]

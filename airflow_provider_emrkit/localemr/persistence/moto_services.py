@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 # moto's own pages, and what is kept elsewhere.
 _NOT_KEPT = ("core", "emr", "emrserverless", "instance_metadata", "moto_api", "s3")
 
-_SERVICES: dict[type, str] = {}
-
 State = dict[tuple[str, str, str], dict[str, Any]]
 """The attributes of each backend of a service, by the name of its class, account and region."""
 
@@ -47,10 +45,7 @@ def _all_backends() -> list[BackendDict[Any]]:
 
 
 def _service(backend: type) -> str:
-    name = _SERVICES.get(backend)
-    if name is None:
-        name = _SERVICES[backend] = _motos(backend).__module__.split(".")[1]
-    return name
+    return _motos(backend).__module__.split(".")[1]
 
 
 def _motos(backend: type) -> type:
@@ -59,12 +54,22 @@ def _motos(backend: type) -> type:
 
 
 @contextlib.contextmanager
-def noting(note: Callable[[str], None]) -> Iterator[None]:
-    """Call ``note`` with a service's name whenever moto reaches for its state, also from another service."""
+def noting(note: Callable[[str], None], *, also_s3: bool = False) -> Iterator[None]:
+    """Call ``note`` with a service's name whenever moto reaches for its state, also from another service.
+
+    :param also_s3: See :func:`is_kept`.
+    """
     original = AccountSpecificBackend.__getitem__
+    # Looked up many times in each request.
+    names: dict[type, str | None] = {}
 
     def noted(self: AccountSpecificBackend[Any], region_name: str) -> Any:
-        note(_service(self.backend))
+        kind = self.backend
+        if kind not in names:
+            name = _service(kind)
+            names[kind] = name if is_kept(name, also_s3=also_s3) else None
+        if (kept := names[kind]) is not None:
+            note(kept)
         return original(self, region_name)
 
     AccountSpecificBackend.__getitem__ = noted  # type: ignore[method-assign]

@@ -65,8 +65,8 @@ class S3Store:
 
     def __init__(self, directory: Path) -> None:
         self._lock = threading.RLock()
-        self._database: sqlite3.Connection | None = _open(directory)
-        self.contents = Contents(directory / "contents", self._database, self._lock)
+        self._database: sqlite3.Connection | None
+        self._database, self.contents = _open(directory, self._lock)
         # A hash of each body, so that nothing is written twice, and the contents that must stay.
         self._kept: dict[Place, tuple[int, Sequence[Content]]] = {}
 
@@ -77,7 +77,7 @@ class S3Store:
             record stays on disk.
         :raises KeptError: when the file can't be read.
         """
-        needed: set[str] = set()
+        needed: set[int] = set()
         with self._lock:
             try:
                 for kind in (BUCKET, OBJECT, UPLOAD, PART):
@@ -123,12 +123,12 @@ class S3Store:
                 self._database.close()
                 self._database = None
 
-    def _load(self, kind: str, read: Callable[[Place, bytes], Sequence[Content] | None]) -> set[str]:
-        needed: set[str] = set()
+    def _load(self, kind: str, read: Callable[[Place, bytes], Sequence[Content] | None]) -> set[int]:
+        needed: set[int] = set()
         query = "select bucket, name, body, contents from records where kind = ?"
         for bucket, name, body, ids in self._open().execute(query, (kind,)):
             place = Place(kind, bucket, name)
-            needed.update(ids.split())
+            needed.update(map(int, ids.split()))
             contents = read(place, body)
             if contents is not None:
                 for content in contents:
@@ -142,12 +142,13 @@ class S3Store:
         if not changed and not gone:
             return
         with self._open() as database:
-            database.executemany(_DELETE, gone)
-            buckets = [(place.bucket,) for place in gone if place.kind == BUCKET]
-            database.executemany("delete from records where bucket = ?", buckets)
-            for body in changed.values():
-                self.contents.write(body.contents)
-            database.executemany(_PUT, [_row(place, body) for place, body in changed.items()])
+            if gone:
+                database.executemany(_DELETE, gone)
+                buckets = [(place.bucket,) for place in gone if place.kind == BUCKET]
+                database.executemany("delete from records where bucket = ?", buckets)
+            if changed:
+                self.contents.write(content for body in changed.values() for content in body.contents)
+                database.executemany(_PUT, [_row(place, body) for place, body in changed.items()])
             self.contents.remove_rows()
         self._committed(changed, gone)
         self.contents.remove_files()
@@ -159,7 +160,7 @@ class S3Store:
             rows = database.execute("select contents from records").fetchall()
             database.execute("delete from records")
             database.executemany(_PUT, [_row(place, body) for place, body in bodies.items()])
-            gone = {name for (ids,) in rows for name in ids.split()} - needed
+            gone = {int(name) for (ids,) in rows for name in ids.split()} - needed
             self.contents.remove(gone)
         self._kept = {place: (hash(body.data), body.contents) for place, body in bodies.items()}
 
@@ -185,23 +186,24 @@ class S3Store:
 
 
 def _row(place: Place, body: Body) -> tuple[str, str, str, bytes, str]:
-    return *place, body.data, " ".join(content.id for content in body.contents)
+    return *place, body.data, " ".join(str(content.id) for content in body.contents)
 
 
-def _open(directory: Path) -> sqlite3.Connection:
+def _open(directory: Path, lock: threading.RLock) -> tuple[sqlite3.Connection, Contents]:
     path = directory / "s3.db"
     try:
         for made in (directory, directory / "contents"):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _connect(path)
+        database = _connect(path)
+        return database, Contents(directory / "contents", database, lock)
     except sqlite3.OperationalError as error:
         raise KeptError(f"{path} can't be written: {error}") from error
     except OSError as error:
         raise KeptError(f"{path} can't be written: {error.strerror or error}") from error
     except sqlite3.DatabaseError as error:
-        log.warning("%s is no database: %s", path, error)
+        log.warning("%s: %s", path, error)
         put_aside(directory)
-        return _open(directory)
+        return _open(directory, lock)
 
 
 def put_aside(path: Path) -> None:

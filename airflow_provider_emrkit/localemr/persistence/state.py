@@ -72,7 +72,7 @@ class KeptState:
             BackendDict.reset()
             self._attach_s3()
             self._services.load()
-            stack.enter_context(moto_services.noting(self._note))
+            stack.enter_context(moto_services.noting(self._note, also_s3=self._s3 is None))
             self._snapshots.start()
             stack.callback(self._save_all)
             self._attachment = stack.pop_all()
@@ -151,8 +151,6 @@ class KeptState:
             self._request.services = None
 
     def _note(self, service: str) -> None:
-        if not moto_services.is_kept(service, also_s3=self._s3 is None):
-            return
         if self._request.services is None:
             self._snapshots.mark([service])
         else:

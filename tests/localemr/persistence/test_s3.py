@@ -282,7 +282,7 @@ assert client.put("/data/key", data=b"x" * 1_000_000).status_code == 200
 def test_a_restart_removes_what_a_kill_left_behind(instances, s3):
     s3.put_object(Bucket="data", Key="key", Body=BIG)
     directory = instances._running.directory
-    left = directory / "s3" / "contents" / "ab" / "abcdef"
+    left = directory / "s3" / "contents" / "ab" / "ab00000001"
     left.parent.mkdir(exist_ok=True)
     left.write_bytes(b"half an obj")
     instances.kill_and_start()
