@@ -149,6 +149,7 @@ def _start(config: ServerConfig) -> int:
     say(f"local EMR at {status.url} (pid {status.pid})")
     say(f"files and log: {config.data_dir} ({LOG_FILE})")
     say("point a shell at it: " + _env_command(config))
+    say("stop it: " + _command("down", config.port, config.data_dir))
     if status.s3_endpoint is not None:
         # What that command prints holds keys that may open something: they are not for everybody's eyes.
         say(f"S3 is the one at {status.s3_endpoint}")

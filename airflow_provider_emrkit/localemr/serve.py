@@ -154,11 +154,13 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     log.info("local EMR %s listens at %s", __version__, server.config.url)
     stop.wait()
     log.info("stopping")
-    clean = server.stop()
-    remove_status(config.data_dir)
-    # An installation or a bootstrap action of a cluster that was starting.
-    _kill_descendants()
-    end_leftovers(config.data_dir)
+    try:
+        clean = server.stop()
+    finally:
+        remove_status(config.data_dir)
+        # An installation or a bootstrap action of a cluster that was starting.
+        _kill_descendants()
+        end_leftovers(config.data_dir)
     return 0 if clean else 1
 
 

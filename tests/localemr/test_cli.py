@@ -95,6 +95,7 @@ def pid_of(result):
 def test_up_prints_how_to_point_clients_at_it(instance):
     _, port, up = instance
     assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in up.stdout
+    assert f"stop it: emrkit local down --port {port}\n" in up.stdout
     assert up.stderr == ""
 
 

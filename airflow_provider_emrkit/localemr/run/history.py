@@ -15,6 +15,7 @@ from urllib.parse import quote
 from airflow_provider_emrkit.localemr.config import REGION
 from airflow_provider_emrkit.localemr.run.commands import Command
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
+from airflow_provider_emrkit.localemr.run.directories import HISTORY
 from airflow_provider_emrkit.localemr.run.environment import FAST_COLLECTOR, Place
 from airflow_provider_emrkit.localemr.run.event_logs import EventLogs, Found, event_log_directory
 from airflow_provider_emrkit.localemr.run.failures import failure_line
@@ -72,7 +73,7 @@ class HistoryServer:
     def __init__(self, config: ServerConfig, idle_limit: float = IDLE_LIMIT) -> None:
         self._config = config
         self._idle_limit = idle_limit
-        self._directory = config.data_dir.resolve() / "history"
+        self._directory = config.data_dir.resolve() / HISTORY
         self._logs = EventLogs(event_log_directory(config))
         self._lock = threading.Lock()
         self._running: _Running | None = None

@@ -11,6 +11,7 @@ from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cluster import UPLOADS, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunRequest
+from airflow_provider_emrkit.localemr.run.directories import JOBS
 from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
 from airflow_provider_emrkit.localemr.run.job import JobContext, SparkJob
@@ -45,7 +46,7 @@ class SparkJobRunner:
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
-        self._directory = config.data_dir.resolve() / "jobs"
+        self._directory = config.data_dir.resolve() / JOBS
         self._jobs: list[SparkJob] = []
         self._lock = threading.Lock()
         self._stopped = False

@@ -10,12 +10,11 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.run.cluster import sweep
+from airflow_provider_emrkit.localemr.run.directories import CLUSTERS, HISTORY, JOBS, TEMPORARY
 from airflow_provider_emrkit.localemr.run.process import MARK, SESSION_FILE, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CLUSTERS, JOBS, HISTORY, TEMPORARY = "clusters", "jobs", "history", "tmp"
 
 
 def end_leftovers(data_dir: Path) -> None:

@@ -13,6 +13,7 @@ from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
 from airflow_provider_emrkit.localemr.run.cluster import UPLOADS, SparkCluster, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, ClusterStartError
+from airflow_provider_emrkit.localemr.run.directories import CLUSTERS
 from airflow_provider_emrkit.localemr.run.environment import write_own_programs
 from airflow_provider_emrkit.localemr.run.fetch import S3Fetch
 from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
@@ -48,7 +49,7 @@ class SparkClusterRunner:
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self._endpoint_url = config.url
-        self._clusters = config.data_dir.resolve() / "clusters"
+        self._clusters = config.data_dir.resolve() / CLUSTERS
         sweep(self._clusters)
 
     def check(self, release_label: str) -> None:
