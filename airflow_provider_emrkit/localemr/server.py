@@ -38,6 +38,7 @@ from airflow_provider_emrkit.localemr.serverless.events import ServerlessEvents
 from airflow_provider_emrkit.localemr.serverless.images import ImageDigests
 from airflow_provider_emrkit.localemr.serverless.journal import ServerlessJournal
 from airflow_provider_emrkit.localemr.serverless.service import ServerlessApi, ServerlessService
+from airflow_provider_emrkit.localemr.spark_page import SPARK_PAGE, SparkPage, spark_page_url
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -136,7 +137,7 @@ class LocalEmr:
             self._others,
             self.health,
             config.allowed_hosts,
-            pages={"faults": FaultsPage(self.faults)},
+            pages={"faults": FaultsPage(self.faults), SPARK_PAGE: SparkPage(self.app_ui)},
             resets=[self.faults.reset],
         )
         self._server = _http_server(self.config, FaultyRequests(router, self.faults), listener)
@@ -146,7 +147,7 @@ class LocalEmr:
         journal = None if self.config.ephemeral else ServerlessJournal(self.config.data_dir / JOURNAL_FILE)
         serverless = Serverless(
             self.job_runner,
-            self.app_ui,
+            lambda application_id: spark_page_url(self.config.url, application_id),
             hold_seconds=hold_seconds,
             journal=journal,
             digests=ImageDigests(self._own_client("ecr")),

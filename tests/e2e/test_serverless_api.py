@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,10 @@ def test_a_job_is_retried_and_one_that_dies_with_localemr_is_lost_but_not_forgot
         folder = f"logs/applications/{made['applicationId']}/jobs/{flaky}/attempts/{number}/SPARK_DRIVER"
         log = s3.get_object(Bucket=STAGING_BUCKET, Key=f"{folder}/stdout.gz")["Body"].read()
         assert gzip.decompress(log).startswith(b"COUNT 7\n")
+
+    page = client.get_dashboard_for_job_run(**names, jobRunId=flaky, attempt=1)["url"]
+    with urllib.request.urlopen(page, timeout=90) as shown:
+        assert "/history/" in shown.url
 
     long = submit("long", clientToken="once")
     in_state(lambda: {"state": (tmp_path / "pid").exists()}, True)

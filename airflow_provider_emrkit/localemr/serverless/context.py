@@ -1,4 +1,4 @@
-"""What EMR Serverless' operations act on: the store, the scheduler, the runner, the pages and the clock."""
+"""What EMR Serverless' operations act on: the store, the scheduler, the runner and the clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.call import Call
-    from airflow_provider_emrkit.localemr.run.contract import AppUi, JobRunner
+    from airflow_provider_emrkit.localemr.run.contract import JobRunner
     from airflow_provider_emrkit.localemr.serverless.journal import ServerlessJournal
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
 
@@ -35,7 +35,7 @@ class Serverless:
     """The applications of one local EMR. Operations run with ``store.lock`` held.
 
     :param runner: What really runs jobs.
-    :param ui: What shows Spark applications.
+    :param page_url: Gives the address of a Spark application's page.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param now: Clock.
     :param journal: What there was in an earlier process, and where changes are kept; None for nowhere.
@@ -43,13 +43,13 @@ class Serverless:
     :param digests: Finds the digests of an application's images, by their URI.
     :param faults: What goes wrong on demand; None for nothing.
 
-    >>> serverless = Serverless(runner, ui)  # doctest: +SKIP
+    >>> serverless = Serverless(runner, page_url)  # doctest: +SKIP
     """
 
     def __init__(
         self,
         runner: JobRunner,
-        ui: AppUi,
+        page_url: Callable[[str], str],
         *,
         hold_seconds: float = 20.0,
         now: Callable[[], datetime] = utc_now,
@@ -59,7 +59,7 @@ class Serverless:
         faults: Faults | None = None,
     ) -> None:
         self.runner = runner
-        self.ui = ui
+        self.page_url = page_url
         self.store = ServerlessStore(journal)
         self.now = now
         self._hold_seconds = hold_seconds

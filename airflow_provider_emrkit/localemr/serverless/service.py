@@ -39,7 +39,7 @@ class ServerlessApi:
 
     :param serverless: The applications to act on.
 
-    >>> api = ServerlessApi(Serverless(runner, ui))  # doctest: +SKIP
+    >>> api = ServerlessApi(Serverless(runner, page_url))  # doctest: +SKIP
     >>> api.answer(RestRequest("GET", "/applications"), region="us-east-1")  # doctest: +SKIP
     b'{"applications":[]}'
     """
@@ -61,8 +61,6 @@ class ServerlessApi:
                 f"localemr does not support the operation {name} of EMR Serverless.",
             )
         call = Call(name, params, region, is_waiter)
-        if name in dashboards.OPERATIONS:
-            return self.wire.write(name, operation(self.serverless, call))
         with self.serverless.store.lock:
             return self.wire.write(name, operation(self.serverless, call))
 
@@ -72,7 +70,7 @@ class ServerlessService:
 
     :param api: Answers the requests.
 
-    >>> ServerlessService(ServerlessApi(Serverless(runner, ui)))  # doctest: +SKIP
+    >>> ServerlessService(ServerlessApi(Serverless(runner, page_url)))  # doctest: +SKIP
     """
 
     def __init__(self, api: ServerlessApi) -> None:

@@ -40,9 +40,10 @@ class Emr:
 
     def __init__(self, journal=None, **settings) -> None:
         self.jobs = scripted.ScriptedJobRunner()
-        self.ui = scripted.ScriptedAppUi()
         self.clock = Clock()
-        self.serverless = Serverless(self.jobs, self.ui, now=self.clock, journal=journal, **settings)
+        self.serverless = Serverless(
+            self.jobs, "/spark/{}".format, now=self.clock, journal=journal, **settings
+        )
         self._tokens = itertools.count()
 
     @property
@@ -52,8 +53,6 @@ class Emr:
     def __call__(self, operation, *, region="us-east-1", is_waiter=False, **params):
         """Carry out an operation."""
         call = Call(operation, params, region, is_waiter)
-        if operation == "GetDashboardForJobRun":
-            return OPERATIONS[operation](self.serverless, call)
         with self.store.lock:
             return OPERATIONS[operation](self.serverless, call)
 

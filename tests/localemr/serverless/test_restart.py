@@ -227,7 +227,7 @@ from airflow_provider_emrkit.localemr.serverless.journal import ServerlessJourna
 from airflow_provider_emrkit.localemr.serverless.service import OPERATIONS
 scripted = _load_scripted("scripted_jobs")
 journal = ServerlessJournal(Path(sys.argv[1]))
-emr = Serverless(scripted.ScriptedJobRunner(), scripted.ScriptedAppUi(), journal=journal)
+emr = Serverless(scripted.ScriptedJobRunner(), "{}".format, journal=journal)
 with emr.store.lock:
     params = {"releaseLabel": "emr-7.11.0", "type": "SPARK", "clientToken": "t"}
     call = Call("CreateApplication", params, "us-east-1")
