@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from airflow_provider_emrkit.localemr.spark.install import REPORT_EVERY, InstallError, file_lock
+from airflow_provider_emrkit.localemr.spark.install import (
+    REPORT_EVERY,
+    InstallError,
+    file_lock,
+    uv_environment,
+)
 from airflow_provider_emrkit.localemr.spark.java_network import network_options
 from airflow_provider_emrkit.localemr.spark.transfer import Transfer
 
@@ -36,7 +41,7 @@ _LARGEST_MB = 540
 _MIB = 1024 * 1024
 _MORE_ROOM = "free some, or set EMRKIT_CACHE_DIR to a directory on a larger disk."
 _ANEW = "remove {} to install that Spark anew."
-_ACCESS_ERROR = re.compile(r"Server access error at url \S+ \((.*)\)")
+_ACCESS_ERROR = re.compile(r"Server access error at url \S+ \((?P<error>.*)\)|(?P<host>Host \S+ not found)")
 # Downloaded into Ivy's cache, then copied.
 _ROOM_FACTOR = 2
 
@@ -131,7 +136,7 @@ def _java(software: Software, directory: Path) -> list[str]:
         "-XX:+UseSerialGC",
         f"-Divy.default.ivy.user.dir={directory / 'ivy'}",
     ]
-    network = network_options(os.environ, directory)
+    network = network_options(uv_environment(os.environ), directory)
     return [os.fspath(software.java.home / "bin" / "java"), *options, *network, "-cp", os.fspath(jars[0])]
 
 
@@ -190,8 +195,9 @@ def explain(version: str, output: str) -> str:
     if "No space left on device" in output:
         return f"{_title(version)}: no space left on the disk; {_MORE_ROOM}"
     if reason:
+        why = reason["error"] or reason["host"]
         return (
-            f"{_title(version)}: the Maven repository can't be reached ({reason[1]}); check the network, "
+            f"{_title(version)}: the Maven repository can't be reached ({why}); check the network, "
             f"name a mirror in {MIRROR}, or use --s3 builtin, which downloads nothing."
         )
     if "not found" in output:

@@ -19,7 +19,7 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 def network_options(environ: Mapping[str, str], directory: Path) -> list[str]:
     """Give the JVM options that say what the environment says to others.
 
-    :param environ: Environment with the machine's proxies and ``SSL_CERT_FILE``.
+    :param environ: Environment with the machine's proxies and ``SSL_CERT_FILE`` or ``REQUESTS_CA_BUNDLE``.
     :param directory: Where the certificates are written in Java's own form.
     """
     return [*proxy_options(environ), *_trust_options(environ, directory)]
@@ -50,7 +50,7 @@ def proxy_options(environ: Mapping[str, str]) -> list[str]:
 
 def _trust_options(environ: Mapping[str, str], directory: Path) -> list[str]:
     """Java has certificates of its own; where the machine names others (a company's proxy), those count."""
-    name = environ.get("SSL_CERT_FILE")
+    name = environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE")
     try:
         text = Path(name).read_text(encoding="ascii", errors="replace") if name else ""
     except OSError:

@@ -96,6 +96,10 @@ def test_it_is_installed_once(software, tmp_path):
             "echo 'Server access error at url https://x/y.pom (java.net.UnknownHostException: x)'; exit 1",
             r"can't be reached \(java.net.UnknownHostException: x\); check the network, name a mirror",
         ),
+        (
+            "echo 'Host x.invalid not found. url=http://x.invalid/y.pom'; exit 1",
+            r"can't be reached \(Host x.invalid not found\)",
+        ),
         ("echo 'module not found'; exit 1", "the Maven repository has no hadoop-aws 3.3.4"),
         (
             "echo 'java.io.IOException: No space left on device'; exit 1",

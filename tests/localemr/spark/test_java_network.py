@@ -33,8 +33,9 @@ def test_without_proxies_and_certificates_there_is_nothing_to_say(tmp_path):
     assert network_options({"SSL_CERT_FILE": str(tmp_path / "empty")}, tmp_path) == []
 
 
-def test_certificates_are_written_for_java(tmp_path):
-    options = network_options({"SSL_CERT_FILE": str(PEM)}, tmp_path)
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_are_written_for_java(tmp_path, name):
+    options = network_options({name: str(PEM)}, tmp_path)
     assert options == [
         f"-Djavax.net.ssl.trustStore={tmp_path / 'certificates.jks'}",
         "-Djavax.net.ssl.trustStoreType=JKS",
