@@ -19,4 +19,10 @@ public final class LocalHdfs extends DelegateToFileSystem {
     public LocalHdfs(URI uri, Configuration conf) throws IOException, URISyntaxException {
         super(uri, new LocalHdfsFileSystem(), conf, "hdfs", false);
     }
+
+    /** Hadoop 2 takes 0 for a port that paths would have to name. */
+    @Override
+    public int getUriDefaultPort() {
+        return -1;
+    }
 }

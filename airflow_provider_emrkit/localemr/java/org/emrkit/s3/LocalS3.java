@@ -33,6 +33,12 @@ public final class LocalS3 extends DelegateToFileSystem {
         return uri == null ? super.getUri() : uri;
     }
 
+    /** Hadoop 2 takes 0 for a port that paths would have to name. */
+    @Override
+    public int getUriDefaultPort() {
+        return -1;
+    }
+
     /** Stays with the bucket it was made for, whatever URI Hadoop initializes it with. */
     private static final class OfBucket extends LocalS3FileSystem {
         private final URI uri;
