@@ -65,51 +65,67 @@ def in_state(read, *states):
     return found
 
 
-def test_a_job_is_retried_and_one_that_dies_with_localemr_is_lost_but_not_forgotten(up, tmp_path):
-    status = up()
-    client, s3 = (aws_client(name, status.url, "us-east-1") for name in ("emr-serverless", "s3"))
-    s3.put_object(Bucket=STAGING_BUCKET, Key="job.py", Body=JOB.encode())
-    logs = {"s3MonitoringConfiguration": {"logUri": f"s3://{STAGING_BUCKET}/logs/"}}
-    made = client.create_application(releaseLabel="emr-7.11.0", type="SPARK", monitoringConfiguration=logs)
-    names = {"applicationId": made["applicationId"]}
+class Jobs:
+    """An application of a server, and jobs for it."""
 
-    def submit(what, **request):
-        spark = {"entryPoint": f"s3://{STAGING_BUCKET}/job.py", "entryPointArguments": [str(tmp_path), what]}
-        started = client.start_job_run(
-            **names, executionRoleArn=ROLE, jobDriver={"sparkSubmit": spark}, **request
-        )
-        return started["jobRunId"]
+    def __init__(self, url: str, folder: Path, application_id: str | None = None) -> None:
+        self.client, self.s3 = (aws_client(name, url, "us-east-1") for name in ("emr-serverless", "s3"))
+        self._folder = folder
+        self.s3.put_object(Bucket=STAGING_BUCKET, Key="job.py", Body=JOB.encode())
+        self.names = {"applicationId": application_id or self._create()}
 
-    flaky = submit("flaky", retryPolicy={"maxAttempts": 2})
-    run = in_state(lambda: client.get_job_run(**names, jobRunId=flaky)["jobRun"], *ENDED)
-    attempts = client.list_job_run_attempts(**names, jobRunId=flaky)["jobRunAttempts"]
+    def _create(self) -> str:
+        logs = {"s3MonitoringConfiguration": {"logUri": f"s3://{STAGING_BUCKET}/logs/"}}
+        request = {"releaseLabel": "emr-7.11.0", "type": "SPARK", "monitoringConfiguration": logs}
+        return str(self.client.create_application(**request)["applicationId"])
+
+    def submit(self, what: str, **request) -> str:
+        """Start a job run."""
+        words = [str(self._folder), what]
+        spark = {"entryPoint": f"s3://{STAGING_BUCKET}/job.py", "entryPointArguments": words}
+        given = {"executionRoleArn": ROLE, "jobDriver": {"sparkSubmit": spark}, **self.names, **request}
+        return str(self.client.start_job_run(**given)["jobRunId"])
+
+    def run(self, run_id: str) -> dict:
+        """Look at a job run."""
+        return dict(self.client.get_job_run(**self.names, jobRunId=run_id)["jobRun"])
+
+
+def test_a_job_that_fails_has_another_attempt_with_logs_and_a_page_of_its_own(up, tmp_path):
+    jobs = Jobs(up().url, tmp_path)
+    run_id = jobs.submit("flaky", retryPolicy={"maxAttempts": 2})
+    names = {**jobs.names, "jobRunId": run_id}
+    run = in_state(lambda: jobs.run(run_id), *ENDED)
+    attempts = jobs.client.list_job_run_attempts(**names)["jobRunAttempts"]
     assert [(item["attempt"], item["state"]) for item in attempts] == [(2, "SUCCESS"), (1, "FAILED")], run
     assert "ValueError: no such day" in attempts[1]["stateDetails"]
     assert run["billedResourceUtilization"]["vCPUHour"] > 0
     for number in (1, 2):
-        folder = f"logs/applications/{made['applicationId']}/jobs/{flaky}/attempts/{number}/SPARK_DRIVER"
-        log = s3.get_object(Bucket=STAGING_BUCKET, Key=f"{folder}/stdout.gz")["Body"].read()
+        folder = f"logs/applications/{jobs.names['applicationId']}/jobs/{run_id}/attempts/{number}"
+        key = f"{folder}/SPARK_DRIVER/stdout.gz"
+        log = jobs.s3.get_object(Bucket=STAGING_BUCKET, Key=key)["Body"].read()
         assert gzip.decompress(log).startswith(b"COUNT 7\n")
-
-    page = client.get_dashboard_for_job_run(**names, jobRunId=flaky, attempt=1)["url"]
+    page = jobs.client.get_dashboard_for_job_run(**names, attempt=1)["url"]
     with urllib.request.urlopen(page, timeout=90) as shown:
         assert "/history/" in shown.url
 
-    long = submit("long", clientToken="once")
+
+def test_a_job_that_dies_with_localemr_is_lost_and_not_forgotten(up, tmp_path):
+    status = up()
+    jobs = Jobs(status.url, tmp_path)
+    run_id = jobs.submit("long", clientToken="once")
     in_state(lambda: {"state": (tmp_path / "pid").exists()}, True)
     driver = Process.of(int((tmp_path / "pid").read_text()))
     status.process.send(signal.SIGKILL)
     assert status.process.wait_gone(10)
     assert driver is not None
 
-    again = up(status.port)
-    client = aws_client("emr-serverless", again.url, "us-east-1")
+    jobs = Jobs(up(status.port).url, tmp_path, jobs.names["applicationId"])
     assert driver.wait_gone(10)
-    lost = client.get_job_run(**names, jobRunId=long)["jobRun"]
+    lost = jobs.run(run_id)
     assert (lost["state"], "localemr ended" in lost["stateDetails"]) == ("FAILED", True)
-    assert client.get_job_run(**names, jobRunId=flaky)["jobRun"]["state"] == "SUCCESS"
-    assert submit("long", clientToken="once") == long
-    new = submit("short")
-    in_state(lambda: client.get_job_run(**names, jobRunId=new)["jobRun"], "SUCCESS")
-    client.stop_application(**names)
-    in_state(lambda: client.get_application(**names)["application"], "STOPPED")
+    assert jobs.submit("long", clientToken="once") == run_id
+    new = jobs.submit("short")
+    in_state(lambda: jobs.run(new), "SUCCESS")
+    jobs.client.stop_application(**jobs.names)
+    in_state(lambda: jobs.client.get_application(**jobs.names)["application"], "STOPPED")
