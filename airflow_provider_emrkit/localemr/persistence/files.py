@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.record_file import JOURNAL_FILE
+from airflow_provider_emrkit.localemr.run.directories import CLUSTERS, HISTORY, JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 S3, SERVICES = "s3", "services"
 
 # Clusters and runs; S3; the other services; what their work has left; and what was put aside of these.
-_STATE = (f"{JOURNAL_FILE}*", S3, f"{S3}.*", SERVICES, "clusters", "jobs", "event-logs", "history")
+_STATE = (f"{JOURNAL_FILE}*", S3, f"{S3}.*", SERVICES, CLUSTERS, JOBS, "event-logs", HISTORY)
 
 
 def state_files(data_dir: Path) -> list[Path]:
