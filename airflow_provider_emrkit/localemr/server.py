@@ -118,7 +118,7 @@ class LocalEmr:
         self.app_ui = make_app_ui(self.config)
         journal = None if config.ephemeral else Journal(config.data_dir / JOURNAL_FILE)
         self.emr = Emr(
-            self.runner, hold_seconds=hold_seconds, journal=journal, faults=self.faults, app_ui=self.app_ui
+            self.runner, self._page_url, hold_seconds=hold_seconds, journal=journal, faults=self.faults
         )
         self.emr.store.changes.subscribe(StateEvents(self._own_client("events"), self.emr.now))
         s3 = s3_access(self.config)
@@ -147,7 +147,7 @@ class LocalEmr:
         journal = None if self.config.ephemeral else ServerlessJournal(self.config.data_dir / JOURNAL_FILE)
         serverless = Serverless(
             self.job_runner,
-            lambda application_id: spark_page_url(self.config.url, application_id),
+            self._page_url,
             hold_seconds=hold_seconds,
             journal=journal,
             digests=ImageDigests(self._own_client("ecr")),
@@ -185,6 +185,9 @@ class LocalEmr:
         self.emr.store.close()
         self.serverless.store.close()
         return clean
+
+    def _page_url(self, application_id: str | None) -> str:
+        return spark_page_url(self.config.url, application_id)
 
     def _own_client(self, service: str) -> Callable[[str], Any]:
         return lambda region: aws_client(service, self.config.url, region)

@@ -23,15 +23,25 @@ SPARK_PAGE = "spark"
 _APPLICATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}", re.ASCII)
 
 
-def spark_page_url(base: str, application_id: str) -> str:
+def is_application_id(text: str) -> bool:
+    """Tell whether a text can be the id of a Spark application.
+
+    >>> is_application_id("application_1700000000000_0001"), is_application_id("../x")
+    (True, False)
+    """
+    return _APPLICATION.fullmatch(text) is not None
+
+
+def spark_page_url(base: str, application_id: str | None) -> str:
     """Give the address that leads to an application's page.
 
     :param base: The server's address.
+    :param application_id: None for the list of all.
 
     >>> spark_page_url("http://127.0.0.1:5005", "00f1a2b3c4d5e6f7")
     'http://127.0.0.1:5005/_emrkit/spark/00f1a2b3c4d5e6f7'
     """
-    return f"{base}{OWN_PAGES}{SPARK_PAGE}/{application_id}"
+    return f"{base}{OWN_PAGES}{SPARK_PAGE}/{application_id or ''}"
 
 
 class SparkPage:
@@ -52,7 +62,7 @@ class SparkPage:
         :param rest: Nothing for the list of all applications, or ``/`` and the id of one.
         """
         name = rest.removeprefix("/")
-        if name and not _APPLICATION.fullmatch(name):
+        if name and not is_application_id(name):
             return _text("There is no such Spark application.", 404)
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return _text("Use GET.", 405)

@@ -11,7 +11,6 @@ from airflow_provider_emrkit.localemr.aws_json import ApiError
 from airflow_provider_emrkit.localemr.call import Call as Call  # noqa: TC001 - part of this module too
 from airflow_provider_emrkit.localemr.clock import utc_now
 from airflow_provider_emrkit.localemr.emr import transitions
-from airflow_provider_emrkit.localemr.emr.app_pages import AppPages
 from airflow_provider_emrkit.localemr.emr.errors import unknown_cluster, unknown_job_flow
 from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.emr.journal import Journal
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
-    from airflow_provider_emrkit.localemr.run.contract import AppUi, ClusterRunner
+    from airflow_provider_emrkit.localemr.run.contract import ClusterRunner
 
 log = logging.getLogger(__name__)
 
@@ -38,33 +37,33 @@ class Emr:
     """The clusters of one local EMR. Operations run with ``store.lock`` held.
 
     :param runner: What really starts clusters and steps.
+    :param page_url: Gives the address of a Spark application's page, and for None of the list of all.
     :param hold_seconds: How long a waiter's request is held back for news.
     :param now: Clock.
     :param journal: Clusters of an earlier process, which are lost if they had not ended, and where changes
         are kept; None for nowhere.
-    :param app_ui: What shows Spark applications; None for nothing.
     :param resize_seconds: How long an instance group takes to be resized or reconfigured.
     :param faults: What goes wrong on demand; None for nothing.
 
-    >>> emr = Emr(runner)  # doctest: +SKIP
+    >>> emr = Emr(runner, page_url)  # doctest: +SKIP
     """
 
     def __init__(
         self,
         runner: ClusterRunner,
+        page_url: Callable[[str | None], str],
         *,
         hold_seconds: float = 20.0,
         now: Callable[[], datetime] = utc_now,
         journal: Journal | None = None,
-        app_ui: AppUi | None = None,
         resize_seconds: float = 2.0,
         faults: Faults | None = None,
     ) -> None:
         self.runner = runner
+        self.page_url = page_url
         self.store = Store(journal)
         self.now = now
         self.started = now()
-        self.app_pages = AppPages(app_ui)
         self.resize_seconds = resize_seconds
         self._hold_seconds = hold_seconds
         self._supervisors: dict[str, Supervisor] = {}

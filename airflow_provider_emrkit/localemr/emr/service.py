@@ -56,8 +56,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **studios.OPERATIONS,
     **tags.OPERATIONS,
 }
-# They wait for something else than news of a cluster, and take the store's lock themselves.
-WAITING_OPERATIONS: Mapping[str, Operation] = app_uis.WAITING_OPERATIONS
 
 
 class EmrApi:
@@ -65,7 +63,7 @@ class EmrApi:
 
     :param emr: The clusters to act on.
 
-    >>> EmrApi(Emr(runner)).answer("ListClusters", b"{}", region="us-east-1")  # doctest: +SKIP
+    >>> EmrApi(Emr(runner, page_url)).answer("ListClusters", b"{}", region="us-east-1")  # doctest: +SKIP
     b'{"Clusters":[]}'
     """
 
@@ -80,9 +78,6 @@ class EmrApi:
         :raises ApiError: what the client is to be told.
         """
         params = self._wire.read(operation, body)
-        if operation in WAITING_OPERATIONS:
-            call = Call(operation, params, region, is_waiter)
-            return self._wire.write(operation, WAITING_OPERATIONS[operation](self.emr, call))
         handler = OPERATIONS.get(operation)
         if handler is None:
             raise ApiError(
@@ -99,7 +94,7 @@ class EmrService:
 
     :param api: Answers the requests.
 
-    >>> EmrService(EmrApi(Emr(runner)))  # doctest: +SKIP
+    >>> EmrService(EmrApi(Emr(runner, page_url)))  # doctest: +SKIP
     """
 
     def __init__(self, api: EmrApi) -> None:

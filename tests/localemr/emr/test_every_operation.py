@@ -11,11 +11,10 @@ from botocore.model import ListShape, MapShape, StringShape, StructureShape
 from model_problems import problems
 
 from airflow_provider_emrkit.localemr.aws_json import AwsJson
-from airflow_provider_emrkit.localemr.emr.app_pages import AppPages
-from airflow_provider_emrkit.localemr.emr.service import OPERATIONS, WAITING_OPERATIONS
+from airflow_provider_emrkit.localemr.emr.service import OPERATIONS
 
 WIRE = AwsJson("emr")
-SUPPORTED = {*OPERATIONS, *WAITING_OPERATIONS}
+SUPPORTED = set(OPERATIONS)
 NOT_SUPPORTED = {
     "DescribeNotebookExecution",
     "GetSession",
@@ -156,15 +155,7 @@ def test_parameters_of_a_wrong_type_are_an_aws_error(wire, operation):
     )
 
 
-def test_every_successful_answer_fits_the_model(localemr_server, wire, monkeypatch):
-    class Pages:
-        def url(self, application_id=None):
-            return f"http://127.0.0.1:1/history/{application_id or ''}"
-
-        def stop(self):
-            pass
-
-    monkeypatch.setattr(localemr_server.server.emr, "app_pages", AppPages(Pages()))
+def test_every_successful_answer_fits_the_model(localemr_server, wire):
     localemr_server.runner.script("fails", fails="ValueError: no")
     cluster = cluster_with_everything(localemr_server, wire)
     changes_of_a_cluster(wire, cluster)

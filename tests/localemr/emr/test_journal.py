@@ -236,7 +236,7 @@ class NoRunner:
 
 
 def emr_on(path: Path, now: datetime = NOW) -> Emr:
-    return Emr(NoRunner(), now=lambda: now, journal=Journal(path))
+    return Emr(NoRunner(), str, now=lambda: now, journal=Journal(path))
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def journal(tmp_path_factory):
 
 def test_a_start_is_quick_and_so_are_the_answers(localemr_server, journal):
     begun = time.perf_counter()
-    emr = Emr(localemr_server.runner, journal=Journal(journal))
+    emr = Emr(localemr_server.runner, str, journal=Journal(journal))
     assert time.perf_counter() - begun < GOAL_START_SECONDS
     assert emr.store.count() == ({"TERMINATED": CLUSTERS}, {"COMPLETED": CLUSTERS * STEPS})
 

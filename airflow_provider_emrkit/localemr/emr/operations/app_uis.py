@@ -11,6 +11,7 @@ from airflow_provider_emrkit.localemr.emr.errors import invalid_request
 from airflow_provider_emrkit.localemr.emr.ids import new_id
 from airflow_provider_emrkit.localemr.emr.model import READY_STATES, ResourceRecord
 from airflow_provider_emrkit.localemr.emr.shapes import cluster_arn, shown_tags
+from airflow_provider_emrkit.localemr.spark_page import is_application_id
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.context import Call, Emr
@@ -58,9 +59,8 @@ def describe_persistent_app_ui(emr: Emr, call: Call) -> dict[str, Any]:
 
 
 def get_persistent_app_ui_url(emr: Emr, call: Call) -> dict[str, Any]:
-    """GetPersistentAppUIPresignedURL; called without the store's lock."""
-    with emr.store.lock:
-        _found(emr, call)
+    """GetPersistentAppUIPresignedURL."""
+    _found(emr, call)
     kind = call.params.get("PersistentAppUIType", "SHS")
     if kind != "SHS":
         raise invalid_request(f"localemr shows no {kind} pages; the PersistentAppUIType it has is SHS.")
@@ -68,11 +68,10 @@ def get_persistent_app_ui_url(emr: Emr, call: Call) -> dict[str, Any]:
 
 
 def get_on_cluster_app_ui_url(emr: Emr, call: Call) -> dict[str, Any]:
-    """GetOnClusterAppUIPresignedURL; called without the store's lock."""
-    with emr.store.lock:
-        cluster = emr.cluster(call, call.params["ClusterId"])
-        if cluster.state not in READY_STATES:
-            raise invalid_request(f"Cluster {cluster.id} shows no pages in state {cluster.state}.")
+    """GetOnClusterAppUIPresignedURL."""
+    cluster = emr.cluster(call, call.params["ClusterId"])
+    if cluster.state not in READY_STATES:
+        raise invalid_request(f"Cluster {cluster.id} shows no pages in state {cluster.state}.")
     kind = call.params.get("OnClusterAppUIType", "SparkHistoryServer")
     if kind not in _SHOWN_ON_CLUSTER:
         known = " and ".join(_SHOWN_ON_CLUSTER)
@@ -83,8 +82,10 @@ def get_on_cluster_app_ui_url(emr: Emr, call: Call) -> dict[str, Any]:
 
 
 def _page(emr: Emr, call: Call) -> dict[str, Any]:
-    url = emr.app_pages.url(call.params.get("ApplicationId"))
-    return {"PresignedURLReady": url is not None, "PresignedURL": url}
+    name: str | None = call.params.get("ApplicationId")
+    if name is not None and not is_application_id(name):
+        raise invalid_request(f"Application id '{name[:100]}' is not valid.")
+    return {"PresignedURLReady": True, "PresignedURL": emr.page_url(name)}
 
 
 def _found(emr: Emr, call: Call) -> ResourceRecord:
@@ -98,9 +99,6 @@ def _found(emr: Emr, call: Call) -> ResourceRecord:
 OPERATIONS = {
     "CreatePersistentAppUI": create_persistent_app_ui,
     "DescribePersistentAppUI": describe_persistent_app_ui,
-}
-WAITING_OPERATIONS = {
     "GetOnClusterAppUIPresignedURL": get_on_cluster_app_ui_url,
     "GetPersistentAppUIPresignedURL": get_persistent_app_ui_url,
 }
-"""They take their time, and are called without the store's lock."""
