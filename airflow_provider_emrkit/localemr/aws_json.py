@@ -161,9 +161,16 @@ def _from_wire(shape: Shape, value: Any) -> Any:
         return [_from_wire(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {name: _from_wire(shape.value, item) for name, item in value.items()}
-    if shape.type_name == "timestamp" and isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, timezone.utc)
+    if shape.type_name == "timestamp" and not isinstance(value, datetime):
+        return _time(value)
     return value
+
+
+def _time(value: Any) -> datetime:
+    # botocore's check would take a text for a time too.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"'{str(value)[:200]}' is no timestamp")
+    return datetime.fromtimestamp(value, timezone.utc)
 
 
 def _to_wire(shape: Shape, value: Any) -> Any:

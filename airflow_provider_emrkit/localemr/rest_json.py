@@ -175,7 +175,7 @@ def _typed(shape: Shape, text: str, name: str) -> Any:
             return {"true": True, "false": False}[text.lower()]
         if shape.type_name == "timestamp":
             return _time(text)
-    except (ValueError, KeyError, OverflowError) as error:
+    except (ValueError, KeyError, OverflowError, RuntimeError) as error:
         raise ApiError(
             "SerializationException", f"'{text[:200]}' is no {shape.type_name}, as {name} must be"
         ) from error
@@ -183,5 +183,7 @@ def _typed(shape: Shape, text: str, name: str) -> Any:
 
 
 def _time(text: str) -> datetime:
+    # It raises RuntimeError for what no clock can show.
     found: datetime = parse_timestamp(text)
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    # A time that UTC has not, so near the end of all times, fails here and not where it is compared.
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)

@@ -41,6 +41,8 @@ def test_an_empty_body_is_an_empty_request():
         pytest.param(b"[" * 100_000, id="too-deep"),
         pytest.param(b'{"CreatedAfter": 1e300}', id="no-time"),
         pytest.param(b'{"CreatedAfter": NaN}', id="nan"),
+        pytest.param(b'{"CreatedAfter": "2026-11-28"}', id="a-text-as-a-time"),
+        pytest.param(b'{"CreatedAfter": "9999-12-31T23:59:59-23:59"}', id="a-text-later-than-utc"),
         pytest.param(b'{"Marker": "\\ud800"}', id="half-a-surrogate-pair"),
         pytest.param(b'{"Unknown": Infinity}', id="no-json-number"),
     ],

@@ -101,7 +101,13 @@ def test_a_path_that_is_none_is_an_unknown_operation(method, path):
 
 @pytest.mark.parametrize(
     ("query", "shown"),
-    [("maxResults=many", "maxResults"), ("createdAtAfter=yesterday", "createdAtAfter")],
+    [
+        ("maxResults=many", "maxResults"),
+        ("createdAtAfter=yesterday", "createdAtAfter"),
+        pytest.param("createdAtAfter=1e30", "createdAtAfter", id="later-than-any-clock"),
+        pytest.param("createdAtAfter=inf", "createdAtAfter", id="never"),
+        pytest.param("createdAtAfter=9999-12-31T23:59:59-23:59", "createdAtAfter", id="later-than-utc"),
+    ],
 )
 def test_a_value_of_the_query_that_cannot_be_read_is_a_serialization_error(query, shown):
     error = refused("GET", "/applications/00a/jobruns", query)

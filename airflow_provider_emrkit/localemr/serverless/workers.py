@@ -25,7 +25,9 @@ _EXECUTORS = 3
 _FREE_DISK_GB = 20
 _LEAST_BILLED_SECONDS = 60
 _LEAST_OVERHEAD_MIB = 384
-_NUMBER = re.compile(r"\d+")
+# As many digits as say anything: all of a long number would make figures that no float holds.
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_MOST_MIB = 2**40
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Size:
 
     def __add__(self, other: Size) -> Size:
         return Size(self.cpu + other.cpu, self.memory_gb + other.memory_gb, self.disk_gb + other.disk_gb)
+
+    def __mul__(self, count: int) -> Size:
+        return Size(self.cpu * count, self.memory_gb * count, self.disk_gb * count)
 
     def fits(self, limit: Mapping[str, str]) -> bool:
         """Tell whether it is within a ``maximumCapacity``."""
@@ -67,8 +72,7 @@ class Workers:
 
     def used(self, seconds: float) -> dict[str, float]:
         """Give the API's ``totalResourceUtilization`` after some time."""
-        total = sum((self.executor for _ in range(self.executors)), self.driver)
-        return _hours(total, math.ceil(seconds))
+        return _hours(self.driver + self.executor * self.executors, math.ceil(seconds))
 
     def billed(self, seconds: float) -> dict[str, float]:
         """Give the API's ``billedResourceUtilization``: at least a minute, and disk beyond 20 GB a worker."""
@@ -76,8 +80,7 @@ class Workers:
             Size(size.cpu, size.memory_gb, max(0, size.disk_gb - _FREE_DISK_GB))
             for size in (self.driver, self.executor)
         ]
-        total = sum((paid[1] for _ in range(self.executors)), paid[0])
-        return _hours(total, max(_LEAST_BILLED_SECONDS, math.ceil(seconds)))
+        return _hours(paid[0] + paid[1] * self.executors, max(_LEAST_BILLED_SECONDS, math.ceil(seconds)))
 
 
 def workers_of(run: RunRecord) -> Workers:
@@ -114,9 +117,16 @@ def _words(parameters: str) -> Sequence[str]:
 
 def _memory_gb(text: str | None, overhead: str | None) -> int:
     """Give a worker's memory (GB): what its JVM gets, and the overhead."""
-    jvm = memory_mib(text) or memory_mib(_MEMORY) or 0
-    more = memory_mib(overhead) or max(_LEAST_OVERHEAD_MIB, jvm // 10)
+    jvm = _mib(text) or _mib(_MEMORY)
+    more = _mib(overhead) or max(_LEAST_OVERHEAD_MIB, jvm // 10)
     return math.ceil((jvm + more) / 1024)
+
+
+def _mib(text: str | None) -> int:
+    try:
+        return min(memory_mib(text) or 0, _MOST_MIB)
+    except (ValueError, OverflowError):
+        return _MOST_MIB
 
 
 def _number(text: str | None, default: int = 0) -> int:

@@ -98,3 +98,10 @@ def test_a_minute_at_least_is_billed_and_twenty_gb_of_disk_are_free():
 )
 def test_a_run_needs_its_driver_and_one_executor(maximum, is_enough):
     assert workers().least.fits(maximum) == is_enough
+
+
+@pytest.mark.parametrize("number", ["9" * 9, "9" * 400, "9" * 5000], ids=["many", "no-float", "no-integer"])
+def test_absurd_numbers_of_a_job_have_figures_too(number):
+    found = workers(f"--num-executors {number} --executor-cores {number} --executor-memory {number}g")
+    assert found.used(3600)["vCPUHour"] > found.executors > 10**8
+    assert found.billed(3600)["memoryGBHour"] > found.executors
