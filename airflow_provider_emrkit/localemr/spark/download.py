@@ -37,14 +37,15 @@ class DownloadError(Exception):
     """A file that did not arrive; the message says why."""
 
 
-def locate(project: str, name: str, environ: Mapping[str, str]) -> IndexFile | None:
+def locate(uv: str, project: str, name: str, environ: Mapping[str, str]) -> IndexFile | None:
     """Find a file on the user's package index.
 
+    :param uv: uv's program, which knows where that is.
     :param environ: Variables as uv reads them.
     :returns: None when it is not where we look: uv knows more places, and more ways to ask.
     """
     with new_session(environ) as session:
-        for index in index_urls(environ):
+        for index in index_urls(uv, environ):
             try:
                 found = find_file(session, index, project, name)
             except requests.RequestException:

@@ -213,7 +213,7 @@ def _download(package: Package, target: Path, made: Path, progress: Progress) ->
 def _source(package: Package, downloads: Path, progress: Progress) -> Path | None:
     """Download a source archive; None when uv has to find it."""
     environ = uv_environment(os.environ)
-    file = locate(package.name, f"{package.name}-{package.version}.tar.gz", environ)
+    file = locate(uv_program(), package.name, f"{package.name}-{package.version}.tar.gz", environ)
     if file is None:
         return None
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +15,10 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PYPI = "https://pypi.org/simple"
+_UV_SECONDS = 30
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 TIMEOUT = (10.0, 60.0)
 """Seconds for a connection, and of silence within an answer."""
@@ -47,29 +49,27 @@ def new_session(environ: Mapping[str, str]) -> requests.Session:
     return session
 
 
-def index_urls(environ: Mapping[str, str]) -> list[str]:
+def index_urls(uv: str, environ: Mapping[str, str]) -> list[str]:
     """Give the addresses of the user's indexes in the order in which uv asks them.
 
+    uv itself says which ones they are: it has files and variables for them.
+
+    :param uv: uv's program.
     :param environ: Variables as uv reads them.
-    :returns: Nothing when a file of uv's says where packages come from, or when there is to be no network.
+    :returns: Nothing when there is to be no network.
     """
-    if (
-        environ.get("UV_OFFLINE")
-        or environ.get("UV_NO_INDEX")
-        or any(path.is_file() for path in _uv_files(environ))
-    ):
+    if environ.get("UV_OFFLINE") or environ.get("UV_NO_INDEX"):
         return []
-    more = (environ.get("UV_INDEX") or environ.get("UV_EXTRA_INDEX_URL") or "").split()
-    default = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or _PYPI
-    urls = [text.partition("=")[2] if "=" in text.partition("://")[0] else text for text in (*more, default)]
-    return [url for url in urls if urlsplit(url).scheme in ("http", "https")]
-
-
-def _uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    yield Path(environ.get("UV_CONFIG_FILE") or "uv.toml")
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or Path.home()}/.config"
-    yield Path(home) / "uv" / "uv.toml"
-    yield Path("/etc/uv/uv.toml")
+    argv = [uv, "pip", "compile", "--offline", "--no-header", "--emit-index-url", "--quiet"]
+    # Of no requirements: nothing is asked of an index, or installed.
+    argv += ["--python", sys.executable, "-"]
+    done = subprocess.run(
+        argv, input="", capture_output=True, text=True, check=False, env=dict(environ), timeout=_UV_SECONDS
+    )
+    options = [line.partition(" ") for line in done.stdout.splitlines()]
+    more = [url for name, _, url in options if name == "--extra-index-url"]
+    default = [url for name, _, url in options if name == "--index-url"]
+    return [url for url in (*more, *default) if urlsplit(url).scheme in ("http", "https")]
 
 
 def find_file(session: requests.Session, index: str, project: str, name: str) -> IndexFile | None:

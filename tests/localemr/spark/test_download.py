@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_emrkit.localemr.spark import download as module
 from airflow_provider_emrkit.localemr.spark.download import DownloadError, download, locate
+from airflow_provider_emrkit.localemr.spark.install import uv_program
 from airflow_provider_emrkit.localemr.spark.package_index import IndexFile, index_urls
 from airflow_provider_emrkit.localemr.spark.transfer import Transfer
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DATA = os.urandom(3_000_000)
 DIGEST = hashlib.sha256(DATA).hexdigest()
+UV = uv_program()
 NAME = "pyspark-3.5.6.tar.gz"
 
 
@@ -143,7 +145,7 @@ def test_a_line_can_be_kept_like_any_other_text(again):
 
 def test_a_digest_that_is_none_is_not_believed(index, environ):
     index.page = (index.page[0], Index.json(hashes={"sha256": "../../../x"}))
-    found = locate("pyspark", NAME, environ)
+    found = locate(UV, "pyspark", NAME, environ)
     assert found is not None
     assert found.sha256 == ""
 
@@ -230,19 +232,19 @@ def test_what_the_listener_raises_ends_it(index, tmp_path):
 )
 def test_a_file_is_found_on_the_users_index(index, environ, kind, page):
     index.page = (kind, page)
-    found = locate("pyspark", NAME, environ)
+    found = locate(UV, "pyspark", NAME, environ)
     assert found is not None
     assert (found.url, found.sha256) == (f"{index.url}/files/{NAME}", DIGEST)
 
 
 def test_the_indexs_password_goes_along_and_only_to_its_server(index, environ):
     environ["UV_DEFAULT_INDEX"] = environ["UV_DEFAULT_INDEX"].replace("//", "//me:secret@")
-    found = locate("pyspark", NAME, environ)
+    found = locate(UV, "pyspark", NAME, environ)
     assert found is not None
     assert found.url == f"{index.url.replace('//', '//me:secret@')}/files/{NAME}"
     assert index.passwords[-1] == "Basic bWU6c2VjcmV0"
     index.page = (index.page[0], Index.json(url="https://elsewhere/x"))
-    other = locate("pyspark", NAME, environ)
+    other = locate(UV, "pyspark", NAME, environ)
     assert other is not None
     assert other.url == "https://elsewhere/x"
 
@@ -250,18 +252,17 @@ def test_the_indexs_password_goes_along_and_only_to_its_server(index, environ):
 @pytest.mark.parametrize("page", ["", "[]", '{"files": [1]}', '{"files": []}'])
 def test_an_index_that_says_nothing_of_use_is_left_to_uv(index, environ, page):
     index.page = (index.page[0], page)
-    assert locate("pyspark", NAME, environ) is None
-    assert locate("other", NAME, environ) is None
+    assert locate(UV, "pyspark", NAME, environ) is None
+    assert locate(UV, "other", NAME, environ) is None
 
 
 def test_so_is_one_that_is_away(environ):
-    assert locate("pyspark", NAME, {**environ, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}) is None
+    assert locate(UV, "pyspark", NAME, {**environ, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}) is None
 
 
 @pytest.mark.parametrize(
     ("environ", "urls"),
     [
-        ({}, ["https://pypi.org/simple"]),
         ({"UV_INDEX_URL": "http://a"}, ["http://a"]),
         (
             {"UV_DEFAULT_INDEX": "http://a", "UV_INDEX": "x=http://b http://c"},
@@ -273,10 +274,15 @@ def test_so_is_one_that_is_away(environ):
     ],
 )
 def test_indexes_are_asked_in_uvs_order(environ, urls, tmp_path):
-    assert index_urls({"HOME": str(tmp_path), **environ}) == urls
+    assert index_urls(UV, {"HOME": str(tmp_path), **environ}) == urls
 
 
-def test_where_uv_has_a_file_of_its_own_it_finds_the_packages(tmp_path):
+def test_where_nothing_is_said_there_is_one_index(tmp_path):
+    (url,) = index_urls(UV, {"HOME": str(tmp_path)})
+    assert url.startswith("https://")
+
+
+def test_a_file_of_uvs_says_where_packages_come_from(tmp_path):
     (tmp_path / "uv").mkdir()
-    (tmp_path / "uv" / "uv.toml").touch()
-    assert index_urls({"XDG_CONFIG_HOME": str(tmp_path)}) == []
+    (tmp_path / "uv" / "uv.toml").write_text('[[index]]\nurl = "http://me:secret@a/simple"\ndefault = true\n')
+    assert index_urls(UV, {"XDG_CONFIG_HOME": str(tmp_path)}) == ["http://me:secret@a/simple"]
