@@ -33,6 +33,7 @@ OK, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
+
 def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     """Add ``local`` and its commands to a parser.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client
 
 from airflow_provider_emrkit.localemr.config import ACCESS_KEY, REGION
+from airflow_provider_emrkit.localemr.persistence.requests import is_s3
 from airflow_provider_emrkit.localemr.router import RESET_PATH
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.persistence.state import KeptState
 
 _SCOPE = f"{ACCESS_KEY}/20260101/{REGION}/s3/aws4_request"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _S3_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
 
 
@@ -43,6 +45,7 @@ class MotoApp:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         app = self._made()
+        _call_no_form(environ)
         path = environ.get("PATH_INFO", "")
         response = app(environ, start_response)
         if path.startswith("/moto-api/"):
@@ -91,6 +94,16 @@ def _make() -> WSGIApplication:
     vars(app)["get_backend_for_host"] = lru_cache(1024)(app.get_backend_for_host)
     wsgi: WSGIApplication = app
     return wsgi
+
+
+def _call_no_form(environ: WSGIEnvironment) -> None:
+    """Rename the type of a PUT to S3 that says it is a form, as curl and urllib do of all they send.
+
+    moto would take such a body apart and keep an empty object.
+    """
+    is_form = str(environ.get("CONTENT_TYPE", "")).lower().startswith(_FORMS)
+    if is_form and environ.get("REQUEST_METHOD") == "PUT" and is_s3(environ):
+        environ["CONTENT_TYPE"] = "binary/octet-stream"
 
 
 def _forget_keys() -> None:

@@ -6,6 +6,8 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_emrkit.localemr.aside import put_aside
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -126,23 +128,33 @@ def _open(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise JournalError(f"{path} can't be written: {error.strerror or error}") from error
     except sqlite3.DatabaseError as error:
-        aside = path.with_name(f"{path.name}.unreadable")
-        log.warning(
-            "%s is no journal (%s): it is put aside as %s, the server begins empty", path, error, aside
-        )
-        path.replace(aside)
+        log.warning("%s: %s", path, error)
+        put_aside(path)
         return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
+    # A text that is no text is a record that can't be read, not a file.
+    database.text_factory = lambda text: text.decode(errors="replace")
     try:
         # The write-ahead log needs no sync to survive the process.
         database.execute("pragma journal_mode = wal")
         database.execute("pragma synchronous = normal")
         with database:
             database.execute(_TABLE)
+        _check(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Look at all of the file: damage in its middle would show itself only when a record there is read.
+
+    :raises sqlite3.DatabaseError: when it is damaged.
+    """
+    (found,) = database.execute("pragma quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)

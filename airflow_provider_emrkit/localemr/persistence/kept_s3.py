@@ -6,10 +6,11 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.aside import put_aside
 from airflow_provider_emrkit.localemr.persistence import moto_s3, s3_records
 from airflow_provider_emrkit.localemr.persistence.contents import KeptError
 from airflow_provider_emrkit.localemr.persistence.marks import Marks
-from airflow_provider_emrkit.localemr.persistence.s3_store import S3Store, put_aside
+from airflow_provider_emrkit.localemr.persistence.s3_store import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

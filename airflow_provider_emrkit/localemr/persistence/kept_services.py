@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import moto
 
+from airflow_provider_emrkit.localemr.aside import put_aside
 from airflow_provider_emrkit.localemr.persistence import moto_services
 from airflow_provider_emrkit.localemr.persistence.contents import KeptError
-from airflow_provider_emrkit.localemr.persistence.s3_store import put_aside
 from airflow_provider_emrkit.localemr.persistence.service_file import ServiceFile
 
 if TYPE_CHECKING:

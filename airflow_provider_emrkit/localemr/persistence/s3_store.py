@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_emrkit.localemr.aside import put_aside
 from airflow_provider_emrkit.localemr.persistence.contents import TABLE, Content, Contents, KeptError
 
 if TYPE_CHECKING:
@@ -204,14 +204,6 @@ def _open(directory: Path, lock: threading.RLock) -> tuple[sqlite3.Connection, C
         log.warning("%s: %s", path, error)
         put_aside(directory)
         return _open(directory, lock)
-
-
-def put_aside(path: Path) -> None:
-    """Rename what can't be read, so that the server can begin without it."""
-    names = (path.with_name(f"{path.name}.unreadable{number or ''}") for number in itertools.count())
-    aside = next(name for name in names if not name.exists())
-    log.warning("%s can't be read: it is put aside as %s, the server begins without it", path, aside.name)
-    path.replace(aside)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

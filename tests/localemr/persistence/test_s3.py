@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -46,6 +47,15 @@ def keys(s3, bucket="data"):
 
 def content_files(instances):
     return list((instances._running.directory / "s3" / "contents").glob("*/*"))
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_an_object_that_is_sent_as_if_it_were_a_form_is_not_taken_apart(s3, kind):
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "data", "Key": "key"})
+    data = b"a=b&Action=DeleteObject&c\xff"
+    request = urllib.request.Request(url, data, {"Content-Type": kind}, method="PUT")
+    with urllib.request.urlopen(request):
+        assert body(s3, "key") == data
 
 
 @pytest.mark.parametrize(
