@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # The bucket that all operations of EMR share.
 ACCOUNT = "EMR"
 
+
 def _documented() -> dict[str, tuple[float, float]]:
     """Read calls at once and calls a second, as documented for an account and region.
 
