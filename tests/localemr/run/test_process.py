@@ -50,6 +50,14 @@ def running(pid: int) -> bool:
 
 
 @needs_proc
+def wait_environment(pid: int) -> None:
+    """Wait until a process shows its environment: for a moment after its start the kernel has none of it."""
+    deadline, pause = time.monotonic() + 10, threading.Event()
+    while MARK.encode() not in Path(f"/proc/{pid}/environ").read_bytes():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
+
+
 def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path):
     process = start(TREE, tmp_path)
     pids = children(process)
@@ -133,6 +141,7 @@ def test_a_command_can_be_found_before_it_has_said_its_id(tmp_path):
     (process,) = seen
     reaper = threading.Thread(target=process.wait)
     reaper.start()
+    wait_environment(process.session.sid)
     Session.load(tmp_path / "process.json").sweep()
     reaper.join(10)
     assert not reaper.is_alive()
