@@ -45,7 +45,12 @@ class Store:
         self.commit(cluster)
 
     def commit(self, cluster: ClusterRecord) -> None:
-        """Put what has changed of a cluster and its steps on disk, and tell listeners of new states."""
+        """Put what has changed of a cluster and its steps on disk, and tell listeners of new states.
+
+        One that was forgotten stays so: a reset does not wait for ever for a cluster's end.
+        """
+        if self._clusters.get(cluster.id) is not cluster:
+            return
         if self._journal is not None:
             self._journal.save(cluster)
         self.changes.note(cluster)

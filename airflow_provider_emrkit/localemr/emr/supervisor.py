@@ -78,6 +78,8 @@ class Supervisor:
         self._now = now
         self._running: RunningCluster | None = None
         self._steps: dict[str, RunningStep] = {}
+        # Steps to be killed, also those that have no process yet.
+        self._killed: set[str] = set()
         self._step_threads: list[threading.Thread] = []
         self._thread = threading.Thread(
             target=self._run, args=(self._faults.of_start(),), name=f"localemr-{cluster.id}", daemon=True
@@ -118,6 +120,8 @@ class Supervisor:
         with self.changed:
             accepted = transitions.request_cancel(step, self._now())
             process = self._steps.get(step.id)
+            if force:
+                self._killed.add(step.id)
             self.news()
         if accepted and process is not None:
             # Signalling looks at every process of the machine; the caller holds the store's lock.
@@ -246,9 +250,9 @@ class Supervisor:
         with self.changed:
             self._steps[step.id] = process
             unwanted = step.state == "CANCEL_PENDING" or not self.cluster.is_open
-            doomed = self._faults.is_doomed(step.id)
-        if unwanted or doomed:
-            process.cancel(force=doomed)
+            killed = step.id in self._killed or self._faults.is_doomed(step.id)
+        if unwanted or killed:
+            process.cancel(force=killed)
         return process.wait()
 
     def _end_cluster(self) -> None:
@@ -259,6 +263,7 @@ class Supervisor:
         if not self._steps_ended(_GRACE):
             with self.changed:
                 processes = list(self._steps.values())
+                self._killed.update(step.id for step in self.cluster.active_steps)
             for process in processes:
                 process.cancel(force=True)
             self._steps_ended(None)

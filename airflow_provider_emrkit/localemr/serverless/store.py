@@ -74,12 +74,22 @@ class ServerlessStore:
         self.commit(record)
 
     def commit(self, record: ApplicationRecord | RunRecord) -> None:
-        """Put what has changed of a record on disk, and tell listeners of what is new."""
+        """Put what has changed of a record on disk, and tell listeners of what is new.
+
+        One that was forgotten stays so: a reset does not wait for ever for a job run's end.
+        """
+        if not self._is_known(record):
+            return
         if isinstance(record, RunRecord):
             self._note_activity(record)
         if self._journal is not None:
             self._journal.save(record)
         self.changes.note(record)
+
+    def _is_known(self, record: ApplicationRecord | RunRecord) -> bool:
+        if isinstance(record, RunRecord):
+            return self.run(record.application_id, record.id) is record
+        return self._applications.get(record.id) is record
 
     def forget(self, record: ApplicationRecord | RunRecord) -> None:
         """Forget a record that is at its end, and with an application its job runs."""

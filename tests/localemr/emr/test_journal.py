@@ -285,6 +285,15 @@ def test_clusters_are_forgotten_two_months_after_their_end(path):
     assert [found.id for found in reopened(path)] == ["j-NEW"]
 
 
+def test_a_cluster_that_ends_after_a_reset_does_not_come_back(path):
+    store, late = Store(Journal(path)), cluster(state="TERMINATING")
+    store.add_cluster(late)
+    store.clear()
+    transitions.finish_termination(late, NOW)
+    store.commit(late)
+    assert reopened(path) == []
+
+
 def test_a_reset_empties_the_journal(path):
     emr = emr_on(path)
     emr.store.add_cluster(cluster(state="TERMINATED", ended=NOW))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -256,6 +258,56 @@ def test_a_step_that_ignores_its_clusters_end_is_killed(localemr_server, monkeyp
     localemr_server.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
     localemr_server.wait_cluster(cluster_id, "TERMINATED")
     assert localemr_server.runner.cancels == [(step_id, False), (step_id, True)]
+
+
+@pytest.fixture
+def held_step_starts(localemr_server, monkeypatch):
+    """Let steps stay RUNNING without a process until the event is set."""
+    begun, going_on, script_of = threading.Event(), threading.Event(), localemr_server.runner.script_of
+
+    def held(request):
+        begun.set()
+        assert going_on.wait(20)
+        return script_of(request)
+
+    monkeypatch.setattr(localemr_server.runner, "script_of", held)
+    return begun, going_on
+
+
+def test_a_step_that_is_killed_before_it_has_a_process_is_killed_once_it_has(
+    localemr_server, held_step_starts
+):
+    localemr_server.runner.script("stubborn", hold=True, ignores_cancel=True)
+    cluster_id = localemr_server.run_cluster()
+    step_id = localemr_server.add_step(cluster_id, "stubborn")
+    begun, going_on = held_step_starts
+    assert begun.wait(20)
+    localemr_server.client("emr").cancel_steps(
+        ClusterId=cluster_id, StepIds=[step_id], StepCancellationOption="TERMINATE_PROCESS"
+    )
+    going_on.set()
+    localemr_server.wait_step(cluster_id, step_id, "CANCELLED")
+
+
+def test_a_step_that_gets_a_process_after_its_clusters_grace_is_killed(
+    localemr_server, held_step_starts, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_emrkit.localemr.emr.supervisor._GRACE", 0.05)
+    localemr_server.runner.script("stubborn", hold=True, ignores_cancel=True)
+    cluster_id = localemr_server.run_cluster()
+    step_id = localemr_server.add_step(cluster_id, "stubborn")
+    begun, going_on = held_step_starts
+    assert begun.wait(20)
+    localemr_server.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
+    record = localemr_server.wait_cluster(cluster_id, "TERMINATING")
+    supervisor, waiting = localemr_server.server.emr.supervisor(record), threading.Event()
+    for _ in range(1000):
+        # Nobody is told that the time is up.
+        if step_id in supervisor._killed or waiting.wait(0.02):
+            break
+    going_on.set()
+    localemr_server.wait_cluster(cluster_id, "TERMINATED")
+    assert localemr_server.runner.cancels == [(step_id, True)]
 
 
 def test_cancelling_does_not_trigger_the_action_on_failure(localemr_server):

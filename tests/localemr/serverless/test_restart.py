@@ -180,6 +180,19 @@ def test_a_reset_forgets_everything_and_goes_on(make_emr, path):
     emr.run(new, emr.start(new), "SUCCESS")
 
 
+def test_a_job_run_that_ends_after_a_reset_does_not_come_back(make_emr, path):
+    emr = make_emr(path)
+    application_id = emr.create()
+    emr.jobs.script("stubborn", hold=True)
+    run_id = emr.start(application_id, "stubborn")
+    late = emr.run(application_id, run_id, "RUNNING")
+    emr.store.clear()
+    emr.jobs.finish("stubborn")
+    emr._wait(late, {"SUCCESS"})
+    assert ServerlessJournal(path).runs() == []
+    assert emr.store.active_applications() == []
+
+
 def test_a_stop_cancels_job_runs_and_leaves_applications(make_emr, path):
     emr = make_emr(path)
     application_id = emr.create()
