@@ -67,6 +67,18 @@ def server_config() -> Callable[[str, Path], Any]:
     return runner_config
 
 
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An address at which moto answers, for a runner that is used without a server of its own."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 class LocalEmr:
     """A running local EMR, seen from outside.
 

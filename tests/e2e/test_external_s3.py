@@ -37,17 +37,6 @@ def external() -> Iterator[ExternalS3]:
         yield running
 
 
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 def test_a_job_of_a_cluster_uses_it(
     external: ExternalS3, endpoint: str, tmp_path: Path, server_config: Any
 ) -> None:

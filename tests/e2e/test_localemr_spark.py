@@ -53,17 +53,6 @@ IN_THE_WORKING_DIRECTORY = HEAD + "import lib\nprint(open('conf.json').read(), l
 
 
 @pytest.fixture(scope="module")
-def endpoint():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def s3(endpoint):
     client = aws_client("s3", endpoint, "us-east-1")
     client.create_bucket(Bucket="data")

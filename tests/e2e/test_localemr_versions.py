@@ -21,7 +21,7 @@ from airflow_provider_emrkit.localemr.spark.software import check_label
 from airflow_provider_emrkit.localemr.spark.versions import UnsupportedReleaseError, candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from airflow_provider_emrkit.localemr.run.cluster import SparkCluster
 
@@ -88,17 +88,6 @@ class Cluster(NamedTuple):
 
     spark: SparkCluster
     run: Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -26,17 +26,6 @@ ARGS = ["x" * 6_000, "", " a  b ", "'\"`$HOME $(id) \\", "two\nlines\n", "é 日
 VALUE = "y z;" * 2_000
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.mark.parametrize("deploy_mode", ["client", "cluster"])
 def test_a_job_gets_what_its_author_wrote_and_the_cluster_s_defaults(
     endpoint, tmp_path, server_config, deploy_mode

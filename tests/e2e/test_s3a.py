@@ -28,17 +28,6 @@ CODE = "s3://data-bucket/code"
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def s3(endpoint: str) -> Any:
     client = aws_client("s3", endpoint, "us-east-1")
     client.create_bucket(Bucket="data-bucket")
