@@ -171,10 +171,10 @@ def _command(action: str, port: int, data_dir: Path) -> str:
     return shlex.join(["emrkit", "local", action, *number, *place])
 
 
-def _absence(given: argparse.Namespace, problem: str) -> str:
+def _absence(given: argparse.Namespace) -> str:
     data_dir = _data_dir(given)
     start = _command("up", given.port, data_dir)
-    return f"the local EMR of {data_dir} {problem}; start it with: {start}"
+    return f"the local EMR of {data_dir} does not run; start it with: {start}"
 
 
 def _running(given: argparse.Namespace) -> Status | None:
@@ -185,16 +185,17 @@ def _running(given: argparse.Namespace) -> Status | None:
 
 def _show_status(given: argparse.Namespace) -> int:
     from airflow_provider_emrkit.localemr.instance import fetch_health
+    from airflow_provider_emrkit.localemr.launcher import hangs
     from airflow_provider_emrkit.localemr.persistence.files import size_text, state_bytes
 
     status = _running(given)
     health = fetch_health(status.url) if status else None
     if status is None or health is None:
-        problem = "does not answer" if status else "does not run"
         if given.json:
+            problem = "does not answer" if status else "does not run"
             say(json.dumps({"status": problem, "data_dir": str(_data_dir(given))}))
         else:
-            say_error(_absence(given, problem))
+            say_error(hangs(status) if status else _absence(given))
         return NOT_RUNNING
     if given.json:
         say(json.dumps({**health, "state_bytes": state_bytes(_data_dir(given))}))
@@ -242,9 +243,10 @@ def uptime(started: str, now: datetime) -> str:
 
 
 def _down(given: argparse.Namespace) -> int:
-    from airflow_provider_emrkit.localemr.launcher import clear, stop
+    from airflow_provider_emrkit.localemr.launcher import await_start, clear, stop
 
-    status, data_dir = _running(given), _data_dir(given)
+    data_dir = _data_dir(given)
+    status = await_start(data_dir)
     if status is None:
         clear(data_dir)
         say(f"no local EMR runs on {data_dir}")
@@ -270,7 +272,7 @@ def _env(given: argparse.Namespace) -> int:
         say(line)
     if status is not None or given.url:
         return OK
-    say_error(_absence(given, "does not run"))
+    say_error(_absence(given))
     return NOT_RUNNING
 
 
@@ -294,7 +296,7 @@ def _faults(given: argparse.Namespace) -> int:
         return USAGE
     status = _running(given)
     if status is None:
-        say_error(_absence(given, "does not run"))
+        say_error(_absence(given))
         return NOT_RUNNING
     for line in faults_command.run(status.url, given):
         say(line)

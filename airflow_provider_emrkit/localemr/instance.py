@@ -31,6 +31,10 @@ class InstanceError(Exception):
     """An instance can't be started, found or stopped; the message says why and how to mend it."""
 
 
+class InstanceTakenError(InstanceError):
+    """Another instance has the data directory."""
+
+
 @dataclass(frozen=True)
 class Status:
     """What a running instance says of itself in its status file.
@@ -84,14 +88,15 @@ def remove_status(data_dir: Path) -> None:
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold a data directory's lock, which goes away with the process that holds it, its file in good order.
 
-    :raises InstanceError: when another instance holds it, or the directory can't be used.
+    :raises InstanceTakenError: when another instance holds it.
+    :raises InstanceError: when the directory can't be used.
     """
     try:
         lock = _open_lock(data_dir)
     except OSError as error:
         raise InstanceError(data_dir_unusable(data_dir, error)) from error
     if lock is None:
-        raise InstanceError(data_dir_taken(data_dir))
+        raise InstanceTakenError(data_dir_taken(data_dir))
     with lock:
         try:
             yield
@@ -128,8 +133,10 @@ def is_locked(data_dir: Path) -> bool:
     try:
         with locked(data_dir):
             return False
-    except InstanceError:
+    except InstanceTakenError:
         return True
+    except InstanceError:
+        return False
 
 
 def data_dir_taken(data_dir: Path) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import importlib.util
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,6 +38,9 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 45.0
 # Seconds that a taken port is waited for.
 PORT_PATIENCE = 1.0
+# How often a server that is there is asked how it is, before it counts as one that hangs.
+_HEALTH_TRIES = 3
+_FULL = 64 * 1024
 _REPORT_EVERY = 5.0
 _POLL = 0.1
 
@@ -61,10 +66,32 @@ def start(config: ServerConfig, progress: Progress, *, timeout: float = START_TI
     """
     there = running_instance(config.data_dir)
     if there is not None:
+        if not _answers(there):
+            raise InstanceError(hangs(there))
         return _already_there(config, there, progress)
     if not _comes_free(config):
         raise InstanceError(port_taken(config.url, config.port))
     return _wait_up(config, _spawn(config), progress, timeout)
+
+
+def await_start(data_dir: Path, *, timeout: float = START_TIMEOUT) -> Status | None:
+    """Find the instance of a data directory, also one that another command is starting; None without one.
+
+    :param timeout: Seconds that it may take to come up.
+    :raises InstanceError: when it does not.
+    """
+    deadline, pause = time.monotonic() + timeout, threading.Event()
+    while (status := running_instance(data_dir)) is None and data_dir.is_dir() and is_locked(data_dir):
+        if time.monotonic() >= deadline:
+            raise InstanceError(f"{data_dir_taken(data_dir)}, or end that one: it does not come up")
+        pause.wait(_POLL)
+    return status
+
+
+def hangs(status: Status) -> str:
+    """Say what to do about an instance that does not answer."""
+    command = f"emrkit local down --port {status.port} --data-dir {shlex.quote(status.data_dir)}"
+    return f"the local EMR at {status.url} (pid {status.pid}) does not answer; end it with: {command}"
 
 
 class Owned:
@@ -120,6 +147,10 @@ def _already_there(config: ServerConfig, there: Status, progress: Progress) -> S
         raise InstanceError(data_dir_taken(config.data_dir))
     progress(f"already running at {there.url} (pid {there.pid})")
     return there
+
+
+def _answers(status: Status) -> bool:
+    return any(fetch_health(status.url) is not None for _ in range(_HEALTH_TRIES))
 
 
 def _comes_free(config: ServerConfig) -> bool:
@@ -197,6 +228,8 @@ def _wait_up(
 
 def _with_log(data_dir: Path, text: str) -> str:
     lines = log_tail(data_dir)
+    if not lines and shutil.disk_usage(data_dir).free < _FULL:
+        return f"{text}: the disk is full; make room, or choose another place with --data-dir"
     if not lines:
         return f"{text}; its log {data_dir / LOG_FILE} is empty"
     return "\n".join([f"{text}; the end of its log {data_dir / LOG_FILE}:", *lines])

@@ -90,7 +90,8 @@ class Router:
             return Response(error_body(error), 403).send(start_response)
         path = environ.get("PATH_INFO", "")
         if path.startswith(OWN_PAGES):
-            return self._own_page(path, environ).send(start_response)
+            body = self._own_page(path, environ).send(start_response)
+            return [] if environ.get("REQUEST_METHOD") == "HEAD" else body
         scope = request_scope(environ)
         service = next((service for service in self._services if service.claims(scope, environ)), None)
         if service is not None:

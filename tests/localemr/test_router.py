@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import urllib.error
 import urllib.request
 
@@ -153,3 +154,12 @@ def test_web_pages_are_refused(localemr_server, headers, path):
     status, _, body = request(localemr_server, "POST", path, "{}", **emr_headers(), **headers)
     assert status == 403
     assert json.loads(body)["__type"] == "AccessDeniedException"
+
+
+def test_the_answer_to_head_has_no_body(localemr_server):
+    host, _, port = localemr_server.endpoint_url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"HEAD /_emrkit/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"\r\n\r\n")

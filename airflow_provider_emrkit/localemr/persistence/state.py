@@ -58,7 +58,7 @@ class KeptState:
         self._s3: KeptS3 | None = KeptS3(directories[0], lambda: self._snapshots.mark([S3]))
         self._services = KeptServices(directories[1])
         for directory in directories:
-            _check_owner(directory)
+            _make_ours(directory)
         self._attachment = contextlib.ExitStack()
 
     def attach(self) -> None:
@@ -205,7 +205,13 @@ def _close(response: Iterable[bytes]) -> None:
         close()
 
 
-def _check_owner(directory: Path) -> None:
-    # Pickles run code when they are read.
-    if directory.stat().st_uid != os.geteuid():
-        raise KeptError(f"{directory} belongs to another user, whose state is not read")
+def _make_ours(directory: Path) -> None:
+    """Make sure that nobody else has written what is read here, or can: pickles run code when they are read.
+
+    :raises KeptError: when somebody else has.
+    """
+    if directory.stat().st_uid == os.geteuid():
+        directory.chmod(0o700)
+    for path in (directory, *directory.glob("*.db")):
+        if path.lstat().st_uid != os.geteuid():
+            raise KeptError(f"{path} belongs to another user, whose state is not read")
