@@ -3,10 +3,10 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test test-chaos bench lint unit e2e lock jar clean
+.PHONY: help demo demo-stop test test-chaos bench bench-first-step lint unit e2e lock jar clean
 
 help: ## Show this list
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: ## Run the example DAG on real Spark; KEEP=1 leaves all running, AIRFLOW_PORT= and LOCALEMR_PORT= move it
 	@$(PYTHON) dev/bootstrap.py airflow-3.3 localemr demo-data > /dev/null
@@ -26,6 +26,10 @@ test-chaos: ## Kill worker, triggerer and local EMR at random points of 50 runs;
 bench: ## Measure emrkit beside the amazon provider, 19 minutes; ARGS="--quick" takes 2 to 3 (see benchmarks/README.md)
 	@$(PYTHON) dev/bootstrap.py bench > /dev/null
 	@.venv/bench/bin/python -m benchmarks $(ARGS)
+
+bench-first-step: ## Measure the first step of a warm cluster on the local EMR
+	@$(PYTHON) dev/bootstrap.py localemr > /dev/null
+	@.venv/localemr/bin/python -m benchmarks.first_step $(ARGS)
 
 lint: ## Run ruff and mypy
 	@$(PYTHON) dev/checks.py lint
