@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.config import JvmProfile, ServerConfig
 
 _MIB = 1024 * 1024
+
+# Older Pythons make this table when it is first asked for, and show half of it to the threads that ask
+# meanwhile: several clusters that start at once ask for it when they look for uv's program.
+sysconfig.get_config_vars()
 
 
 @dataclass(frozen=True)
