@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client
 
 from airflow_provider_emrkit.localemr.config import ACCESS_KEY, REGION
+from airflow_provider_emrkit.localemr.gate import Gate
 from airflow_provider_emrkit.localemr.persistence.requests import is_s3
 from airflow_provider_emrkit.localemr.router import RESET_PATH
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.persistence.state import KeptState
 
 _SCOPE = f"{ACCESS_KEY}/20260101/{REGION}/s3/aws4_request"
+# Seconds that a reset waits for requests: SQS holds some back for longer, and a client may send slowly.
+_PATIENCE = 2.0
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _S3_AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature=0"
 
@@ -39,6 +42,7 @@ class MotoApp:
         self._bucket = bucket
         self._state = state
         self._lock = threading.Lock()
+        self._gate = Gate()
         self._app: WSGIApplication | None = None
         self._is_closed = False
 
@@ -47,12 +51,16 @@ class MotoApp:
         app = self._made()
         _call_no_form(environ)
         path = environ.get("PATH_INFO", "")
-        response = app(environ, start_response)
-        if path.startswith("/moto-api/"):
+        if not path.startswith("/moto-api/"):
+            with self._gate.among_others():
+                return app(environ, start_response)
+        # A reset takes a while, in which requests would find the services half there.
+        with self._gate.alone(patience=_PATIENCE):
+            response = app(environ, start_response)
             if self._state is not None and path == RESET_PATH and environ.get("REQUEST_METHOD") == "POST":
                 self._state.clear()
             self._prepare(app)
-        return response
+            return response
 
     def close(self) -> None:
         """Write what is not on disk yet; nothing is kept from now on. Idempotent."""

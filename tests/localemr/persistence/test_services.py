@@ -6,6 +6,8 @@ import contextlib
 import json
 import pickle
 import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from moto.core.base_backend import AccountSpecificBackend
@@ -370,3 +372,34 @@ def test_moto_is_left_as_it_was(instances):
 def test_s3_is_not_pickled_with_the_services(instances):
     instances.start().client("s3").create_bucket(Bucket="data")
     assert "s3" not in moto_services.in_use()
+
+
+def test_requests_that_come_during_a_reset_find_the_services_whole(instances, monkeypatch):
+    running = instances.start()
+    prepare = running.app._prepare
+
+    def prepare_late(app):
+        threading.Event().wait(0.1)
+        prepare(app)
+
+    monkeypatch.setattr(running.app, "_prepare", prepare_late)
+    reset = urllib.request.Request(f"{running.url}/moto-api/reset", method="POST")
+    is_over, answers = threading.Event(), []
+
+    def ask():
+        s3, sqs = running.client("s3"), running.client("sqs")
+        while not is_over.is_set():
+            answers.append(s3.list_buckets()["Buckets"][0]["Name"])
+            sqs.create_queue(QueueName="queue")
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask) for _ in range(2)]
+        try:
+            for _ in range(3):
+                with urllib.request.urlopen(reset):
+                    pass
+        finally:
+            is_over.set()
+        for one in asking:
+            one.result()
+    assert set(answers) == {"emrkit-local"}
