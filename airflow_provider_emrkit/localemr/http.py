@@ -62,14 +62,17 @@ class Response:
 def request_body(environ: WSGIEnvironment) -> bytes:
     """Read a request's body.
 
-    :raises ApiError: ``SerializationException`` for one of more than 16 MiB.
+    :raises ApiError: ``SerializationException`` for one of more than 16 MiB, or one that breaks off.
     """
     length = environ.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > MAX_BODY:
         raise ApiError("SerializationException", f"The request has {length} bytes; the limit is {MAX_BODY}.")
     # Without a length, the server ends the stream itself, or there is no body.
     unknown = MAX_BODY + 1 if environ.get("wsgi.input_terminated") else 0
-    body: bytes = environ["wsgi.input"].read(int(length) if length.isdecimal() else unknown)
+    try:
+        body: bytes = environ["wsgi.input"].read(int(length) if length.isdecimal() else unknown)
+    except OSError as error:
+        raise ApiError("SerializationException", f"The request could not be read: {error}") from error
     if len(body) > MAX_BODY:
         raise ApiError("SerializationException", f"The request has more than {MAX_BODY} bytes.")
     return body
