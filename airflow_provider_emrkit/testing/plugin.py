@@ -69,20 +69,24 @@ def _worker(config: pytest.Config) -> tuple[int, str | None]:
 def _options(config: pytest.Config) -> dict[str, Any]:
     """Give the options of :meth:`LocalEmr.start`."""
     number, worker = _worker(config)
-    data_dir, port, release = (
-        _place(config, "data-dir"),
-        _setting(config, "port"),
-        _setting(config, "release"),
-    )
-    if port is not None and not port.isdecimal():
-        raise pytest.UsageError(f"localemr: {port!r} is no port; use a number from 1 to 65535")
+    data_dir, release = _place(config, "data-dir"), _setting(config, "release")
     return {
         **({"release": release} if release else {}),
-        "port": int(port) + number if port else 0,
+        "port": _port(_setting(config, "port"), number),
         "data_dir": data_dir / worker if data_dir and worker else data_dir,
         "cache_dir": _place(config, "cache-dir"),
         "keep": bool(config.getoption("--localemr-keep")),
     }
+
+
+def _port(given: str | None, number: int) -> int:
+    if given is None:
+        return 0
+    port = int(given) + number if given.isascii() and given.isdecimal() else 0
+    if not 0 < port < 65_536:
+        further = f" (with {number} for this worker)" if number else ""
+        raise pytest.UsageError(f"{given!r}{further} is no port; use a number from 1 to 65535")
+    return port
 
 
 def _started(config: pytest.Config) -> LocalEmr:
@@ -91,7 +95,7 @@ def _started(config: pytest.Config) -> LocalEmr:
 
     try:
         return LocalEmr.start(**_options(config))
-    except (MissingExtraError, InstanceError) as error:
+    except (MissingExtraError, InstanceError, pytest.UsageError) as error:
         problem = str(error)
     # Not in the except clause: what led to it says nothing to who reads it.
     pytest.fail(f"fixture localemr: {problem}", pytrace=False)
@@ -106,19 +110,35 @@ def localemr(pytestconfig: pytest.Config) -> Iterator[LocalEmr]:
     """
     emr = _started(pytestconfig)
     if pytestconfig.getoption("--localemr-keep"):
-        pytestconfig.pluginmanager.register(_Summary(emr.data_dir))
+        _tell_kept(pytestconfig, str(emr.data_dir))
     with emr:
         yield emr
 
 
-class _Summary:
-    """Says at the end of a session where files are that were to be kept."""
+_KEPT = pytest.StashKey[list[str]]()
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.write_line(f"the local EMR's files are left in {self._data_dir}")
+def _tell_kept(config: pytest.Config, data_dir: str) -> None:
+    """Have it said at the end of the session where files are that were to be kept."""
+    if _worker(config)[1]:
+        # Nobody sees what a worker writes.
+        vars(config)["workeroutput"]["localemr_kept"] = data_dir
+    else:
+        config.stash.setdefault(_KEPT, []).append(data_dir)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist has to tell."""
+    kept = getattr(node, "workeroutput", {}).get("localemr_kept")
+    if kept:
+        _tell_kept(node.config, kept)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say where files are that were to be kept."""
+    for data_dir in config.stash.get(_KEPT, []):
+        terminalreporter.write_line(f"the local EMR's files are left in {data_dir}")
 
 
 @pytest.fixture

@@ -222,8 +222,11 @@ def test_its_place_can_be_chosen_and_stays(project):
     assert not (project.pytester.path / "emr" / "instance.lock").exists()
 
 
-def test_its_temporary_place_can_be_kept_and_is_said(project):
-    result = project.run("def test_it(localemr): tell(localemr)", "--localemr-keep")
+@pytest.mark.parametrize("options", [(), ("-p", "xdist.plugin", "-n1")], ids=["here", "xdist"])
+def test_its_temporary_place_can_be_kept_and_is_said(project, options):
+    if options:
+        pytest.importorskip("xdist")
+    result = project.run("def test_it(localemr): tell(localemr)", "--localemr-keep", *options)
     (told,) = project.told()
     assert f"the local EMR's files are left in {told['dir']}" in result.stdout.str()
     assert (Path(told["dir"]) / "localemr.log").exists()
@@ -238,10 +241,12 @@ def test_the_ini_file_sets_what_the_command_line_does_not(project):
     assert {told["dir"] for told in project.told()} == {str(project.pytester.path / "below")}
 
 
-def test_a_port_that_is_none_is_refused(project):
-    result = project.run("def test_it(localemr): pass", "--localemr-port=http")
+@pytest.mark.parametrize("port", ["http", "70000", "0"])
+def test_a_port_that_is_none_is_refused(project, port):
+    result = project.run("def test_it(localemr): pass", f"--localemr-port={port}")
     result.assert_outcomes(errors=1)
-    assert "'http' is no port" in result.stdout.str()
+    assert f"'{port}' is no port" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
 
 
 def test_a_directory_in_use_is_not_touched(project):
