@@ -180,7 +180,7 @@ class _Running:
             "spark.history.ui.port": str(port),
         }
         env = {
-            "SPARK_HISTORY_OPTS": " ".join(f'"-D{key}={value}"' for key, value in options.items()),
+            "SPARK_HISTORY_OPTS": " ".join(_quoted(f"-D{key}={value}") for key, value in options.items()),
             "SPARK_DAEMON_JAVA_OPTS": " ".join([*place.jvm, FAST_COLLECTOR]),
             # First, as in a step, so that the archive of Spark's classes fits.
             "SPARK_DAEMON_CLASSPATH": ":".join(place.class_path),
@@ -259,6 +259,12 @@ class _Running:
                     self._process.cancel()
                     return
                 self._changed.wait_for(lambda: self._ended, left)
+
+
+def _quoted(option: str) -> str:
+    """Write an option as Spark's launcher reads it."""
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _get(url: str) -> Any:

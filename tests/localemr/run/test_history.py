@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -29,9 +30,10 @@ from airflow_provider_emrkit.localemr.spark.versions import candidates
 FAKE = (
     f"#!{sys.executable}\n"
     + r"""
-import http.server, json, os, pathlib, re, socketserver, sys, urllib.parse
-options = dict(re.findall(r'"-D([\w.]+)=([^"]*)"', os.environ["SPARK_HISTORY_OPTS"]))
-folder = pathlib.Path(urllib.parse.urlparse(options["spark.history.fs.logDirectory"]).path)
+import http.server, json, os, pathlib, shlex, socketserver, sys
+words = shlex.split(os.environ["SPARK_HISTORY_OPTS"])
+options = dict(word.removeprefix("-D").split("=", 1) for word in words)
+folder = pathlib.Path(options["spark.history.fs.logDirectory"].removeprefix("file://"))
 
 class Pages(http.server.BaseHTTPRequestHandler):
     looks = {}
@@ -83,16 +85,17 @@ def history(config):
     server.stop()
 
 
+def write_event_log(config, application_id: str, owner: str, suffix: str = "") -> None:
+    properties = {"spark.app.id": application_id, "spark.emrkit.owner": owner}
+    event = {"Event": "SparkListenerEnvironmentUpdate", "Spark Properties": properties}
+    directory = event_log_directory(config)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{application_id}{suffix}").write_text(json.dumps(event, separators=(",", ":")) + "\n")
+
+
 @pytest.fixture
 def event_log(config):
-    def write(application_id: str, owner: str, suffix: str = "") -> None:
-        properties = {"spark.app.id": application_id, "spark.emrkit.owner": owner}
-        event = {"Event": "SparkListenerEnvironmentUpdate", "Spark Properties": properties}
-        directory = event_log_directory(config)
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"{application_id}{suffix}").write_text(json.dumps(event, separators=(",", ":")) + "\n")
-
-    return write
+    return functools.partial(write_event_log, config)
 
 
 def get(url: str) -> str:
@@ -128,6 +131,14 @@ def test_the_page_of_a_finished_application_says_that_it_is_finished(history, ev
     api = f"{history.url()}api/v1/applications"
     assert json.loads(get(f"{api}/{finished.split('/')[-3]}"))["attempts"] == [{"completed": True}]
     assert json.loads(get(f"{api}/{running.split('/')[-3]}"))["attempts"] == [{"completed": False}]
+
+
+def test_the_data_directory_may_have_any_name(config, tmp_path):
+    odd = replace(config, data_dir=tmp_path / 'My "data" \\ %41 #1')
+    history = HistoryServer(odd)
+    write_event_log(odd, "local-1", owner="s-1")
+    assert history.url("s-1") == f"{history.url()}history/local-1/jobs/"
+    history.stop()
 
 
 def test_an_application_without_an_event_log_gets_the_list(history):
