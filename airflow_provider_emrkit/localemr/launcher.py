@@ -145,7 +145,7 @@ def _nobody(text: str) -> None:
 def _already_there(config: ServerConfig, there: Status, progress: Progress) -> Status:
     if config.port not in (0, there.port):
         raise InstanceError(data_dir_taken(config.data_dir))
-    progress(f"already running at {there.url} (pid {there.pid})")
+    progress(f"already running at {there.url} (pid {there.pid}), with the options it was started with")
     return there
 
 

@@ -96,8 +96,10 @@ def take_in(place: Place, body: bytes) -> Sequence[Content] | None:
     """
     try:
         return _READERS[place.kind](place, BytesIO(body))
-    except Exception:  # unpickling may raise anything
-        log.exception("the %s %r of bucket %r can't be read", place.kind, place.name, place.bucket)
+    except Exception as error:  # unpickling may raise anything
+        # One line: with another version of moto, it may be thousands of objects.
+        what = f"the {place.kind} {place.name!r} of bucket {place.bucket!r}"
+        log.error("%s can't be read: %s: %s", what, type(error).__name__, error)
         return None
 
 
