@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.localemr.event_sender import EventSender, event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord, StepRecord
 
 SOURCE = "aws.emr"
@@ -31,7 +30,7 @@ _STEP_SEVERITY = {
 }
 
 
-class StateEvents:
+class StateEvents(EventSender):
     """Sends an event of every new state (EventBridge PutEvents); a listener of the store's changes.
 
     :param client_for: Gives the EventBridge client of a region.
@@ -40,15 +39,10 @@ class StateEvents:
     >>> emr.store.changes.subscribe(StateEvents(client_for, emr.now))  # doctest: +SKIP
     """
 
-    def __init__(self, client_for: Callable[[str], Any], now: Callable[[], datetime]) -> None:
-        self._client_for = client_for
-        self._now = now
-
     def __call__(self, cluster: ClusterRecord, step: StepRecord | None) -> None:
         """Send the event of a cluster's, or of its step's, new state, if there is one."""
-        event = cluster_event(cluster) if step is None else step_event(cluster, step)
-        if event is not None:
-            self._client_for(cluster.region).put_events(Entries=[{**event, "Time": self._now()}])
+        told = cluster_event(cluster) if step is None else step_event(cluster, step)
+        self.send(cluster.region, [told] if told else [])
 
 
 def cluster_event(cluster: ClusterRecord) -> dict[str, str] | None:
@@ -65,7 +59,7 @@ def cluster_event(cluster: ClusterRecord) -> dict[str, str] | None:
         "state": cluster.state,
         "message": f"Amazon EMR cluster {cluster.id} ({cluster.name}) is {cluster.state}.",
     }
-    return _event("EMR Cluster State Change", detail)
+    return event(SOURCE, "EMR Cluster State Change", detail)
 
 
 def step_event(cluster: ClusterRecord, step: StepRecord) -> dict[str, str] | None:
@@ -83,8 +77,4 @@ def step_event(cluster: ClusterRecord, step: StepRecord) -> dict[str, str] | Non
         "state": step.state,
         "message": f"Step {step.id} ({step.name}) in {place} is {step.state}.",
     }
-    return _event("EMR Step Status Change", detail)
-
-
-def _event(detail_type: str, detail: dict[str, str]) -> dict[str, str]:
-    return {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    return event(SOURCE, "EMR Step Status Change", detail)

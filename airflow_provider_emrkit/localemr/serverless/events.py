@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.event_sender import EventSender, event
 from airflow_provider_emrkit.localemr.serverless.ids import application_arn, run_arn
 from airflow_provider_emrkit.localemr.serverless.model import ENDED_STATES, ApplicationRecord, RunRecord
 from airflow_provider_emrkit.localemr.serverless.usage import billed_resources, total_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.serverless.changes import Change
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 SOURCE = "aws.emr-serverless"
 
 
-class ServerlessEvents:
+class ServerlessEvents(EventSender):
     """Sends the events of every change (EventBridge PutEvents); a listener of the store's changes.
 
     :param client_for: Gives the EventBridge client of a region.
@@ -27,14 +26,9 @@ class ServerlessEvents:
     >>> serverless.store.changes.subscribe(ServerlessEvents(client_for, utc_now))  # doctest: +SKIP
     """
 
-    def __init__(self, client_for: Callable[[str], Any], now: Callable[[], datetime]) -> None:
-        self._client_for = client_for
-        self._now = now
-
     def __call__(self, change: Change) -> None:
         """Send the events of a change."""
-        entries = [{**event, "Time": self._now()} for event in events_of(change)]
-        self._client_for(change.record.region).put_events(Entries=entries)
+        self.send(change.record.region, events_of(change))
 
 
 def events_of(change: Change) -> list[dict[str, Any]]:
@@ -67,7 +61,7 @@ def application_event(application: ApplicationRecord) -> dict[str, Any]:
         "autoStopConfig": stop,
         "autoStartConfig": {"enabled": application.auto_start},
     }
-    return _event("EMR Serverless Application State Change", detail)
+    return event(SOURCE, "EMR Serverless Application State Change", detail)
 
 
 def run_event(run: RunRecord, before: str | None) -> dict[str, Any]:
@@ -78,7 +72,7 @@ def run_event(run: RunRecord, before: str | None) -> dict[str, Any]:
     detail = {**_run_detail(run), "state": run.state}
     if before is not None:
         detail["previousState"] = before
-    return _event("EMR Serverless Job Run State Change", detail)
+    return event(SOURCE, "EMR Serverless Job Run State Change", detail)
 
 
 def retry_event(run: RunRecord) -> dict[str, Any]:
@@ -93,7 +87,7 @@ def retry_event(run: RunRecord) -> dict[str, Any]:
         "newAttempt": new.number,
         "newAttemptCreatedAt": _shown(new.created),
     }
-    return _event("EMR Serverless Job Run Retry", detail)
+    return event(SOURCE, "EMR Serverless Job Run Retry", detail)
 
 
 def usage_event(run: RunRecord) -> dict[str, Any]:
@@ -116,8 +110,8 @@ def usage_event(run: RunRecord) -> dict[str, Any]:
     }
     if attempt.started is not None:
         detail["startedAt"] = _shown(attempt.started)
-    event = _event("EMR Serverless Job Resource Utilization Update", detail)
-    return {**event, "Resources": [run_arn(run)]}
+    told = event(SOURCE, "EMR Serverless Job Resource Utilization Update", detail)
+    return {**told, "Resources": [run_arn(run)]}
 
 
 def _run_detail(run: RunRecord) -> dict[str, Any]:
@@ -130,10 +124,6 @@ def _run_detail(run: RunRecord) -> dict[str, Any]:
         "updatedAt": _shown(run.updated),
         "createdAt": _shown(run.created),
     }
-
-
-def _event(detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:
-    return {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail)}
 
 
 def _shown(time: datetime) -> str:
