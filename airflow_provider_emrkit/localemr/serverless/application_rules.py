@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.localemr.serverless.errors import validation_error
 from airflow_provider_emrkit.localemr.serverless.ids import new_id
 from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, Token
+from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
 from airflow_provider_emrkit.releases import Release, parse_label, release
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def application_record(
         created=created,
         updated=created,
         token=token,
-        tags=dict(request.get("tags", {})),
+        tags=checked_tags(request.get("tags", {})),
     )
 
 

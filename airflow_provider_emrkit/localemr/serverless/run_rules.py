@@ -8,6 +8,7 @@ from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.errors import validation_error
 from airflow_provider_emrkit.localemr.serverless.ids import CREATED_BY, new_id
 from airflow_provider_emrkit.localemr.serverless.model import RunRecord, Token
+from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
 from airflow_provider_emrkit.releases import parse_label
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run_record(
         updated=created,
         created_by=CREATED_BY,
         token=token,
-        tags=dict(request.get("tags", {})),
+        tags=checked_tags(request.get("tags", {})),
         attempts=transitions.first_attempt(created),
     )
 

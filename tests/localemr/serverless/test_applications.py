@@ -321,6 +321,21 @@ def test_tags_of_what_is_not_there(emr):
     assert "at most 200" in emr.refused("TagResource", resourceArn=arn, tags=many).message
 
 
+def test_the_prefix_of_amazons_own_tags_is_reserved(emr):
+    application_id, reserved = emr.create(), {"aws:created": "x"}
+    arn = emr("GetApplication", applicationId=application_id)["application"]["arn"]
+    new = {"releaseLabel": "emr-7.11.0", "type": "SPARK", "clientToken": "t", "tags": reserved}
+    job = {"sparkSubmit": {"entryPoint": "s3://code/job.py"}}
+    run = {"clientToken": "t", "executionRoleArn": arn, "jobDriver": job, "tags": reserved}
+    for refused in (
+        emr.refused("TagResource", resourceArn=arn, tags=reserved),
+        emr.refused("CreateApplication", **new),
+        emr.refused("StartJobRun", applicationId=application_id, **run),
+    ):
+        assert (refused.code, "aws: is reserved" in refused.message) == ("ValidationException", True)
+    assert emr("ListTagsForResource", resourceArn=arn)["tags"] == {}
+
+
 def test_a_waiter_is_answered_when_the_application_has_started(make_emr):
     emr = make_emr(hold_seconds=20.0)
     application_id = emr.create()

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.serverless.errors import not_found, validation_error
+from airflow_provider_emrkit.localemr.serverless.errors import not_found
 from airflow_provider_emrkit.localemr.serverless.ids import parse_arn
+from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.call import Call
     from airflow_provider_emrkit.localemr.serverless.context import Serverless
     from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, RunRecord
 
-MAX_TAGS = 200
-
 
 def tag_resource(serverless: Serverless, call: Call) -> dict[str, Any]:
     """TagResource: a key that is there gets the new value."""
     record = _resource(serverless, call)
-    tags = {**record.tags, **call.params["tags"]}
-    if len(tags) > MAX_TAGS:
-        raise validation_error(f"A resource can have at most {MAX_TAGS} tags.")
-    record.tags = tags
+    record.tags = checked_tags({**record.tags, **call.params["tags"]})
     serverless.store.commit(record)
     return {}
 
