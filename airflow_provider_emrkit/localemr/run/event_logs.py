@@ -73,7 +73,8 @@ def read_owner(lines: Iterable[str]) -> Owned | None:
     """Read from the head of an event log which application it is, and whose; None when it doesn't say."""
     for _, line in zip(range(_HEAD_LINES), lines, strict=False):
         if _ENVIRONMENT in line:
-            with contextlib.suppress(ValueError, AttributeError):
+            # Any job can write here what it likes.
+            with contextlib.suppress(ValueError, AttributeError, TypeError, RecursionError):
                 properties = dict(json.loads(line).get("Spark Properties") or {})
                 if "spark.app.id" in properties:
                     return Owned(str(properties["spark.app.id"]), properties.get(OWNER))

@@ -46,10 +46,12 @@ def write(tmp_path):
         (head("local-1")[:120], None),
         ('{"Event":"SparkListenerEnvironmentUpdate"\n', None),
         ('{"Event":"SparkListenerEnvironmentUpdate","Spark Properties":[]}\n', None),
+        ('{"Event":"SparkListenerEnvironmentUpdate","Spark Properties":[1]}\n', None),
+        ('{"Event":"SparkListenerEnvironmentUpdate","x":' + "[" * 100_000, None),
         ('"\\"Event\\":\\"SparkListenerEnvironmentUpdate\\""\n', None),
         ("{}\n" * 20 + head("local-1"), None),
     ],
-    ids=["owned", "nobodys", "empty", "cut", "broken", "odd", "text", "late"],
+    ids=["owned", "nobodys", "empty", "cut", "broken", "odd", "odder", "deep", "text", "late"],
 )
 def test_the_head_says_which_application_it_is_and_whose(text, found):
     assert read_owner(text.splitlines()) == found
