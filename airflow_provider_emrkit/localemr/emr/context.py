@@ -115,11 +115,12 @@ class Emr:
         """
         if self._is_stopping:
             raise ApiError("InternalServerException", "localemr is stopping; no new cluster is started.")
-        self.store.add_cluster(cluster)
         alive = {name: supervisor for name, supervisor in self._supervisors.items() if supervisor.is_alive}
         supervisor = Supervisor(cluster, self.runner, self.store, self.faults, self._late_logs, self.now)
-        self._supervisors = {**alive, cluster.id: supervisor}
+        # Its thread waits for the lock; a machine that has no room for it keeps no cluster.
         supervisor.start()
+        self._supervisors = {**alive, cluster.id: supervisor}
+        self.store.add_cluster(cluster)
 
     def settled(self) -> datetime:
         """Say when a change of instances that begins now is done."""

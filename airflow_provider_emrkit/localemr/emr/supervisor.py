@@ -219,14 +219,15 @@ class Supervisor:
         return True
 
     def _start_step(self, step: StepRecord) -> None:
-        transitions.start_step(step, self._now())
-        transitions.settle(self.cluster, self._now())
         faults = self._faults.of_step(step)
         thread = threading.Thread(
             target=self._run_step, args=(step, faults), name=f"localemr-{step.id}", daemon=True
         )
-        self._step_threads = [*filter(threading.Thread.is_alive, self._step_threads), thread]
+        # It has nothing to say before the lock is given back.
         thread.start()
+        self._step_threads = [*filter(threading.Thread.is_alive, self._step_threads), thread]
+        transitions.start_step(step, self._now())
+        transitions.settle(self.cluster, self._now())
         self.news()
 
     def _run_step(self, step: StepRecord, faults: StepFaults) -> None:

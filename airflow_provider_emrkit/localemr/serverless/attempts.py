@@ -82,8 +82,9 @@ class Attempts:
         thread = threading.Thread(
             target=self._run, args=(application, run, faults), name=f"localemr-{run.id}", daemon=True
         )
-        self._live[run.id] = _Live(run, thread)
+        # It waits for the lock; a machine that has no room for it leaves the records as they were.
         thread.start()
+        self._live[run.id] = _Live(run, thread)
 
     def cancel(self, run: RunRecord, seconds: float, details: str) -> None:
         """Cancel a job run; see ``transitions.request_cancel``."""

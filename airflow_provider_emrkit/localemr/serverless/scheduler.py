@@ -75,8 +75,9 @@ class Scheduler:
         """Have an application looked after, and wake everybody who waits; the lock must be held."""
         self._dirty.add(application_id)
         if self._thread is None and not self._is_stopping:
-            self._thread = threading.Thread(target=self._run, name="localemr-serverless", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="localemr-serverless", daemon=True)
+            thread.start()
+            self._thread = thread
         self.changed.notify_all()
 
     def _wake(self) -> None:
@@ -161,10 +162,10 @@ class Scheduler:
             case plans.StopApplication():
                 self._stop_application(application, move.is_idle, now)
             case plans.StartAttempt(run):
+                self._attempts.start(application, run)
                 transitions.move(run, "SCHEDULED", now)
                 run.digests = application.digests
                 self._store.commit(run)
-                self._attempts.start(application, run)
             case plans.Admit(run):
                 transitions.move(run, "PENDING", now)
                 self._store.commit(run)
@@ -186,13 +187,14 @@ class Scheduler:
 
     def start_application(self, application: ApplicationRecord) -> None:
         """Begin to start an application; the lock must be held."""
-        transitions.enter(application, "STARTING", self._now())
         thread = threading.Thread(
             target=self._prepare, args=(application,), name=f"localemr-{application.id}", daemon=True
         )
+        # It asks with the lock whether it is wanted; a machine that has no room for it changes nothing.
+        thread.start()
+        transitions.enter(application, "STARTING", self._now())
         self._starts[application.id] = thread
         self._store.commit(application)
-        thread.start()
 
     def _prepare(self, application: ApplicationRecord) -> None:
         problem, digests = None, {}
