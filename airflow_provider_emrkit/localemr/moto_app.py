@@ -51,13 +51,13 @@ class MotoApp:
         app = self._made()
         _call_no_form(environ)
         path = environ.get("PATH_INFO", "")
-        if not path.startswith("/moto-api/"):
+        if not path.startswith("/moto-api/") or environ.get("REQUEST_METHOD") != "POST":
             with self._gate.among_others():
                 return app(environ, start_response)
         # A reset takes a while, in which requests would find the services half there.
         with self._gate.alone(patience=_PATIENCE):
             response = app(environ, start_response)
-            if self._state is not None and path == RESET_PATH and environ.get("REQUEST_METHOD") == "POST":
+            if self._state is not None and path == RESET_PATH:
                 self._state.clear()
             self._prepare(app)
             return response

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,9 @@ def busy(emrkit):
         )
         arn = emr.describe_cluster(ClusterId=cluster)["Cluster"]["ClusterArn"]
         made = emr.create_persistent_app_ui(TargetResourceArn=arn)
-        emr.get_persistent_app_ui_presigned_url(PersistentAppUIId=made["PersistentAppUIId"])
+        page = emr.get_persistent_app_ui_presigned_url(PersistentAppUIId=made["PersistentAppUIId"])
+        with urllib.request.urlopen(page["PresignedURL"]) as response:
+            assert response.status == 200
         commands = " ".join(emrkit.look().values())
         for program in ("SparkSubmit", "HistoryServer", "sleep 600", "serve"):
             assert program in commands
