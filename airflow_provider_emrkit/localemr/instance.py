@@ -84,6 +84,17 @@ def remove_status(data_dir: Path) -> None:
     (data_dir / _STATUS_FILE).unlink(missing_ok=True)
 
 
+def is_found_by(data_dir: Path, pid: int) -> bool:
+    """Tell whether a process is still the one that the status file names; not when somebody removed that."""
+    try:
+        status = json.loads((data_dir / _STATUS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):  # which says nothing, e.g. too many open files
+        return True
+    return not isinstance(status, dict) or status.get("pid") == pid
+
+
 @contextlib.contextmanager
 def locked(data_dir: Path) -> Iterator[None]:
     """Hold a data directory's lock, which goes away with the process that holds it, its file in good order.
@@ -101,7 +112,9 @@ def locked(data_dir: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            (data_dir / _LOCK_FILE).unlink(missing_ok=True)
+            # Not that of another instance, in a directory that was removed and made anew.
+            if _is_still(data_dir / _LOCK_FILE, lock):
+                (data_dir / _LOCK_FILE).unlink(missing_ok=True)
 
 
 def _open_lock(data_dir: Path) -> IO[str] | None:

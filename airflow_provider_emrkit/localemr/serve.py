@@ -22,6 +22,7 @@ from airflow_provider_emrkit.localemr.instance import (
     ACCESS_LOG_FILE,
     InstanceError,
     Status,
+    is_found_by,
     locked,
     port_taken,
     remove_status,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ACCESS_LOG_BYTES = 5_000_000
+# Seconds between looks at whether the data directory is still there.
+_LOOK_EVERY = 2.0
 
 OWNED = "--owned"
 """Option of a server that ends when its standard input does, and so with the process that started it."""
@@ -152,16 +155,26 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
     server.start()
     write_status(config.data_dir, _status(server.config, identity.started))
     log.info("local EMR %s listens at %s", __version__, server.config.url)
-    stop.wait()
+    is_there = _serve_until(stop, config.data_dir)
     log.info("stopping")
     try:
         clean = server.stop()
     finally:
-        remove_status(config.data_dir)
         # An installation or a bootstrap action of a cluster that was starting.
         _kill_descendants()
-        end_leftovers(config.data_dir)
+        if is_there:
+            remove_status(config.data_dir)
+            end_leftovers(config.data_dir)
     return 0 if clean else 1
+
+
+def _serve_until(stop: threading.Event, data_dir: Path) -> bool:
+    """Wait for the end; False when it came because the data directory is gone, or another instance's now."""
+    while not stop.wait(_LOOK_EVERY):
+        if not is_found_by(data_dir, os.getpid()):
+            log.error("%s was removed: no command finds this server any more, so it ends", data_dir)
+            return False
+    return is_found_by(data_dir, os.getpid())
 
 
 def _status(config: ServerConfig, started: str) -> Status:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -338,6 +339,20 @@ def test_env_as_airflows_connections(instance):
         "aws_default": "aws",
         "emrkit_default": "emrkit",
     }
+
+
+def test_a_server_whose_directory_is_removed_ends_and_leaves_the_next_one_alone(emrkit, tmp_path):
+    data = tmp_path / "data"
+    here = ("--port", "0", "--data-dir", str(data))
+    pid = pid_of(emrkit("up", *here))
+    first = Process.of(pid)
+    shutil.rmtree(data)
+    again = emrkit("up", *here)
+    assert pid_of(again) != pid
+    assert first.wait_gone(20)
+    assert emrkit("status", *here).returncode == 0
+    assert (data / "instance.lock").exists()
+    assert "stopped" in emrkit("down", *here).stdout
 
 
 def test_down_ends_what_a_killed_server_has_left(emrkit):
