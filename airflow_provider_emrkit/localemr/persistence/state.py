@@ -196,7 +196,7 @@ class _Held:
 
 
 def _no_write(data: bytes) -> None:
-    raise NotImplementedError("moto answers with an iterable")
+    raise TypeError("moto answers with an iterable, not through write()")
 
 
 def _close(response: Iterable[bytes]) -> None:
