@@ -195,7 +195,7 @@ class _Held:
         start_response(*self._call)
 
 
-def _no_write(data: bytes) -> None:
+def _no_write(_: bytes) -> None:
     raise TypeError("moto answers with an iterable, not through write()")
 
 
