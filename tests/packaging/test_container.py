@@ -42,7 +42,14 @@ def test_its_command_is_one_of_the_program() -> None:
     given = cli._parser().parse_args(command[3:])
     assert (given.action, given.foreground, given.port, given.host) == ("up", True, DEFAULT_PORT, "0.0.0.0")
     assert given.allowed_hosts == ["localemr"]
-    assert str(given.data_dir) in json.loads(instruction("VOLUME"))
+
+
+def test_its_data_is_in_a_volume_where_all_its_commands_look_for_it() -> None:
+    home = re.search(r"XDG_DATA_HOME=(\S+)", instruction("ENV"))
+    assert home
+    assert home[1] in json.loads(instruction("VOLUME"))
+    given = cli._parser().parse_args(["local", *json.loads(instruction("CMD"))])
+    assert given.data_dir is None
 
 
 def test_its_health_is_the_servers_own_page() -> None:
