@@ -142,9 +142,11 @@ class StepSearch:
 
     def _on_own_cluster(self, cluster_id: str, mark: Mark) -> Found:
         for wait in (*LIST_PAUSES, None):
+            # In this order: a step that succeeds between the two calls ends the cluster, and would seem to
+            # have been lost with it.
+            cluster = self._describe(cluster_id)
             listed = self._steps(cluster_id, oldest=0.0)
             step = next((step for step in listed if Mark.of(step.get("Name") or "") == mark), None)
-            cluster = self._describe(cluster_id)
             gone = cluster_state(cluster)[0] in CLUSTER_GONE
             # Who stops the work does not wait for a step either.
             if step or gone or wait is None or self._pause is None or self._pause(wait):

@@ -287,6 +287,21 @@ def test_a_step_that_succeeded_is_found_on_its_ended_cluster(emr):
     assert one.run.step_id.startswith("s-")
 
 
+@pytest.mark.parametrize("call", ["describe_cluster", "list_steps"])
+def test_a_step_that_succeeds_while_it_is_looked_for_is_not_lost(emr, call):
+    emr.server.runner.script("emrkit:", hold=True)
+    cluster = emr.own_cluster(SECOND)
+    emr.server.wait_cluster(cluster, "RUNNING")
+
+    def succeed() -> None:
+        emr.server.runner.finish("emrkit:")
+        emr.server.wait_cluster(cluster, "TERMINATED")
+
+    emr.faulty.before[call] = succeed
+    [one] = emr.earlier(NEW)
+    assert one.status.state is RunState.SUCCEEDED
+
+
 def test_a_failed_one_is_found_as_that(emr):
     emr.server.runner.script("emrkit:", fails="ValueError")
     cluster = emr.own_cluster(SECOND)
