@@ -194,7 +194,7 @@ def test_a_running_job_has_a_page_and_a_cancelled_one_no_process(
 ):
     job = start("sleeps.py")
     logs = aws_client("logs", endpoint, "us-east-1")
-    stream = f"applications/{APPLICATION}/jobs/{run_id}/SPARK_DRIVER/stdout"
+    stream = f"/applications/{APPLICATION}/jobs/{run_id}/SPARK_DRIVER/stdout"
 
     def says_so() -> bool:
         with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
