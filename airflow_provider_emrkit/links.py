@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_emrkit._compat import BaseOperatorLink, XCom
+from airflow_provider_emrkit.console import console_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.job_run import JobRun
 
 XCOM_KEY = "emrkit_links"
-
-_CONSOLES = (("cn-", "amazonaws.cn"), ("us-gov-", "amazonaws-us-gov.com"), ("", "aws.amazon.com"))
 
 
 def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
@@ -29,9 +28,8 @@ def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
     """
     if not on_aws:
         return {}
-    domain = next(domain for prefix, domain in _CONSOLES if run.region.startswith(prefix))
-    region, cluster = quote(run.region, safe=""), quote(run.cluster_id, safe="")
-    host = f"https://{region}.console.{domain}"
+    host, region = console_host(run.region), quote(run.region, safe="")
+    cluster = quote(run.cluster_id, safe="")
     links = {"cluster": f"{host}/emr/home?region={region}#/clusterDetails/{cluster}"}
     if run.log_uri:
         _, _, path = run.log_uri.partition("://")

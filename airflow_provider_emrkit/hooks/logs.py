@@ -44,11 +44,11 @@ def read_events(logs: Any, group: str, stream: str, token: str | None) -> EventP
     return EventPage(answer.get("events", []), answer.get("nextForwardToken"))
 
 
-def read_last_events(logs: Any, group: str, stream: str, limit: int) -> Sequence[Mapping[str, Any]]:
+def read_last_events(logs: Any, group: str, stream: str, limit: int) -> EventPage:
     """Read the last events of a stream, oldest first; none when there is no such stream (GetLogEvents)."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": False, "limit": limit}
-    answer = _get_log_events(logs, request)
-    return answer.get("events", []) if answer else []
+    answer = _get_log_events(logs, request) or {}
+    return EventPage(answer.get("events", []), answer.get("nextForwardToken"))
 
 
 def stream_names(logs: Any, group: str, prefix: str) -> Iterator[str]:

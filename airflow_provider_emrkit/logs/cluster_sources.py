@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_emrkit.hooks.logs import stream_names
-from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine, LogSource, S3LogFile
+from airflow_provider_emrkit.logs.s3_files import S3LogFile
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine, LogSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

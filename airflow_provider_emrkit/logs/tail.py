@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.sources import LogLine
 
@@ -23,7 +23,7 @@ class LogCursor:
     >>> cursor.positions["/aws/emr/j-1 steps/s-1/stderr"] = "f/123"
     """
 
-    positions: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

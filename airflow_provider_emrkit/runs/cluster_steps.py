@@ -5,19 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.logs.causes import LogText
 from airflow_provider_emrkit.logs.cluster_sources import (
-    ArchivedSources,
     CloudWatchPlace,
     NoSources,
     StepCloudWatchSources,
 )
-from airflow_provider_emrkit.logs.sources import LogLine
 from airflow_provider_emrkit.runs.gathered_calls import GatheredEmr
-from airflow_provider_emrkit.runs.protocol import FailureFacts
-from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps
 from airflow_provider_emrkit.runs.step_cost import read_step_cost
 from airflow_provider_emrkit.runs.step_ending import StepEnding
+from airflow_provider_emrkit.runs.step_failure import read_facts
 from airflow_provider_emrkit.runs.step_search import StepSearch
 from airflow_provider_emrkit.runs.step_states import StepMemory, step_states
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
@@ -31,12 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.sources import LogSources
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
-    from airflow_provider_emrkit.runs.protocol import Compute, Released
+    from airflow_provider_emrkit.runs.protocol import Compute, FailureFacts, Released
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
-
-# Lines at the end of each log that a failure's cause is looked for in.
-TAIL_LINES = 1_000
 
 
 class ClusterSteps:
@@ -109,17 +102,8 @@ class ClusterSteps:
         )
 
     def failure_facts(self, run: JobRun) -> FailureFacts:
-        """Collect EMR's words (ListSteps) and the ends of the logs, from CloudWatch or else from S3."""
-        step = list_steps(self._emr, run.cluster_id, [run.step_id]).get(run.step_id) or {}
-        details = (step.get("Status") or {}).get("FailureDetails") or {}
-        texts = _log_ends(self.log_sources(run))
-        followed = bool(texts)
-        if not followed and run.log_uri:
-            # Also a cluster that is to send its logs to CloudWatch may not be allowed to, or too short-lived.
-            s3 = self._clients.client("s3")
-            archive = ArchivedSources(s3, run.log_uri, run.cluster_id, run.step_id, run.driver_apart)
-            texts = _log_ends(archive)
-        return FailureFacts(failure_message(step), details.get("LogFile") or "", texts, followed=followed)
+        """Collect EMR's words and the ends of the logs."""
+        return read_facts(self._clients, run, self.log_sources(run))
 
     def release(self, run: JobRun) -> Released:
         """Terminate the cluster that was made for a run, and see that it ends."""
@@ -136,20 +120,3 @@ def step_logs_uri(run: JobRun) -> str | None:
         return None
     _, _, path = run.log_uri.partition("://")
     return f"s3://{path.rstrip('/')}/{run.cluster_id}/steps/{run.step_id}/"
-
-
-def _log_ends(sources: LogSources) -> Sequence[LogText]:
-    """Read the ends of all logs, the driver's first.
-
-    What spark-submit wrote is read first all the same: it names the YARN application, and so the driver's
-    logs.
-    """
-    texts: dict[str, LogText] = {}
-    for _ in range(2):
-        for source in sources.current():
-            if source.name in texts:
-                continue
-            lines = source.last_lines(TAIL_LINES)
-            texts[source.name] = LogText(f"{source.label} in {source.name}", lines)
-            sources.observe([LogLine(None, line, source.label) for line in lines])
-    return [text for text in reversed(texts.values()) if text.lines]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_emrkit.logs.sources import CloudWatchStream, S3LogFile
+from airflow_provider_emrkit.logs.s3_files import S3LogFile
+from airflow_provider_emrkit.logs.sources import CloudWatchStream
 
 
 def texts(lines: Any) -> list[str]:
@@ -28,12 +29,16 @@ def test_a_stream_that_is_not_there_yet_is_empty(logs, write):
     assert source.read(None).lines == []
     write("/emr", "late", (0, "here"))
     assert texts(source.read(None).lines) == ["here"]
-    assert CloudWatchStream(logs, "/emr", "never", "stdout").last_lines(5) == []
+    assert CloudWatchStream(logs, "/emr", "never", "stdout").from_end(5).lines == []
 
 
 def test_the_end_of_a_stream(logs, write):
     write("/emr", "s", *((number, f"line {number}") for number in range(20)))
-    assert CloudWatchStream(logs, "/emr", "s", "stdout").last_lines(3) == ["line 17", "line 18", "line 19"]
+    source = CloudWatchStream(logs, "/emr", "s", "stdout")
+    read = source.from_end(3)
+    assert (texts(read.lines), read.skipped) == (["line 17", "line 18", "line 19"], True)
+    write("/emr", "s", (20, "line 20"))
+    assert texts(source.read(read.cursor).lines) == ["line 20"]
 
 
 def test_an_event_of_several_lines_gives_several(logs, write):
@@ -90,7 +95,7 @@ def test_an_archived_log_that_is_rewritten_gives_its_new_lines(archived):
     archived(gzip.compress(b"one\ntwo\nthree\n"))
     assert texts(first.lines) == ["one", "two"]
     assert texts(source.read(first.cursor).lines) == ["three"]
-    assert source.last_lines(1) == ["three"]
+    assert texts(source.from_end(1).lines) == ["three"]
 
 
 @pytest.mark.parametrize(
@@ -103,11 +108,11 @@ def test_an_archived_log_that_is_rewritten_gives_its_new_lines(archived):
     ],
 )
 def test_an_archived_log_may_hold_anything(archived, content, lines):
-    found = archived(content).last_lines(10)
+    found = texts(archived(content).from_end(10).lines)
     assert lines is None or found == lines
     assert sum(map(len, found)) < 20_000
 
 
 def test_a_log_that_is_not_archived_yet_is_empty(s3):
     s3.create_bucket(Bucket="logs")
-    assert S3LogFile(s3, "logs", "j-1/steps/s-1/stderr.gz", "stderr").last_lines(10) == []
+    assert S3LogFile(s3, "logs", "j-1/steps/s-1/stderr.gz", "stderr").from_end(10).lines == []
