@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import task_state_store
+from airflow_provider_emrkit.exceptions import SubmitRefusedError
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit._compat import Context
     from airflow_provider_emrkit.runs.token import RunToken
 
 KEY = "emrkit_begun"
+# What Airflow's API answers about a task instance that it has replaced, or that must not run any more.
+_REPLACED = (404, 409, 410)
 
 
 def has_begun(context: Context, token: RunToken, log: Any) -> bool:
@@ -36,11 +39,26 @@ def has_begun(context: Context, token: RunToken, log: Any) -> bool:
 def note_begun(context: Context, token: RunToken, log: Any) -> None:
     """Leave the note, before the job is submitted.
 
+    The same load may make a scheduler start a try and replace it at once, so that its worker goes on for the
+    few seconds until its next heartbeat. Airflow then knows neither its notes nor where to leave a new one.
+
     :param log: The task's log.
+    :raises SubmitRefusedError: when Airflow has replaced this try.
     """
     store = task_state_store(context)
     try:
         if store is not None:
             store.set(KEY, token.generation)
     except Exception as error:
+        if _status_code(error) in _REPLACED:
+            raise SubmitRefusedError(
+                f"Airflow does not know try {token.try_number} of this task any more, as it has replaced it "
+                "by another one; nothing was submitted"
+            ) from error
         log.warning("Airflow could not note that this try has begun: %s", error)
+
+
+def _status_code(error: Exception) -> int | None:
+    """Give the HTTP status that Airflow's API answered with, as the task SDK hands it on."""
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return detail.get("status_code") if isinstance(detail, dict) else None
