@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_emrkit.hooks.errors import error_code, is_not_found
-from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GOING, CLUSTER_UP, RunState
+from airflow_provider_emrkit.runs.states import (
+    CLUSTER_COMING_UP,
+    CLUSTER_GOING,
+    CLUSTER_GONE,
+    CLUSTER_UP,
+    RunState,
+)
 from airflow_provider_emrkit.runs.step_calls import IDS_AT_ONCE, cluster_state, run_status
 
 if TYPE_CHECKING:
@@ -152,8 +158,12 @@ class _Look:
     def statuses(self, runs: Sequence[JobRun]) -> dict[JobRun, RunStatus]:
         if self._is_still_coming_up(runs):
             return {run: run_status(NOT_STARTED, self._memory.cluster) for run in runs}
-        steps = self.steps([run.step_id for run in runs])
-        cluster = self._cluster(steps, unlisted=any(run.step_id not in steps for run in runs))
+        ids = [run.step_id for run in runs]
+        steps = self.steps(ids)
+        cluster = self._cluster(steps, unlisted=len(steps) < len(set(ids)))
+        if cluster_state(cluster or {})[0] in CLUSTER_GONE and not _have_ended(steps, ids):
+            # A step that ends the cluster by its own end, between the two calls, was not lost with it.
+            steps = self.steps(ids)
         self._memory.waiting = frozenset(
             step_id for step_id, step in steps.items() if step["Status"]["State"] == "PENDING"
         )
@@ -269,3 +279,7 @@ def _slim(step: Step) -> Step:
 
 def _has_started(step: Step) -> bool:
     return bool((step["Status"].get("Timeline") or {}).get("StartDateTime"))
+
+
+def _have_ended(steps: Mapping[str, Step], ids: Sequence[str]) -> bool:
+    return all(step_id in steps and steps[step_id]["Status"]["State"] in ENDED_STATES for step_id in ids)

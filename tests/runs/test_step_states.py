@@ -339,6 +339,20 @@ def test_a_step_that_runs_on_a_dead_cluster_is_noticed(memory, clock):
     assert (status.state, status.compute_message) == (RunState.LOST, "it says")
 
 
+def test_a_step_that_ends_its_cluster_while_it_is_looked_at_was_not_lost(memory, clock):
+    emr = FakeEmr({"j-1": steps(1)})
+    look(emr, memory, ids(1))
+    clock.seconds += CLUSTER_CHECK * 2
+    describe = emr.describe_cluster
+
+    def ends_meanwhile(**request: Any) -> Any:
+        emr.steps["j-1"], emr.cluster, emr.reason = steps(1, "COMPLETED"), "TERMINATED", "ALL_STEPS_COMPLETED"
+        return describe(**request)
+
+    emr.describe_cluster = ends_meanwhile  # type: ignore[method-assign]
+    assert next(iter(step_states(emr, [run_of("s-0")], memory).values())).state is RunState.SUCCEEDED
+
+
 def test_a_cluster_without_a_reason_is_looked_at_seldom(memory, clock):
     emr = FakeEmr({"j-1": steps(1)})
     for _ in range(60):
