@@ -1,0 +1,176 @@
+"""Failures for want of memory, and jobs that are killed."""
+
+from __future__ import annotations
+
+from failures.case import CLIENT, CLUSTER, SPARK_33, SPARK_35, SPARK_40, Case
+
+_SESSION = """\
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+"""
+# Spark's own program, so that executors are JVMs of their own as on a cluster.
+_EXECUTORS_APART = (
+    "bash",
+    "-c",
+    "hadoop fs -get {home}/{file} . && export SPARK_WORKER_DIR=$PWD/executors && "
+    'exec $SPARK_HOME/bin/spark-submit --master "local-cluster[1,1,1024]" --conf spark.executor.memory=512m '
+    "--conf spark.task.maxFailures=2 {file}",
+)
+
+CASES = (
+    Case(
+        name="driver-heap",
+        runs=((SPARK_35, CLIENT), (SPARK_33, CLUSTER)),
+        contains="java.lang.OutOfMemoryError: Java heap space",
+        about="memory",
+        error="OutOfMemoryError",
+        options=("--driver-memory", "1g", "--conf", "spark.driver.maxResultSize=0"),
+        job=_SESSION
+        + """\
+wide = spark.range(400).selectExpr("id", "repeat(cast(id as string), 4000000) as text")
+print(len(wide.collect()))  # fails
+""",
+    ),
+    Case(
+        name="scala-heap",
+        runs=((SPARK_40, CLIENT), (SPARK_35, CLUSTER)),
+        contains="java.lang.OutOfMemoryError: Java heap space",
+        about="memory",
+        error="OutOfMemoryError",
+        options=("--driver-memory", "1g"),
+        scala="""\
+import org.apache.spark.sql.SparkSession
+
+object Job {
+  def main(args: Array[String]): Unit = {
+    val spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+    val days = spark.range(100).collect().map(_ => new Array[Long](20 * 1024 * 1024))
+    println(days.length)
+  }
+}
+""",
+    ),
+    Case(
+        name="python-memory",
+        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
+        contains="MemoryError",
+        about="memory",
+        error="OutOfMemoryError",
+        job="""\
+import resource
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+days = [bytearray(256 << 20) for _ in range(spark.range(40).count())]  # fails
+print(len(days))
+""",
+    ),
+    Case(
+        name="result-too-large",
+        runs=((SPARK_35, CLUSTER), (SPARK_33, CLIENT)),
+        contains="is bigger than spark.driver.maxResultSize",
+        error="UserCodeError",
+        options=("--conf", "spark.driver.maxResultSize=1m"),
+        job=_SESSION
+        + """\
+print(len(spark.range(0, 2000000, 1, 4).selectExpr("id", "uuid() as u").collect()))  # fails
+""",
+    ),
+    Case(
+        name="executor-heap",
+        runs=((SPARK_35, CLIENT),),
+        contains="OutOfMemoryError: Java heap space",
+        about="memory",
+        error="OutOfMemoryError",
+        command=_EXECUTORS_APART,
+        job="""\
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+wide = spark.range(0, 2000, 1, 1).selectExpr("collect_list(repeat(cast(id as string), 2000000)) as texts")
+print(wide.selectExpr("size(texts)").collect())  # fails
+""",
+    ),
+    Case(
+        name="executor-killed",
+        runs=((SPARK_35, CLIENT), (SPARK_33, CLIENT)),
+        contains="ExecutorLostFailure",
+        about="memory",
+        error="OutOfMemoryError",
+        command=_EXECUTORS_APART,
+        job="""\
+import os
+import signal
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+
+
+def as_the_kernel_does(number):
+    # The parent of a Python worker's daemon is the executor.
+    with open(f"/proc/{os.getppid()}/stat") as stat:
+        os.kill(int(stat.read().rpartition(")")[2].split()[1]), signal.SIGKILL)
+    return number
+
+
+print(spark.sparkContext.parallelize(range(3), 1).map(as_the_kernel_does).collect())  # fails
+""",
+    ),
+    Case(
+        name="worker-killed",
+        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
+        contains="Python worker exited unexpectedly (crashed)",
+        error="UserCodeError",
+        job="""\
+import os
+import signal
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+
+
+def crash(number):
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return number
+
+
+print(spark.sparkContext.parallelize(range(3), 1).map(crash).collect())  # fails
+""",
+    ),
+    Case(
+        name="driver-killed",
+        runs=((SPARK_35, CLUSTER), (SPARK_40, CLUSTER)),
+        contains="137",
+        about="memory",
+        error="OutOfMemoryError",
+        job=_SESSION
+        + """\
+import os
+import signal
+
+print(spark.range(3).count())
+# As the kernel does when the machine is out of memory.
+os.kill(os.getppid(), signal.SIGKILL)
+""",
+    ),
+    Case(
+        name="driver-terminated",
+        runs=((SPARK_35, CLUSTER),),
+        contains="143",
+        about="memory",
+        error="OutOfMemoryError",
+        job=_SESSION
+        + """\
+import os
+import signal
+
+print(spark.range(3).count())
+os.kill(os.getppid(), signal.SIGTERM)
+""",
+    ),
+)

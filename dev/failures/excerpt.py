@@ -1,0 +1,64 @@
+"""Makes of a log of this machine what the same log would be on EMR, no longer than needed. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MOST_LINES = 1_000
+# Lines that are kept of the beginning of a long log, and around what is no routine.
+HEAD, BEFORE, AFTER = 4, 3, 2
+_LONGEST_LINE = 4_000
+
+_ROUTINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG) ")
+# What tells where a run stands is kept, though it is routine.
+_TELLING = re.compile(
+    r"INFO (?:SparkContext: (?:Running Spark|Submitted)|Client|YarnClientImpl|ShutdownHookManager)"
+    r"|Submitted application|Lost task|lost:|Removed TaskSet"
+)
+_LOOPBACK = re.compile(r"\b127\.0\.\d+\.\d+\b|\blocalhost\b")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What stands in for the names of this machine.
+
+    :param texts: Text → what it becomes; longer texts go first.
+    :param patterns: The same with regular expressions, which go before.
+
+    >>> Names({"/home/me/spark": "/usr/lib/spark"}).told("/home/me/spark/python")
+    '/usr/lib/spark/python'
+    """
+
+    texts: Mapping[str, str]
+    patterns: Mapping[str, str] | None = None
+
+    def told(self, line: str) -> str:
+        """Give a line with the names of EMR's machines."""
+        for pattern, becomes in (self.patterns or {}).items():
+            line = re.sub(pattern, becomes, line)
+        for text in sorted(self.texts, key=len, reverse=True):
+            line = line.replace(text, self.texts[text])
+        return _LOOPBACK.sub("10.0.0.1", line)
+
+
+def excerpt(log: str, names: Names) -> list[str]:
+    """Give what is needed of a log: all that is no routine, and a little of what is around it.
+
+    :param log: The whole log.
+    :param names: The names of this machine.
+    """
+    lines = [names.told(line)[:_LONGEST_LINE] for line in log.splitlines()]
+    keep = set(range(HEAD))
+    for index, line in enumerate(lines):
+        if not _ROUTINE.match(line) or _TELLING.search(line):
+            keep.update(range(index - BEFORE, index + AFTER + 1))
+    return _last([line for index, line in enumerate(lines) if index in keep])
+
+
+def _last(lines: Sequence[str]) -> list[str]:
+    return list(lines[-MOST_LINES:])
