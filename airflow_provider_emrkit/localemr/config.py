@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 JvmProfile = Literal["fast", "full"]
 S3FileSystem = Literal["builtin", "s3a"]
+ExecutorKind = Literal["threads", "processes"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5005
@@ -53,6 +54,7 @@ class ServerConfig:
     :param s3_endpoint: Another S3 than the built-in one, e.g. ``http://127.0.0.1:9000``.
     :param s3_credentials: File with the key pair of ``s3_endpoint``; never the user's AWS files.
     :param faults: File with the faults to begin with.
+    :param executors: Whether Spark's executors are threads of the driver, or processes with their own logs.
 
     >>> ServerConfig(data_dir=Path("/tmp/x")).url
     'http://127.0.0.1:5005'
@@ -69,6 +71,7 @@ class ServerConfig:
     s3_endpoint: str | None = None
     s3_credentials: Path | None = None
     faults: Path | None = None
+    executors: ExecutorKind = "threads"
 
     @property
     def url(self) -> str:

@@ -7,7 +7,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from airflow_provider_emrkit.localemr.config import DEFAULT_HOST, JvmProfile, S3FileSystem, ServerConfig
+from airflow_provider_emrkit.localemr.config import (
+    DEFAULT_HOST,
+    ExecutorKind,
+    JvmProfile,
+    S3FileSystem,
+    ServerConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=get_args(JvmProfile),
         default="fast",
         help="fast: steps start quickly; full: Java's own settings, for long jobs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--executors",
+        choices=get_args(ExecutorKind),
+        default="threads",
+        help="what Spark's executors are: threads of the driver, or processes with logs of their own, as on "
+        "EMR, which start more slowly (default: %(default)s)",
     )
     add_s3_option(parser)
     parser.add_argument(
@@ -70,6 +83,7 @@ def option_words(config: ServerConfig) -> list[str]:
     values: Mapping[str, object] = {
         "--host": config.host,
         "--jvm-profile": config.jvm_profile,
+        "--executors": config.executors,
         "--s3": config.s3_filesystem,
         "--s3-endpoint": config.s3_endpoint,
         "--s3-credentials": config.s3_credentials,

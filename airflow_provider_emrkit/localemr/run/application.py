@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_emrkit.localemr.run.containers import DriverContainers
 from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE
@@ -83,7 +84,13 @@ class RunningApplication:
         folders = Folders(directory, driver.work)
         try:
             self._process = start_logged(
-                driver.command, place, folders, self._logs, owner=ids.application_id, env=env
+                driver.command,
+                place,
+                folders,
+                self._logs,
+                owner=ids.application_id,
+                env=env,
+                containers=DriverContainers(ids, outputs),
             )
         except (OSError, ValueError):
             self._logs.close()

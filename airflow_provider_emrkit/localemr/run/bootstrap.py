@@ -12,6 +12,7 @@ from airflow_provider_emrkit.localemr.run.commands import CommandError, script_c
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import command_environment, package_index_environment
 from airflow_provider_emrkit.localemr.run.failures import failure_line
+from airflow_provider_emrkit.localemr.run.logged_process import own_home
 from airflow_provider_emrkit.localemr.run.outputs import LogPlace
 from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
 
@@ -75,7 +76,11 @@ def _run(
 def _start(path: str, args: Sequence[str], context: StepContext, directory: Path) -> StepProcess:
     work = directory / "work"
     script = context.fetch(path, work)
-    env = {**command_environment(context.place, work), **package_index_environment(os.environ)}
+    home = own_home(context.place, directory)
+    env = {
+        **command_environment(context.place, work, own_home=home),
+        **package_index_environment(os.environ),
+    }
     return StepProcess.start([*script_command(script), *args], env=env, cwd=work, directory=directory)
 
 

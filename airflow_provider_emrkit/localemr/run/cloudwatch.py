@@ -26,6 +26,9 @@ EVENT_OVERHEAD = 26
 _MAX_WAITING_BYTES = 8 * 1024 * 1024
 _MAX_FAILURES = 20
 
+EXECUTOR = "SPARK_EXECUTOR"
+"""The type of an executor's log."""
+
 DEFAULT_LOG_TYPES: Mapping[str, tuple[str, ...]] = {
     "STEP_LOGS": ("STDOUT", "STDERR"),
     "SPARK_DRIVER": ("STDOUT", "STDERR"),
@@ -51,7 +54,7 @@ class LogTarget:
 
     :param group: Log group.
     :param prefix: ``LogStreamNamePrefix`` without slashes around it; may be empty.
-    :param log_types: ``STEP_LOGS``, ``SPARK_DRIVER`` → ``STDOUT``, ``STDERR``.
+    :param log_types: ``STEP_LOGS``, ``SPARK_DRIVER``, ``SPARK_EXECUTOR`` → ``STDOUT``, ``STDERR``.
 
     >>> target = log_target({"CloudWatchLogConfiguration": {"Enabled": True}}, "j-1")
     >>> target.step_stream("s-1", "stdout")
@@ -62,6 +65,11 @@ class LogTarget:
     prefix: str
     log_types: Mapping[str, tuple[str, ...]]
 
+    @property
+    def takes_executors(self) -> bool:
+        """Whether it wants anything of executors."""
+        return bool(self.log_types.get(EXECUTOR))
+
     def step_stream(self, step_id: str, name: str) -> str | None:
         """Give the stream of a step's ``stdout`` or ``stderr``; None when the cluster does not send it."""
         return self.stream("STEP_LOGS", f"steps/{step_id}", name)
@@ -69,6 +77,10 @@ class LogTarget:
     def driver_stream(self, application_id: str, container_id: str, name: str) -> str | None:
         """Give the stream of a driver's ``stdout`` or ``stderr``; None when the cluster does not send it."""
         return self.stream("SPARK_DRIVER", f"applications/{application_id}/{container_id}", name)
+
+    def executor_stream(self, application_id: str, container_id: str, name: str) -> str | None:
+        """Give the stream of an executor's ``stdout`` or ``stderr``; None when it is not sent."""
+        return self.stream(EXECUTOR, f"applications/{application_id}/{container_id}", name)
 
     def stream(self, log_type: str, path: str, name: str) -> str | None:
         """Give the stream of a log of some type; None when that type is not sent.

@@ -15,10 +15,12 @@ from airflow_provider_emrkit.localemr.config import aws_environment
 from airflow_provider_emrkit.localemr.run.event_logs import OWNER
 from airflow_provider_emrkit.localemr.run.programs import EXAMPLES
 from airflow_provider_emrkit.localemr.spark.install import uv_environment
+from airflow_provider_emrkit.localemr.spark.own_home import SHARED_HOME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_emrkit.localemr.config import ExecutorKind
     from airflow_provider_emrkit.localemr.s3_access import S3Access
 
 _LOCAL = "127.0.0.1,localhost"
@@ -111,6 +113,7 @@ class Place:
     :param exported: Variables that the cluster's configuration exports (``spark-env``).
     :param jvm: Options of every JVM that spark-submit starts.
     :param collector: Its garbage collector, unless the job chooses one; empty for Java's own.
+    :param executors: Whether Spark's executors are threads of the driver or processes of their own.
     :param notice: What is worth knowing about the software, if anything; steps' logs begin with it.
 
     >>> place = Place(Path("/c/j-1"), Path("/spark"), Path("/java"), "http://127.0.0.1:5005", "us-east-1")
@@ -129,6 +132,7 @@ class Place:
     exported: Mapping[str, str] = field(default_factory=dict)
     jvm: tuple[str, ...] = FAST_JVM
     collector: str = FAST_COLLECTOR
+    executors: ExecutorKind = "threads"
     notice: str = ""
 
     @property
@@ -189,13 +193,19 @@ class Place:
 
 
 def command_environment(
-    place: Place, work: Path, *, own_collector: bool = False, owner: str | None = None
+    place: Place,
+    work: Path,
+    *,
+    own_collector: bool = False,
+    owner: str | None = None,
+    own_home: Path | None = None,
 ) -> dict[str, str]:
     """Build the environment of one command.
 
     :param work: The command's own directory; temporary files go into ``tmp`` in it.
     :param own_collector: The command names a garbage collector for its JVM; ours is left out.
     :param owner: Id by which the command's Spark applications can be found; see ``event_logs``.
+    :param own_home: The command's own SPARK_HOME; see ``own_home``.
     """
     temporary = work / "tmp"
     java_options = [
@@ -221,7 +231,8 @@ def command_environment(
         "PYTHONUNBUFFERED": "1",
         "SHELL": "/bin/bash",
         "SPARK_CONF_DIR": os.fspath(place.conf),
-        "SPARK_HOME": os.fspath(place.spark_home),
+        "SPARK_HOME": os.fspath(own_home or place.spark_home),
+        **({SHARED_HOME: os.fspath(place.spark_home)} if own_home else {}),
         "SPARK_LAUNCHER_OPTS": " ".join([*FAST_JVM, FAST_COLLECTOR]),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": os.fspath(temporary),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.run.commands import CommandError, CommandPlanner, localise
+from airflow_provider_emrkit.localemr.run.containers import JobContainers
 from airflow_provider_emrkit.localemr.run.contract import JobRunRequest, JobRunResult
 from airflow_provider_emrkit.localemr.run.event_logs import job_application_id
 from airflow_provider_emrkit.localemr.run.failures import failure_line
@@ -99,7 +100,15 @@ class SparkJob:
             env = job_environment(command.submission.conf)
             localise(command.submission, self._folders.work, planner.fetch)
         owner = job_application_id(request.run_id, request.attempt)
-        return start_logged(command, self._place, self._folders, self._logs, owner=owner, env=env)
+        return start_logged(
+            command,
+            self._place,
+            self._folders,
+            self._logs,
+            owner=owner,
+            env=env,
+            containers=JobContainers(job_folder(request), self._context.outputs),
+        )
 
     def _judge(self, code: int) -> JobRunResult:
         if code == 0:

@@ -1,10 +1,10 @@
-"""Where the driver's log of a job run goes, as EMR Serverless lays it out. Pure."""
+"""Where the logs of a job run's driver and executors go, as EMR Serverless lays it out. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.run.cloudwatch import LogTarget
+from airflow_provider_emrkit.localemr.run.cloudwatch import EXECUTOR, LogTarget
 from airflow_provider_emrkit.localemr.run.outputs import LogPlace
 from airflow_provider_emrkit.localemr.run.s3_logs import LogLocation, log_location
 
@@ -52,12 +52,20 @@ def job_location(monitoring: Mapping[str, Any], folder: str) -> LogLocation | No
 
 def driver_logs(target: LogTarget | None, folder: str) -> dict[str, LogPlace]:
     """Give the logs of a driver."""
+    return _places(target, folder, _DRIVER, _DRIVER)
+
+
+def executor_logs(target: LogTarget | None, folder: str, number: int) -> dict[str, LogPlace]:
+    """Give the logs of an executor."""
+    return _places(target, folder, EXECUTOR, f"{EXECUTOR}/{number}")
+
+
+def _places(target: LogTarget | None, folder: str, log_type: str, path: str) -> dict[str, LogPlace]:
+    # EMR Serverless puts "/applications/…" behind the prefix, also behind one that is empty.
+    slash = "/" if target and not target.prefix else ""
     return {
-        name: LogPlace(_stream(target, folder, name) if target else None, f"{_DRIVER}/{name}")
+        name: LogPlace(
+            target.stream(log_type, f"{slash}{folder}/{path}", name) if target else None, f"{path}/{name}"
+        )
         for name in ("stdout", "stderr")
     }
-
-
-def _stream(target: LogTarget, folder: str, name: str) -> str | None:
-    # EMR Serverless puts "/applications/…" behind the prefix, also behind one that is empty.
-    return target.stream(_DRIVER, f"{'' if target.prefix else '/'}{folder}/{_DRIVER}", name)

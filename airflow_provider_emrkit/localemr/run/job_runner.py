@@ -112,14 +112,20 @@ class SparkJobRunner:
 
     def _context(self, request: JobRunRequest, directory: Path) -> JobContext:
         software = install(request.release_label, self._config, lambda _: None)
-        wanted = Wanted(request.release_label, request.region, cluster_configurations(request.configurations))
+        target = job_target(request.monitoring)
+        wanted = Wanted(
+            request.release_label,
+            request.region,
+            cluster_configurations(request.configurations),
+            executor_logs=target is not None and target.takes_executors,
+        )
         prepared = prepare(self._config, wanted, software, directory)
         s3 = s3_client(s3_access(self._config), request.region)
         abort_leftover_uploads(s3, self._directory.parent / UPLOADS)
         outputs = Outputs(
             logs_client=request.deliver(aws_client("logs", self._config.url, request.region), "cloudwatch"),
             s3_client=request.deliver(s3, "s3"),
-            target=job_target(request.monitoring),
+            target=target,
             location=job_location(request.monitoring, job_folder(request)),
             upload_every=UPLOAD_EVERY,
         )

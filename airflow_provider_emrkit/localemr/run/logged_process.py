@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
+from airflow_provider_emrkit.localemr.run.executor_logs import ExecutorLogs
 from airflow_provider_emrkit.localemr.run.process import StepProcess
+from airflow_provider_emrkit.localemr.spark.own_home import WORK, make_own_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_emrkit.localemr.run.commands import Command
+    from airflow_provider_emrkit.localemr.run.executor_logs import Containers
     from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
 
 
@@ -28,23 +31,44 @@ class Folders(NamedTuple):
 
 
 def start_logged(
-    command: Command, place: Place, folders: Folders, logs: OpenLogs, *, owner: str, env: Mapping[str, str]
+    command: Command,
+    place: Place,
+    folders: Folders,
+    logs: OpenLogs,
+    *,
+    owner: str,
+    env: Mapping[str, str],
+    containers: Containers | None = None,
 ) -> StepProcess:
     """Start a command; what it writes goes to the logs ``stdout`` and ``stderr``.
 
     :param owner: Id by which its Spark applications are found.
     :param env: Variables on top of the place's; what can't be a variable is left out.
+    :param containers: Where the logs of its executors go, when these are processes.
     :raises OSError: when it can't be started.
     :raises ValueError: when its arguments can't be given to a process.
     """
-    base = command_environment(place, folders.work, own_collector=command.own_collector, owner=owner)
+    home = own_home(place, folders.own)
+    base = command_environment(
+        place, folders.work, own_collector=command.own_collector, owner=owner, own_home=home
+    )
     whole = {**base, **variables(env)}
     if not (Path(whole["JAVA_HOME"]) / "bin" / "java").is_file():
         # One of EMR's own Javas, which jobs name to choose among them.
         whole["JAVA_HOME"] = os.fspath(place.java_home)
     process = StepProcess.start(command.argv, env=whole, cwd=folders.work, directory=folders.own)
     logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
+    if home and containers:
+        logs.executors = ExecutorLogs(home / WORK, folders.own / "executors", containers)
     return process
+
+
+def own_home(place: Place, directory: Path) -> Path | None:
+    """Make a SPARK_HOME of a command's own, in its directory; None where executors are no processes.
+
+    :raises OSError: when it can't be made.
+    """
+    return make_own_home(directory / "spark", place.spark_home) if place.executors == "processes" else None
 
 
 def variables(env: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,10 @@ from airflow_provider_emrkit.localemr.run.logs import LogStream, PipeReader, Pub
 from airflow_provider_emrkit.localemr.run.s3_logs import UPLOAD_EVERY, LogLocation, S3Logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from airflow_provider_emrkit.localemr.run.executor_logs import ExecutorLogs
 
 
 class LogPlace(NamedTuple):
@@ -73,14 +75,27 @@ class Outputs:
 
     def driver_places(self, application_id: str, container_id: str) -> dict[str, LogPlace]:
         """Give the logs of a driver that has a container."""
-        ids = application_id, container_id
-        return {
-            name: LogPlace(
-                self.target.driver_stream(*ids, name) if self.target else None,
-                f"containers/{application_id}/{container_id}/{name}",
-            )
-            for name in ("stdout", "stderr")
-        }
+        stream = self.target.driver_stream if self.target else _no_stream
+        return _container_places(application_id, container_id, stream)
+
+    def executor_places(self, application_id: str, container_id: str) -> dict[str, LogPlace]:
+        """Give the logs of an executor."""
+        stream = self.target.executor_stream if self.target else _no_stream
+        return _container_places(application_id, container_id, stream)
+
+
+def _no_stream(*_: str) -> None:
+    return None
+
+
+def _container_places(
+    application_id: str, container_id: str, stream: Callable[[str, str, str], str | None]
+) -> dict[str, LogPlace]:
+    folder = f"containers/{application_id}/{container_id}"
+    return {
+        name: LogPlace(stream(application_id, container_id, name), f"{folder}/{name}")
+        for name in ("stdout", "stderr")
+    }
 
 
 @dataclass
@@ -91,6 +106,7 @@ class OpenLogs:
     publisher: CloudWatchPublisher | None = None
     upload: S3Logs | None = None
     readers: list[PipeReader] = field(default_factory=list)
+    executors: ExecutorLogs | None = None
 
     def __getitem__(self, name: str) -> LogStream:
         return self.streams[name]
@@ -106,6 +122,8 @@ class OpenLogs:
 
     def close(self) -> None:
         """Wait for everything that was read or written to be where it belongs. Idempotent."""
+        if self.executors:
+            self.executors.close()
         self.finish_reading()
         if self.publisher:
             self.publisher.close()

@@ -19,6 +19,7 @@ from airflow_provider_emrkit.localemr.run.event_logs import event_log_directory
 from airflow_provider_emrkit.localemr.s3_access import s3_access
 from airflow_provider_emrkit.localemr.spark.archive import archive_path
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
+from airflow_provider_emrkit.localemr.spark.executors import FITTED
 from airflow_provider_emrkit.localemr.spark.hadoop_aws import install_s3a, installed_s3a
 from airflow_provider_emrkit.localemr.spark.install import InstallError, uv_program
 from airflow_provider_emrkit.localemr.spark.launcher import make_java_home
@@ -54,11 +55,13 @@ class Wanted:
     :param release_label: EMR release label.
     :param region: AWS region the request was signed for.
     :param configurations: EMR's ``Configurations`` list.
+    :param executor_logs: Whether somebody wants to see what executors write.
     """
 
     release_label: str
     region: str
     configurations: Sequence[Mapping[str, Any]] = ()
+    executor_logs: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,16 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
     cache_dir = config.cache_dir.resolve()
     jar, s3 = s3_jar(cache_dir), s3_access(config)
     last = installed_s3a(software.spark_home, cache_dir) if config.s3_filesystem == "s3a" else ()
+    jvm = _jvm_options(wanted.release_label, config.jvm_profile)
+    collector = FAST_COLLECTOR if config.jvm_profile == "fast" else ""
     machine = Machine(
-        os.cpu_count() or 1, memory_limit_mib(), (os.fspath(jar),), os.fspath(software.spark_home)
+        os.cpu_count() or 1,
+        memory_limit_mib(),
+        (os.fspath(jar),),
+        os.fspath(software.spark_home),
+        # Threads of the driver write no log of their own.
+        executors="processes" if wanted.executor_logs else config.executors,
+        executor_jvm=" ".join(filter(None, (*jvm, collector))),
     )
     conf = ClusterConf(
         directory=directory / "conf",
@@ -134,14 +145,15 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
         last_class_path=tuple(map(os.fspath, last)),
         s3=s3,
         exported=conf.environment,
-        jvm=_jvm_options(wanted.release_label, config.jvm_profile),
-        collector=FAST_COLLECTOR if config.jvm_profile == "fast" else "",
+        jvm=jvm,
+        collector=collector,
+        executors=machine.executors,
         notice=software.notice,
     )
     conf.write()
     place.home.mkdir(parents=True, exist_ok=True)
     make_environment(software.python, place.venv)
-    write_python_site(place.python_site, machine.master)
+    write_python_site(place.python_site, FITTED if machine.executors == "processes" else ())
     write_shims(place, uv_program())
     return Prepared(place, machine, conf.requested)
 

@@ -45,7 +45,7 @@ class ResourceManager:
         :raises OSError: when it can't be started.
         :raises RuntimeError: after ``stop``.
         """
-        ids = Application(self._started, next(self._numbers))
+        ids = self.new_ids()
         directory = self._place.applications / ids.application_id
         directory.mkdir(parents=True)
         with self._lock:
@@ -57,6 +57,10 @@ class ResourceManager:
                 del self._applications[name]
             self._applications[ids.application_id] = started
         return started
+
+    def new_ids(self) -> Application:
+        """Give the ids of one more application."""
+        return Application(self._started, next(self._numbers))
 
     def find(self, application_id: str) -> RunningApplication | None:
         """Find an application by its id."""

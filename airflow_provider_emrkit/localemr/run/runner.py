@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.config import ServerConfig
+    from airflow_provider_emrkit.localemr.run.cloudwatch import LogTarget
     from airflow_provider_emrkit.localemr.spark.software import Software
 
 
@@ -80,9 +81,11 @@ class SparkClusterRunner:
         return cluster
 
     def _prepare(self, request: ClusterRequest, software: Software, directory: Path) -> SparkCluster:
-        wanted = Wanted(request.release_label, request.region, request.configurations)
+        target = log_target(request.monitoring, request.cluster_id)
+        executor_logs = target is not None and target.takes_executors
+        wanted = Wanted(request.release_label, request.region, request.configurations, executor_logs)
         prepared = prepare(self._config, wanted, software, directory)
-        context = self._context(request, prepared)
+        context = self._context(request, prepared, target)
         write_own_programs(prepared.place)
         yarn = YarnService(context.manager, context.planner, context.fetch)
         write_settings(
@@ -94,14 +97,14 @@ class SparkClusterRunner:
         )
         return SparkCluster(directory, context, yarn)
 
-    def _context(self, request: ClusterRequest, prepared: Prepared) -> StepContext:
+    def _context(self, request: ClusterRequest, prepared: Prepared, target: LogTarget | None) -> StepContext:
         s3 = s3_client(s3_access(self._config), request.region)
         abort_leftover_uploads(s3, self._clusters.parent / UPLOADS)
         fetch = S3Fetch(s3, prepared.place.directory)
         outputs = Outputs(
             logs_client=request.deliver(aws_client("logs", self._endpoint_url, request.region), "cloudwatch"),
             s3_client=request.deliver(s3, "s3"),
-            target=log_target(request.monitoring, request.cluster_id),
+            target=target,
             location=log_location(request.log_uri, request.cluster_id),
         )
         return StepContext(

@@ -17,6 +17,7 @@ from airflow_provider_emrkit.localemr.run.commands import (
     Fetch,
     localise,
 )
+from airflow_provider_emrkit.localemr.run.containers import ClientContainers
 from airflow_provider_emrkit.localemr.run.contract import StepRequest, StepResult
 from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
@@ -156,8 +157,18 @@ class SparkStep:
     def _own_process(self, command: Command) -> _OwnProcess:
         context, folders = self._context, Folders(self._directory, self._work)
         env = self._variables(command)
-        step_id = self._request.step_id
-        return _OwnProcess(start_logged(command, context.place, folders, self._logs, owner=step_id, env=env))
+        containers = ClientContainers(context.manager.new_ids, context.outputs, self._logs["stderr"])
+        return _OwnProcess(
+            start_logged(
+                command,
+                context.place,
+                folders,
+                self._logs,
+                owner=self._request.step_id,
+                env=env,
+                containers=containers,
+            )
+        )
 
     def _client(self, command: Command) -> _Client:
         driver = Driver(command, self._work, self._variables(command))

@@ -38,7 +38,17 @@ class Application:
     @property
     def driver_container(self) -> str:
         """The id of the container that the driver runs in."""
-        return f"container_{self.cluster_started}_{self.number:04d}_01_000001"
+        return self.container(1)
+
+    def container(self, number: int) -> str:
+        """Give the id of one of its containers.
+
+        :param number: Its number inside the application, from 1.
+
+        >>> Application(1700000000000, 7).container(2)
+        'container_1700000000000_0007_01_000002'
+        """
+        return f"container_{self.cluster_started}_{self.number:04d}_01_{number:06d}"
 
     @property
     def failure(self) -> str:

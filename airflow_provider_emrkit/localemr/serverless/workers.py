@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.serverless.effective import configurations_of
-from airflow_provider_emrkit.localemr.spark.submit import memory_mib, parse
+from airflow_provider_emrkit.localemr.spark.sizes import memory_mib
+from airflow_provider_emrkit.localemr.spark.submit import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from airflow_provider_emrkit.localemr.spark.executors import driver_heap_mib, master_conf
 from airflow_provider_emrkit.localemr.spark.hdfs import default_properties, hdfs_properties, make_hdfs
 from airflow_provider_emrkit.localemr.spark.s3_conf import leads_elsewhere, s3_properties
-from airflow_provider_emrkit.localemr.spark.submit import Machine, heap_mib, local_conf
+from airflow_provider_emrkit.localemr.spark.submit import Machine, local_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,9 +142,6 @@ class ClusterConf:
     def spark_defaults(self) -> dict[str, str]:
         """Spark's properties: our defaults, then the cluster's own, then what must hold here."""
         asked = self.requested
-        memory = heap_mib(
-            self.machine.memory_mib, asked.get("spark.driver.memory"), asked.get("spark.executor.memory")
-        )
         ours = ":".join(self.machine.class_path)
         return {
             "spark.eventLog.enabled": "true",
@@ -159,8 +157,8 @@ class ClusterConf:
             **local_conf(asked, self.machine.class_path),
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
-            "spark.driver.memory": f"{memory}m",
-            "spark.master": self.machine.master,
+            "spark.driver.memory": f"{driver_heap_mib(self.machine, asked)}m",
+            **master_conf(self.machine, asked),
         }
 
 

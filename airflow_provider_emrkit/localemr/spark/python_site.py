@@ -1,8 +1,8 @@
 """What makes ``.master("yarn")`` in Python code mean this machine.
 
 Code that names its master overrules ``spark-submit`` and all configuration; there is no YARN to connect to
-here. Python reads a module ``sitecustomize`` at its start: ours changes that one setting, and then runs the
-machine's own ``sitecustomize``, which it hides.
+here. Python reads a module ``sitecustomize`` at its start: ours does not let code set that (and what else is
+fitted to this machine), and then runs the machine's own ``sitecustomize``, which it hides.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 # For every Python that a Spark takes, from 3.4 on.
-_SITE = '''"""Runs at the start of every Python here: a master that is named in code is this machine."""
+_SITE = '''"""Runs at the start of every Python here: a YARN that is named in code is this machine."""
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 
-MASTER = {master!r}
+FITTED = {fitted!r}
 
 
 def adapt(conf):
     original = conf.set
 
     def set(self, key, value):
-        if key == "spark.submit.deployMode":
+        if key in FITTED or (key == "spark.master" and str(value).startswith("yarn")):
+            # What spark-submit, or the configuration, has said holds.
             return self
-        if key == "spark.master" and str(value).startswith("yarn"):
-            value = MASTER
         return original(self, key, value)
 
     conf.set = set
@@ -61,11 +61,12 @@ if other is not None and other.loader is not None and hasattr(other.loader, "exe
 '''
 
 
-def write_python_site(folder: Path, master: str) -> None:
+def write_python_site(folder: Path, fitted: Sequence[str] = ()) -> None:
     """Write the module into a folder that is to come first in ``PYTHONPATH``.
 
-    :param master: What the master is here, e.g. ``local[2]``.
+    :param fitted: Properties that code does not change.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = _SITE.format(master=master, folder=str(folder))
+    kept = ("spark.submit.deployMode", *fitted)
+    text = _SITE.format(fitted=kept, folder=str(folder))
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")

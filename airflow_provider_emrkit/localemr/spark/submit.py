@@ -1,20 +1,22 @@
 """What ``spark-submit`` arguments written for EMR mean on one machine. Pure: texts in, texts out.
 
 On EMR, YARN decides where the driver runs and how many executors there are; here driver and executors share
-one JVM. What names the cluster manager is dropped, what sizes executors sizes that JVM, and the application's
-own arguments are left alone byte for byte.
+one JVM, or are one each (see ``executors``). What names the cluster manager is dropped, what sizes executors
+sizes their JVM, and the application's own arguments are left alone byte for byte.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.spark.executors import COLLECTOR, driver_heap_mib, master_conf
 from airflow_provider_emrkit.localemr.spark.s3_conf import leads_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow_provider_emrkit.localemr.config import ExecutorKind
 
 SWITCHES = frozenset(
     {"--help", "-h", "--silent", "-S", "--supervise", "--usage-error", "--verbose", "-v", "--version"}
@@ -65,12 +67,13 @@ _MASTER_ENV = "spark.yarn.appMasterEnv."
 _WAITS = "spark.yarn.submit.waitAppCompletion"
 _CLASS_PATH = "spark.driver.extraClassPath"
 _JAVA_OPTIONS = ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions")
-_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
-_MEMORY = re.compile(r"(\d+)([kmgt]?)b?", re.IGNORECASE)
-_TO_MIB = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
-
-DEFAULT_MEMORY_MIB = 2048
-_LEAST_MEMORY_MIB = 1024
+# Options that are another way to say a property.
+_PROPERTIES = {
+    "--driver-memory": "spark.driver.memory",
+    "--executor-cores": "spark.executor.cores",
+    "--executor-memory": "spark.executor.memory",
+    "--num-executors": "spark.executor.instances",
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Machine:
     :param memory_mib: The largest heap (MiB) a step may have.
     :param class_path: Entries that come first on the driver's class path.
     :param spark_home: Stands for ``/usr/lib/spark``, where EMR keeps Spark.
+    :param executors: Whether executors are threads of the driver or processes of their own.
+    :param executor_jvm: JVM options of executors that are processes.
 
     >>> Machine(cores=2, memory_mib=4096).master
     'local[2]'
@@ -90,11 +95,13 @@ class Machine:
     memory_mib: int
     class_path: tuple[str, ...] = ()
     spark_home: str = ""
+    executors: ExecutorKind = "threads"
+    executor_jvm: str = ""
 
     @property
     def master(self) -> str:
-        """The ``--master`` that keeps everything in one process."""
-        return f"local[{self.cores}]"
+        """The master of a job that asks for nothing."""
+        return master_conf(self, {})["spark.master"]
 
 
 @dataclass(frozen=True)
@@ -154,14 +161,13 @@ def translate(args: Sequence[str], machine: Machine, defaults: Mapping[str, str]
     parsed = parse(args)
     conf = {**(defaults or {}), **parsed.conf()}
     mode = parsed.last("--deploy-mode") or conf.get("spark.submit.deployMode") or "client"
-    memory = heap_mib(
-        machine.memory_mib,
-        parsed.last("--driver-memory") or conf.get("spark.driver.memory"),
-        parsed.last("--executor-memory") or conf.get("spark.executor.memory"),
-    )
-    out = ["--master", machine.master, "--driver-memory", f"{memory}m"]
+    asked = {**conf, **{key: value for name, key in _PROPERTIES.items() if (value := parsed.last(name))}}
+    ours = master_conf(machine, asked)
+    out = ["--master", ours.pop("spark.master"), "--driver-memory", f"{driver_heap_mib(machine, asked)}m"]
     for name, value in parsed.options:
         out += _option(name, value, machine)
+    # The last one wins.
+    out += [word for key, value in ours.items() for word in ("--conf", f"{key}={value}")]
     out += [_on_this_machine(text, machine) if place == 0 else text for place, text in enumerate(parsed.rest)]
     files, archives = parsed.last("--files"), parsed.last("--archives")
     return Submission(
@@ -203,28 +209,7 @@ def own_collector(conf: Mapping[str, str]) -> bool:
 
 
 def _names_collector(java_options: str | None) -> bool:
-    return bool(_COLLECTOR.search(java_options or ""))
-
-
-def heap_mib(limit: int, *wanted: str | None) -> int:
-    """Give the heap (MiB) of the one JVM: the largest size asked for, between 1 GiB and the limit.
-
-    :param limit: The most this machine gives to a step (MiB).
-    :param wanted: Spark sizes such as ``4g``; None or a text that is no size counts as not asked.
-
-    >>> heap_mib(8192, "4g", None)
-    4096
-    """
-    sizes = [size for size in map(memory_mib, wanted) if size]
-    return max(_LEAST_MEMORY_MIB, min(limit, max(sizes, default=DEFAULT_MEMORY_MIB)))
-
-
-def memory_mib(text: str | None) -> int | None:
-    """Read a Spark memory size (``4g``, ``512m``, or a bare number of MiB) as MiB."""
-    found = _MEMORY.fullmatch(text.strip()) if text else None
-    if not found:
-        return None
-    return int(int(found[1]) * _TO_MIB[found[2].lower() or "m"])
+    return bool(COLLECTOR.search(java_options or ""))
 
 
 def parse(args: Sequence[str]) -> CommandLine:

@@ -30,7 +30,7 @@ def run(tmp_path: Path):
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("from pyspark.conf import SparkConf\n")
     (package / "conf.py").write_text(PYSPARK_CONF)
-    write_python_site(tmp_path / "site it's", "local[3]")
+    write_python_site(tmp_path / "site it's", ["spark.executor.cores"])
 
     def call(code: str, *more: Path, python: str = sys.executable) -> str:
         path = [tmp_path / "site it's", tmp_path / "lib", *more]
@@ -43,12 +43,19 @@ def run(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("value", "master"), [("yarn", "local[3]"), ("yarn-client", "local[3]"), ("local[4]", "local[4]")]
+    ("value", "found"), [("yarn", {}), ("yarn-client", {}), ("local[4]", {"spark.master": "local[4]"})]
 )
 @pytest.mark.parametrize("way", ["setMaster({!r})", "set('spark.master', {!r})"])
-def test_yarn_is_this_machine_and_everything_else_as_it_was_said(run, value, master, way):
-    code = f"import pyspark; print(pyspark.SparkConf().{way.format(value)}.found['spark.master'])"
-    assert run(code) == master
+def test_yarn_is_what_spark_submit_said_and_everything_else_as_the_code_says(run, value, found, way):
+    code = f"import pyspark; print(pyspark.SparkConf().{way.format(value)}.found)"
+    assert run(code) == str(found)
+
+
+def test_what_is_fitted_to_the_machine_is_not_the_codes_to_choose(run):
+    change = "set('spark.executor.cores', 64).set('spark.executor.memory', '4g')"
+    assert run(f"import pyspark; print(pyspark.SparkConf().{change}.found)") == (
+        "{'spark.executor.memory': '4g'}"
+    )
 
 
 def test_the_deploy_mode_is_not_the_codes_to_choose(run):
@@ -67,7 +74,5 @@ def test_every_python_reads_it(run, version):
     programs = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python"))
     if not programs:
         pytest.skip(f"no Python {version} here")
-    code = (
-        "import pyspark.conf as c; print(c.SparkConf().setMaster('yarn').found['spark.master'], c.__name__)"
-    )
-    assert run(code, python=str(programs[0])) == "local[3] pyspark.conf"
+    code = "import pyspark.conf as c; print(c.SparkConf().setMaster('yarn').found, c.__name__)"
+    assert run(code, python=str(programs[0])) == "{} pyspark.conf"

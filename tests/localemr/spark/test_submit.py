@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_emrkit.localemr.spark.sizes import heap_mib, memory_mib
 from airflow_provider_emrkit.localemr.spark.submit import (
     Machine,
-    heap_mib,
     local_conf,
-    memory_mib,
     own_collector,
     translate,
 )
