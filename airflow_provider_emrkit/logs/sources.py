@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_emrkit.console import stream_link
-from airflow_provider_emrkit.hooks.logs import read_events, read_last_events
+from airflow_provider_emrkit.hooks.log_events import read_events, read_last_events
+from airflow_provider_emrkit.logs.reading import MAX_PAGES, StreamCursor, read_on
 from airflow_provider_emrkit.logs.text import clean_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-# Calls that one read of a source makes at most; the rest is read next time.
-MAX_PAGES = 10
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One line that a job wrote.
 
@@ -83,17 +83,26 @@ class LogSources(Protocol):
 
     @property
     def note(self) -> str | None:
-        """Say what the reader of the log should know about where it comes from, if anything."""
+        """Say what the reader of the log should know about where it comes from, if anything.
+
+        It may have something else to say later on.
+        """
+
+    @property
+    def pause(self) -> float | None:
+        """Give the seconds between two looks that make sense; None for as often as one likes."""
 
 
 @dataclass(frozen=True)
 class CloudWatchStream:
-    """A CloudWatch log stream.
+    """A CloudWatch log stream; each of its events is given once, also when it comes late.
 
     :param logs: boto3 client of CloudWatch Logs.
     :param group: Log group.
     :param stream: Log stream; it need not exist yet.
     :param label: What its lines are marked with.
+    :param since: Only events from this time on (milliseconds since 1970); None for all.
+    :param clock: Seconds that only go up.
 
     >>> CloudWatchStream(boto3.client("logs"), "/aws/emr/j-1", "steps/s-1/stderr", "stderr")  # doctest: +SKIP
     """
@@ -102,6 +111,8 @@ class CloudWatchStream:
     group: str
     stream: str
     label: str
+    since: int | None = None
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -112,28 +123,24 @@ class CloudWatchStream:
         """Give the stream's page in the CloudWatch console."""
         return stream_link(region, self.group, self.stream)
 
-    def read(self, cursor: str | None) -> Read:
-        """Read what has come since (GetLogEvents), up to :data:`MAX_PAGES` pages.
-
-        A page may be empty and yet not the last; the end is where the token stays the same.
-        """
-        lines: list[LogLine] = []
-        for _ in range(MAX_PAGES):
-            page = read_events(self.logs, self.group, self.stream, cursor)
-            if page is None:
-                return Read(lines, cursor)
-            for event in page.events:
-                lines.extend(self._lines(event))
-            if page.token in (None, cursor):
-                return Read(lines, cursor)
-            cursor = page.token
-        return Read(lines, cursor, complete=False)
+    def read(self, cursor: StreamCursor | None) -> Read:
+        """Read what has come since (GetLogEvents), also what is older and came late."""
+        ask = partial(read_events, self.logs, self.group, self.stream)
+        events, moved, complete = read_on(ask, cursor, self.clock(), self.since or 0)
+        return Read(self._lines(events), moved, complete)
 
     def from_end(self, limit: int) -> Read:
         """Read the end of the stream (GetLogEvents)."""
-        page = read_last_events(self.logs, self.group, self.stream, limit)
-        lines = [line for event in page.events for line in self._lines(event)]
-        return Read(lines[-limit:], page.token, skipped=len(lines) >= limit)
+        since, now = self.since or 0, self.clock()
+        page, is_whole = read_last_events(self.logs, self.group, self.stream, limit, since, MAX_PAGES)
+        cursor = StreamCursor.after(page, since, now, is_whole=is_whole) if page.token else None
+        lines = self._lines(page.events)
+        return Read(lines[-limit:], cursor, skipped=not is_whole or len(lines) > limit)
 
-    def _lines(self, event: Mapping[str, Any]) -> Iterable[LogLine]:
-        return [LogLine(event["timestamp"], text, self.label) for text in clean_lines(event["message"])]
+    def _lines(self, events: Sequence[Mapping[str, Any]]) -> list[LogLine]:
+        label = self.label
+        return [
+            LogLine(event["timestamp"], text, label)
+            for event in events
+            for text in clean_lines(event["message"])
+        ]

@@ -67,14 +67,14 @@ def test_an_empty_page_is_not_the_end():
     logs = Pages((["a"], "f/1"), ([], "f/2"), (["b"], "f/3"), ([], "f/3"))
     read = CloudWatchStream(logs, "/emr", "s", "stdout").read(None)
     assert texts(read.lines) == ["a", "b"]
-    assert (read.cursor, read.complete) == ("f/3", True)
+    assert (read.cursor.token, read.complete) == ("f/3", True)
     assert logs.asked == [None, "f/1", "f/2", "f/3"]
 
 
 def test_a_stream_that_grows_faster_than_it_is_read_is_left_for_the_next_time():
-    logs = Pages(*((["x"], f"f/{number}") for number in range(50)))
+    logs = Pages(*(([f"x{number}"], f"f/{number}") for number in range(50)))
     read = CloudWatchStream(logs, "/emr", "s", "stdout").read(None)
-    assert (len(read.lines), read.complete, read.cursor) == (10, False, "f/9")
+    assert (len(read.lines), read.complete, read.cursor.token) == (10, False, "f/9")
 
 
 @pytest.fixture
