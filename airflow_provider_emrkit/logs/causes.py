@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.logs.signals import MEMORY, SIGNALS, Signal, signal_in
+from airflow_provider_emrkit.logs.exceptions import exceptions_in
+from airflow_provider_emrkit.logs.last_words import exit_words, last_words, submit_error, yarn_words
+from airflow_provider_emrkit.logs.signals import MEMORY, Signal, signal_in, signals_in, tells_little
 from airflow_provider_emrkit.logs.text import one_line
+from airflow_provider_emrkit.logs.traces import Page, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_emrkit.logs.last_words import Words
+    from airflow_provider_emrkit.logs.traces import Trace
 
 
 @dataclass(frozen=True)
@@ -19,10 +26,14 @@ class LogText:
 
     :param name: What the log is called, for people.
     :param lines: Its lines, oldest first.
+    :param whole: Whether these are all lines there are.
+    :param link: The log's page in the AWS console; empty for none.
     """
 
     name: str
     lines: Sequence[str]
+    whole: bool = True
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,19 @@ class Cause:
 
     :param message: One line, e.g. ``ValueError: no such day``.
     :param kind: What sort of message it is: ``python``, ``java``, ``memory``, ``docker``, ``node``,
-        ``submit``, ``api`` (EMR's words), ``cluster`` (EMR's words about the cluster) or ``unknown``.
+        ``submit``, ``api`` (EMR's words), ``cluster`` (EMR's words about the cluster), ``bootstrap`` or
+        ``unknown``.
     :param source: The log it was found in; empty when EMR said it.
     :param line: Number of its line in what was read of that log, from 1; 0 when EMR said it.
     :param place: File and line of the job's own code, where they are known.
     :param hint: What may help; empty when nobody knows.
     :param about: What it is about, where that is known: ``memory``, ``docker``, ``node``, ``denied`` or
         ``not_found``.
+    :param first: Number of the first line of all that was printed about it, counted like ``line``.
+    :param last: Number of the last one.
+    :param of_last: Of how many lines at the log's end these are the numbers; 0 where they are those of the
+        whole log.
+    :param link: The log's page in the AWS console; empty where there is none.
 
     >>> find_cause([LogText("stderr", ["Traceback (most recent call last):", "ValueError: no day"])]).message
     'ValueError: no day'
@@ -50,203 +67,200 @@ class Cause:
     place: str = ""
     hint: str = ""
     about: str = ""
+    first: int = 0
+    last: int = 0
+    of_last: int = 0
+    link: str = ""
 
     def sentence(self) -> str:
-        """Put it into one line: what, where, and what may help."""
-        where = ", ".join(part for part in (self.place, self.source) if part)
-        return self.message + (f" ({where})" if where else "") + (f" - {self.hint}" if self.hint else "")
+        """Put it into one line: what, where, what may help, and where to see it."""
+        where = "; ".join(part for part in (self.place, self._lines()) if part)
+        parts = (self.message + (f" ({where})" if where else ""), self.hint, self.link)
+        return " - ".join(part for part in parts if part)
+
+    def _lines(self) -> str:
+        """Name the lines of the log that it was found in."""
+        if not self.source or not self.line:
+            return self.source
+        first, last = self.first or self.line, self.last or self.line
+        lines = f"line {first:,}" if first == last else f"lines {first:,}-{last:,}"
+        end = f"the last {self.of_last:,} of " if self.of_last else ""
+        return f"{lines} of {end}{self.source}"
 
 
-_TRACEBACK = "Traceback (most recent call last):"
-_PYTHON_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
-_PYTHON_ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?::|$)")
-_SYNTAX_ERROR = re.compile(r"^(SyntaxError|IndentationError|TabError): ")
-_JAVA_ERROR = re.compile(r'^(?:Caused by: |Exception in thread "[^"]*" )(?P<error>[\w$.]+\.[\w$]+(?::.*)?)$')
-_JAVA_CLASS = re.compile(r"^[\w$.]+\.([A-Z][\w$]*)(: |$)")
-_SUBMIT_ERRORS = re.compile(
-    r"^(Error: .*|.*can't open file .*|Exception: (?:Python in worker|Java gateway) .*"
-    r"|.*diagnostics: (?:User class threw exception|User application exited).*)$"
-)
-_EXITED = re.compile(r"User application exited with status (?!137\b|143\b)\d+")
-# Wrappers that only repeat that something else failed.
-_WRAPPERS = ("py4j.protocol.Py4JJavaError", "pyspark.errors.exceptions.captured.PythonException")
-_JAVA_SITE_PACKAGES = ("/pyspark/", "/py4j/", "<frozen ", "/site-packages/", "/dist-packages/", "/lib/python")
+class _Rank(IntEnum):
+    """How much something that was found tells about the failure; the most telling counts."""
 
-# These only say that something else has failed.
-_SAYS_LITTLE = re.compile(
-    r"Application application_\d+_\d+ (?:finished with failed status|failed \d+ times)|Py4JNetworkError"
-    r"|Answer from Java side is empty|trying to connect to the Java server|SparkContext was shut down"
-)
+    EMPTY = 0  # it only says that something else has failed
+    PASSED = 1  # a warning: the program may well have lived on
+    EXECUTOR = 2  # what became of executors, which Spark replaces
+    WORDS = 3  # the last error that the program wrote
+    SUBMIT = 4  # spark-submit, or YARN, could not begin
+    LOGGED = 5  # an exception that somebody caught and wrote down
+    EXITED = 6  # the program said why and ended itself
+    SAID = 7  # EMR quotes an exception
+    PLATFORM = 8  # the container, the image or the node
+    ENDED = 9  # the exception that ended the program
+    CERTAIN = 10  # the program said why and ended itself with a status that no exception gives
+
+
+@dataclass(frozen=True)
+class _Finding:
+    rank: _Rank
+    cause: Cause
+    emptiness: int = 0
+
+
+class _Log:
+    """A log, and what is in it."""
+
+    def __init__(self, text: LogText) -> None:
+        self.text = text
+        self.page = Page(text.lines)
+        self.traces = exceptions_in(self.page)
+
+    def cause(self, message: str, kind: str, line: int, first: int, last: int, place: str = "") -> Cause:
+        found = _judged(message, kind)
+        of_last = 0 if self.text.whole else len(self.text.lines)
+        return replace(
+            found,
+            source=one_line(self.text.name),
+            line=line + 1,
+            place=one_line(place, 100),
+            first=first + 1,
+            last=last + 1,
+            of_last=of_last,
+            link=self.text.link,
+        )
 
 
 def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
     """Find why a job failed.
 
-    :param texts: The ends of its logs, the most telling first: driver, then spark-submit.
-    :param said_by_emr: EMR's own words, for when the logs say nothing.
+    :param texts: The ends of its logs, the most telling first: driver, then spark-submit, executors, nodes.
+    :param said_by_emr: EMR's own words.
     """
-    vague: Cause | None = None
-    for finder in (_python_cause, _java_cause, _exit_cause, _signal_cause, _submit_cause):
-        for text in texts:
-            found = finder(text)
-            if found and not says_little(found):
-                return found
-            vague = vague or found
+    logs = [_Log(text) for text in texts]
+    findings = [finding for log in logs for finding in _findings(log)]
+    findings += _exits(logs, said_by_emr)
+    findings += _said(said_by_emr)
+    # The first of the most telling ones: the logs are in order.
+    telling = max(
+        (finding for finding in findings if finding.rank), key=lambda finding: finding.rank, default=None
+    )
+    if telling:
+        return telling.cause
+    vague = min((finding for finding in findings), key=lambda finding: finding.emptiness, default=None)
     if vague:
-        return replace(vague, kind="unknown")
+        return replace(vague.cause, kind="unknown")
     message = one_line(said_by_emr)
     return _judged(said_by_emr, "api") if message else Cause("the logs do not say why")
 
 
 def says_little(cause: Cause) -> bool:
     """Tell whether a cause only says that something else has failed."""
-    return not cause.about and bool(_SAYS_LITTLE.search(cause.message))
+    return not cause.about and bool(tells_little(cause.message))
+
+
+def is_definite(cause: Cause) -> bool:
+    """Tell whether no other log needs to be read: this is what ended the job."""
+    return cause.kind not in ("unknown", "api", "cluster") and not says_little(cause)
 
 
 def _judged(message: str, kind: str) -> Cause:
     signal = signal_in(message)
     if signal is None:
-        return Cause(one_line(message), kind)
-    return Cause(one_line(message), _kind(signal, kind), about=signal.about, hint=signal.hint)
+        return Cause(one_line(message, _LONGEST), kind)
+    return Cause(one_line(message, _LONGEST), _kind(signal, kind), about=signal.about, hint=signal.hint)
 
 
 def _kind(signal: Signal, otherwise: str) -> str:
     return MEMORY if signal.about == MEMORY else otherwise
 
 
-def _cause(message: str, kind: str, text: LogText, index: int, place: str = "") -> Cause:
-    return replace(_judged(message, kind), source=text.name, line=index + 1, place=place)
+_BY_STANDING = {
+    Standing.FATAL: _Rank.ENDED,
+    Standing.LOGGED: _Rank.LOGGED,
+    Standing.MINOR: _Rank.PASSED,
+}
 
 
-def _python_cause(text: LogText) -> Cause | None:
-    """Take the last line of the last traceback; a chained exception ends with what came out in the end."""
-    end = _end_of_last_traceback(text.lines)
-    if end is None:
-        return _syntax_cause(text)
-    message = text.lines[end].strip()
-    if message.startswith(_WRAPPERS):
-        # The JVM's error is printed below it, down to the one that began it all.
-        inner = _deepest(LogText(text.name, text.lines), start=end)
-        if inner:
-            return inner
-    return _cause(message, "python", text, end, _own_place(text.lines, end))
+def _findings(log: _Log) -> Iterator[_Finding]:
+    """Give what each reader of a log makes of it."""
+    for standing, rank in _BY_STANDING.items():
+        of_it = [trace for trace in log.traces if trace.standing is standing]
+        telling = next((trace for trace in reversed(of_it) if not trace.emptiness), None)
+        vague = min(reversed(of_it), key=lambda trace: trace.emptiness, default=None)
+        if telling:
+            yield _Finding(rank, _of_trace(log, telling))
+        elif vague:
+            yield _Finding(_Rank.EMPTY, _of_trace(log, vague), vague.emptiness)
+    for signal, index, words, of_executor in signals_in(log.page):
+        rank = _Rank.EXECUTOR if of_executor else _Rank.PLATFORM
+        cause = log.cause(words, signal.about, index, index, index)
+        yield _Finding(rank, replace(cause, kind=signal.about, about=signal.about, hint=signal.hint))
+    for said in (submit_error(log.page), yarn_words(log.page)):
+        if said:
+            yield _of_words(log, said, _Rank.SUBMIT, "submit")
 
 
-def _end_of_last_traceback(lines: Sequence[str]) -> int | None:
-    """Give the index of the line that ends the last traceback at the start of a line."""
-    start = _last_index(lines, lambda line: line.startswith(_TRACEBACK))
-    if start is None:
-        return None
-    for index in range(start + 1, len(lines)):
-        line = lines[index]
-        if line[:1] not in (" ", "\t", "") and _PYTHON_ERROR.match(line):
-            return index
-    return None
+def _of_trace(log: _Log, trace: Trace) -> Cause:
+    return log.cause(trace.message, trace.kind, trace.line, trace.first, trace.last, trace.place)
 
 
-def _own_place(lines: Sequence[str], end: int) -> str:
-    """Give the innermost frame above that is the author's code and not a library's."""
-    innermost = ""
-    for index in range(end - 1, -1, -1):
-        if lines[index].startswith(_TRACEBACK):
-            break
-        frame = _PYTHON_FRAME.match(lines[index])
-        if not frame:
-            continue
-        place = f"{frame['file'].rsplit('/', 1)[-1]} line {frame['line']}"
-        if not any(part in frame["file"] for part in _JAVA_SITE_PACKAGES):
-            return place
-        innermost = innermost or place
-    return innermost
+def _of_words(log: _Log, words: Words, rank: _Rank, kind: str) -> _Finding:
+    little = tells_little(words.text)
+    cause = log.cause(words.text, kind, words.line, words.first, words.line)
+    return _Finding(_Rank.EMPTY if little else rank, cause, little)
 
 
-def _syntax_cause(text: LogText) -> Cause | None:
-    """A file that can't be compiled gives no traceback's head."""
-    index = _last_index(text.lines, lambda line: bool(_SYNTAX_ERROR.match(line)))
-    return (
-        None
-        if index is None
-        else _cause(text.lines[index], "python", text, index, _own_place(text.lines, index))
+def _exits(logs: Sequence[_Log], said_by_emr: str) -> Iterator[_Finding]:
+    """Give what a program wrote last that ended itself, and YARN's word for that it did."""
+    found = next(((log, words) for log in logs if (words := exit_words(log.page))), None)
+    status = found[1].text if found else _exit_status(said_by_emr)
+    last = next(((log, words) for log in logs if (words := last_words(log.page, log.traces))), None)
+    if last and (status or last[1].is_error):
+        log, words = last
+        if status:
+            words = replace(words, text=f"{one_line(words.text, 250)} ({status})")
+        yield _of_words(log, words, _exit_rank(status), "submit")
+    elif found:
+        log, words = found
+        yield _of_words(log, words, _Rank.WORDS if _caught(logs) else _Rank.EXITED, "submit")
+
+
+def _exit_rank(status: str) -> _Rank:
+    """Tell how sure it is that a program's last words are why it ended."""
+    if not status:
+        return _Rank.WORDS
+    number = int(re.sub(r"\D", "", status) or 1)
+    return _Rank.EXITED if number == 1 else _Rank.CERTAIN
+
+
+def _caught(logs: Sequence[_Log]) -> bool:
+    return any(
+        trace.standing is Standing.LOGGED and not trace.emptiness for log in logs for trace in log.traces
     )
 
 
-def _java_cause(text: LogText) -> Cause | None:
-    """Take the deepest ``Caused by:`` below the last exception that ended a thread."""
-    start = _last_index(text.lines, lambda line: line.startswith("Exception in thread "))
-    if start is None:
-        start = _last_index(text.lines, lambda line: "User class threw exception" in line)
-    return None if start is None else _deepest(text, start)
+_EXIT_STATUS = re.compile(
+    r"(?:exit(?:ed)? (?:with )?(?:exit )?(?:code|status)|ret) '?(?!0\b|137\b|143\b)\d{1,3}\b'?"
+)
+# Characters of a cause's message.
+_LONGEST = 360
+# EMR quotes the line of the log that it takes for the cause.
+_QUOTED_EXCEPTION = re.compile(r"(?:^|[\s;])[\w.$]{0,200}(?:Error|Exception)(?::|;|$)")
 
 
-def _deepest(text: LogText, start: int) -> Cause | None:
-    """Give the last ``Caused by:`` of the exception printed from a line on, or the exception itself."""
-    best: int | None = None
-    for index in range(start, len(text.lines)):
-        line = text.lines[index].strip()
-        if index > start and line.startswith("Exception in thread "):
-            break
-        if _JAVA_ERROR.match(line) or (index > start and best is None and _JAVA_CLASS.match(_bare(line))):
-            best = index
-    if best is None:
-        return None
-    return _python_worker_cause(text, best) or _java_line_cause(text, best)
+def _exit_status(said_by_emr: str) -> str:
+    found = _EXIT_STATUS.search(said_by_emr)
+    return found.group() if found else ""
 
 
-def _java_line_cause(text: LogText, index: int) -> Cause:
-    line = text.lines[index].strip()
-    match = _JAVA_ERROR.match(line)
-    message = match["error"] if match else _bare(line)
-    return _cause(message, "java", text, index)
-
-
-def _bare(line: str) -> str:
-    return line.removeprefix(": ")
-
-
-def _python_worker_cause(text: LogText, start: int) -> Cause | None:
-    """Python code on an executor: its traceback is the message of a Java exception."""
-    if "PythonException" not in text.lines[start] or _TRACEBACK not in text.lines[start]:
-        return None
-    for index in range(start + 1, len(text.lines)):
-        line = text.lines[index]
-        if line[:1] not in (" ", "\t", "") and _PYTHON_ERROR.match(line):
-            return _cause(line, "python", text, index, _own_place(text.lines[start + 1 :], index - start - 1))
-    return None
-
-
-def _exit_cause(text: LogText) -> Cause | None:
-    """Take YARN's word for it that the program ended itself; 137 and 143 say that it was killed."""
-    found = _last_match(text.lines, _EXITED)
-    return found and _cause(found[1], "submit", text, found[0])
-
-
-def _signal_cause(text: LogText) -> Cause | None:
-    """Take what the platform says, where no exception was printed: YARN, Docker, a lost node."""
-    for signal in SIGNALS:
-        found = _last_match(text.lines, signal.pattern) if signal.anywhere else None
-        if found:
-            index, words = found
-            return Cause(
-                one_line(words), signal.about, text.name, index + 1, hint=signal.hint, about=signal.about
-            )
-    return None
-
-
-def _last_match(lines: Sequence[str], pattern: re.Pattern[str]) -> tuple[int, str] | None:
-    for index in range(len(lines) - 1, -1, -1):
-        found = pattern.search(lines[index])
-        if found:
-            return index, found.group()
-    return None
-
-
-def _submit_cause(text: LogText) -> Cause | None:
-    index = _last_index(text.lines, lambda line: bool(_SUBMIT_ERRORS.match(line.strip())))
-    if index is None:
-        return None
-    return _cause(text.lines[index].strip().removeprefix("diagnostics: "), "submit", text, index)
-
-
-def _last_index(lines: Sequence[str], wanted: Callable[[str], bool]) -> int | None:
-    indexes: Iterable[int] = range(len(lines) - 1, -1, -1)
-    return next((index for index in indexes if wanted(lines[index])), None)
+def _said(said_by_emr: str) -> Iterator[_Finding]:
+    message = one_line(said_by_emr)
+    if not message:
+        return
+    cause = _judged(said_by_emr, "api")
+    if cause.about or (_QUOTED_EXCEPTION.search(message) and not tells_little(message)):
+        yield _Finding(_Rank.SAID, cause)

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_emrkit.logs.traces import Page
+
+# Of a log, what is looked through for signals: a pattern costs some time on every character.
+MOST_LINES = 3_000
+LONGEST_LINE = 1_000
 
 # What a failure can be about.
 MEMORY = "memory"
@@ -24,8 +34,8 @@ class Signal:
     :param about: ``memory``, ``docker``, ``node``, ``denied`` or ``not_found``.
     :param pattern: The text; only what it matches is quoted when it is found in a log.
     :param hint: What may help.
-    :param anywhere: Whether it tells as much in a line of a log as in an exception's message. What a program
-        may log and survive is none of these.
+    :param parts: What a line of a log must hold one of, for a signal that tells as much there as in an
+        exception's message. What a program may log and survive has none.
 
     >>> signal_in("java.lang.OutOfMemoryError: Java heap space").about
     'memory'
@@ -34,17 +44,50 @@ class Signal:
     about: str
     pattern: re.Pattern[str]
     hint: str
-    anywhere: bool = False
+    parts: tuple[str, ...] = ()
 
 
 def signal_in(message: str) -> Signal | None:
-    """Find out what an exception's message is about; None when it is about something of the job's own."""
+    """Find out what an exception's message is about; None when it is about something of the job's own.
+
+    >>> signal_in("KeyError: 'java.lang.OutOfMemoryError: Java heap space'") is None
+    True
+    """
+    if _QUOTES.match(message):
+        return None
     return next((signal for signal in SIGNALS if signal.pattern.search(message)), None)
 
 
-def _signal(about: str, pattern: str, hint: str, *, anywhere: bool = False) -> Signal:
-    return Signal(about, re.compile(pattern), hint, anywhere)
+def signals_in(page: Page) -> Iterator[tuple[Signal, int, str, bool]]:
+    """Find what the platform says in a log, where no exception was printed: YARN, Docker, a lost node.
 
+    Gives each signal where it was last seen: its line's index, its words, and whether they are about an
+    executor, which Spark replaces.
+    """
+    start = max(0, len(page) - MOST_LINES)
+    lines = [line[:LONGEST_LINE] for line in page.lines[start:]]
+    whole = "\n".join(lines)
+    for signal in SIGNALS:
+        if not any(part in whole for part in signal.parts):
+            continue
+        for index in range(len(lines) - 1, -1, -1):
+            line = lines[index]
+            found = signal.pattern.search(line) if any(part in line for part in signal.parts) else None
+            if found:
+                record = page.records[start + index]
+                of_executor = record is not None and bool(_OF_EXECUTORS.fullmatch(record.logger))
+                yield signal, start + index, found.group(), of_executor
+                break
+
+
+def _signal(about: str, pattern: str, hint: str, *parts: str) -> Signal:
+    return Signal(about, re.compile(pattern), hint, parts)
+
+
+# Exceptions that quote data of the program's own.
+_QUOTES = re.compile(r"(?:KeyError|IndexError|AssertionError|AttributeError)\b")
+# Loggers of the driver that tell what became of executors.
+_OF_EXECUTORS = re.compile(r"Yarn\w*(?:Allocator|Scheduler\w*)[\w$]*|TaskSetManager|TaskSchedulerImpl")
 
 _MORE_MEMORY = "give driver or executors more memory (spark.driver.memory, spark.executor.memory)"
 _MORE_OVERHEAD = (
@@ -59,7 +102,12 @@ SIGNALS: tuple[Signal, ...] = (
         r"java\.lang\.OutOfMemoryError: [\w ]+|GC overhead limit exceeded"
         r"|(?:Exit status|exitCode|Exit code is|exit code):? 52\b",
         _MORE_MEMORY,
-        anywhere=True,
+        "OutOfMemoryError: ",
+        "GC overhead limit",
+        "it status: 52",
+        "xitCode: 52",
+        "code 52",
+        "code is 52",
     ),
     _signal(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)", _MORE_MEMORY),
     _signal(
@@ -68,14 +116,15 @@ SIGNALS: tuple[Signal, ...] = (
         r"|(?:Container \S{1,120} )?is running (?:\d+B )?beyond [\w' ]{1,30}memory limits?"
         r"|(?:Exit status|exitCode|Exit code is|exited with status|exit code):? 137\b",
         _MORE_OVERHEAD,
-        anywhere=True,
+        "memory limit",
+        " 137",
     ),
     _signal(
         DOCKER,
         r"Docker image is not trusted|[Ii]mage:? \S+ is not trusted",
         "add its registry to docker.trusted.registries (classification container-executor, docker) of the "
         "cluster",
-        anywhere=True,
+        "is not trusted",
     ),
     _signal(
         DOCKER,
@@ -83,49 +132,61 @@ SIGNALS: tuple[Signal, ...] = (
         r"|denied: Your authorization token has expired",
         "allow ecr:GetAuthorizationToken and ecr:BatchGetImage to the cluster's instance profile; for a "
         "registry other than ECR, set YARN_CONTAINER_RUNTIME_DOCKER_CLIENT_CONFIG",
-        anywhere=True,
+        "no basic auth",
+        "pull access denied",
+        "authentication required",
+        "token has expired",
     ),
     _signal(
         DOCKER,
         r"manifest unknown|manifest for \S+ not found",
         "check the image's name and tag",
-        anywhere=True,
+        "manifest ",
     ),
     _signal(
         DOCKER,
         r"exec user process caused:? .*|no matching manifest for \S+|: exec format error",
         "build the image for the architecture of the cluster's instance types (amd64, or arm64 for Graviton)",
-        anywhere=True,
+        "exec user process",
+        "no matching manifest",
+        "exec format error",
     ),
     _signal(
         DOCKER,
         r"Invalid docker (?:\w+ )?mount.*",
         "add the path to docker.allowed.ro-mounts or docker.allowed.rw-mounts (classification "
         "container-executor, docker) of the cluster",
-        anywhere=True,
+        "Invalid docker ",
     ),
     _signal(
         DOCKER,
         r"toomanyrequests: .*",
         "the registry limits anonymous pulls: copy the image to ECR",
-        anywhere=True,
+        "toomanyrequests: ",
     ),
     _signal(
-        DOCKER, r"JAVA_HOME is not set", "the image needs Java, and JAVA_HOME that leads to it", anywhere=True
+        DOCKER,
+        r"JAVA_HOME is not set",
+        "the image needs Java, and JAVA_HOME that leads to it",
+        "JAVA_HOME is not set",
     ),
     _signal(
         NODE,
         r"Container released on a \*lost\* node|(?:Exit status|exitCode):? -100\b|Slave lost"
         r"|[Ss]pot [Ii]nstance [Ii]nterruption",
         "keep core nodes, and so the driver, on On-Demand instances",
-        anywhere=True,
+        "*lost* node",
+        " -100",
+        "Slave lost",
+        "nstance ",
+        "decommission",
     ),
     # A container is ended this way for its memory, and also with its node, which says so above.
     _signal(
         MEMORY,
         r"(?:Exit status|exitCode|Exit code is|exited with status):? 143\b",
         _MORE_OVERHEAD,
-        anywhere=True,
+        " 143",
     ),
     _signal(
         NOT_FOUND,
@@ -139,8 +200,8 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         DENIED,
-        r"AccessDenied|Access Denied|Status Code: 403|AccessControlException|UnauthorizedOperation"
-        r"|is not authorized to perform|Insufficient Lake Formation permission",
+        r"AccessDenied|Access Denied|Status Code: 403|: 403$|403 \(?Forbidden|AccessControlException"
+        r"|UnauthorizedOperation|is not authorized to perform|Insufficient Lake Formation permission",
         "allow it to the cluster's instance profile (job_flow_role)",
     ),
     _signal(
@@ -156,3 +217,43 @@ SIGNALS: tuple[Signal, ...] = (
         "check the table's name and catalog",
     ),
 )
+
+# What only says that something else has failed, the emptiest last: an executor that was lost for a reason
+# that nobody gives still tells more than a gateway that does not answer.
+_TELLS_LITTLE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"Python worker exited unexpectedly|Python worker failed to connect back",
+        r"ExecutorLostFailure|Remote RPC client disassociated|Executor heartbeat timed out"
+        r"|Container (?:marked as failed|from a bad node)",
+        r"(?:^|[ .])(?:EOFException|ClosedChannelException|InterruptedException|SparkUserAppException):?$"
+        r"|^java\.(?:io\.IOException|net\.SocketException): "
+        r"(?:Broken pipe|Connection reset|Stream (?:is )?closed|Filesystem closed)",
+        r"Job aborted|Writing job aborted|Exception thrown in awaitResult|Task failed while writing rows"
+        r"|An exception was thrown from the Python worker|Unable to instantiate \S+SessionCatalog"
+        r"|(?:^|\.)(?:PythonException|Py4JJavaError|Py4JError): ?"
+        r"(?:An error occurred while calling [\w.:$]+|Traceback.*)?$"
+        r"|ExecutionException: |UndeclaredThrowableException|InvocationTargetException",
+        r"Application application_\d+_\d+ (?:finished with failed status|failed \d+ times)"
+        r"|Exception from container-launch|exited with exitCode: (?:1|10|13|15)\b"
+        r"|Shutdown hook called before final status",
+        r"SparkContext was shut down|stopped SparkContext|SparkContext (?:is|has been) (?:stopped|shutdown)"
+        r"|RpcEnv already stopped|Could not find (?:CoarseGrainedScheduler|HeartbeatReceiver)"
+        r"|KeyboardInterrupt",
+        r"Py4JNetworkError|Answer from Java side is empty|trying to connect to the Java server"
+        r"|Py4JError: Error while (?:sending|obtaining|receiving)",
+    )
+)
+EMPTIEST = len(_TELLS_LITTLE)
+
+
+def tells_little(message: str) -> int:
+    """Tell whether a message only says that something else has failed: 0 for no, else the more the emptier.
+
+    >>> tells_little("ValueError: no day"), tells_little("java.io.EOFException") > 0
+    (0, True)
+    """
+    if signal_in(message):
+        return 0
+    found = (weight for weight, pattern in enumerate(_TELLS_LITTLE, 1) if pattern.search(message))
+    return next(found, 0)

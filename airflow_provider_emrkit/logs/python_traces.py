@@ -1,0 +1,181 @@
+"""Reads Python's tracebacks out of a log: chains, groups, files that can't be compiled. Pure."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.logs.traces import Standing, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_emrkit.logs.traces import Page
+
+TRACEBACK = "Traceback (most recent call last):"
+_GROUP = "  + Exception Group Traceback (most recent call last):"
+_DURING = "During handling of the above exception, another exception occurred:"
+FROM = "The above exception was the direct cause of the following exception:"
+
+FRAME = re.compile(r'\s{0,20}\|?\s{0,20}File "(?P<file>[^"]{1,500})", line (?P<line>\d{1,9})')
+_ERROR = re.compile(r"[A-Za-z_][\w.<>]{0,300}(?::|$)")
+_SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")
+_GROUP_ERROR = re.compile(r"[ |+]{2,60}(?P<error>[A-Za-z_][\w.<>]{0,300}: .{1,1000}|[A-Z]\w{1,100}Error)$")
+
+# What is not the author's own code.
+_LIBRARIES = (
+    "/pyspark/",
+    "/pyspark.zip/",
+    "/py4j/",
+    "-src.zip/",
+    "/site-packages/",
+    "/dist-packages/",
+    "/lib/python",
+    "/lib64/python",
+    "<frozen ",
+)
+
+# What Python writes above tracebacks that ended nothing.
+_ABOVE_MINOR = ("Exception ignored in", "Error in atexit.", "Exception occurred during processing of request")
+# The head of a traceback may be written in parts, with lines of the JVM between them.
+_FURTHEST = 60
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Tracebacks that belong together, the first exception first.
+
+    :param parts: Index of the head, and of the line that names the exception, of each.
+    :param links: What Python says between two of them.
+
+    >>> Chain(((0, 3),)).last
+    3
+    """
+
+    parts: tuple[tuple[int, int], ...]
+    links: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """The line that it begins at."""
+        return self.parts[0][0]
+
+    @property
+    def last(self) -> int:
+        """The line that names the last exception."""
+        return self.parts[-1][1]
+
+
+def chains(page: Page) -> Iterator[Chain]:
+    """Find the tracebacks that begin at the start of a line."""
+    heads = [index for index, line in enumerate(page.lines) if line.startswith(TRACEBACK)]
+    parts: list[tuple[int, int]] = []
+    links: list[str] = []
+    for number, head in enumerate(heads):
+        end = heads[number + 1] if number + 1 < len(heads) else len(page)
+        error = error_below(page, head, end)
+        if error is None:
+            continue
+        link = _link(page, parts[-1][1], head) if parts else ""
+        if parts and not link:
+            yield Chain(tuple(parts), tuple(links))
+            parts, links = [], []
+        if link:
+            links.append(link)
+        parts.append((head, error))
+    if parts:
+        yield Chain(tuple(parts), tuple(links))
+
+
+def error_below(page: Page, head: int, end: int) -> int | None:
+    """Give the index of the line that names the exception below a traceback's head."""
+    frames = head
+    for index in range(head + 1, end):
+        line = page.lines[index]
+        if line[:1] in (" ", "\t", ""):
+            frames = index
+        elif page.records[index] is None and _ERROR.match(line):
+            return index
+        elif index - frames > _FURTHEST:
+            return None
+    return None
+
+
+def _link(page: Page, error: int, head: int) -> str:
+    """Give what Python says between two exceptions that belong together; empty for two that do not."""
+    for index in range(head - 1, max(error, head - 10), -1):
+        line = page.lines[index].strip()
+        if line in (_DURING, FROM):
+            return line
+    return ""
+
+
+def own_place(page: Page, head: int, error: int) -> str:
+    """Give the innermost frame that is the author's code and not a library's."""
+    innermost = ""
+    for index in range(error - 1, head - 1, -1):
+        frame = FRAME.match(page.lines[index])
+        if not frame:
+            continue
+        place = place_of(frame["file"], frame["line"])
+        if is_own(frame["file"]):
+            return place
+        innermost = innermost or place
+    return innermost
+
+
+def is_own(file: str) -> bool:
+    """Tell whether a file is the author's and not a library's."""
+    return not any(part in file for part in _LIBRARIES)
+
+
+def place_of(file: str, line: str) -> str:
+    """Name a line of a file."""
+    return f"{file.rsplit('/', 1)[-1]} line {line}"
+
+
+def standing(page: Page, first: int) -> tuple[Standing, bool]:
+    """Tell from what is above a traceback whether it ended the program, and whether the program logged it."""
+    above = next((page.lines[index] for index in range(first - 1, max(-1, first - 3), -1)), "")
+    if above.startswith(_ABOVE_MINOR):
+        return Standing.MINOR, False
+    if above.startswith("Exception in thread "):
+        return Standing.LOGGED, False
+    record = page.record_above(first)
+    if record is None or record.spark:
+        # Lines of the JVM come between those of Python, and have nothing to do with them.
+        return Standing.FATAL, False
+    return (Standing.LOGGED if record.level >= logging.ERROR else Standing.MINOR), True
+
+
+def syntax_errors(page: Page) -> Iterator[Trace]:
+    """Find files that can't be compiled, for which Python prints no traceback's head."""
+    for index, line in enumerate(page.lines):
+        if line[:1] not in "SIT" or not _SYNTAX_ERROR.match(line):
+            continue
+        frames = [above for above in range(max(0, index - 5), index) if FRAME.match(page.lines[above])]
+        if frames:
+            place = own_place(page, frames[0], index)
+            yield Trace("python", line.strip(), index, frames[0], index, place)
+
+
+def groups(page: Page) -> Iterator[Trace]:
+    """Find groups of exceptions (Python 3.11), and name the first two of each."""
+    heads = [index for index, line in enumerate(page.lines) if line.startswith(_GROUP)]
+    for head in heads:
+        end = head + 1
+        while end < len(page) and page.lines[end].startswith(("  |", "  +", "   ")):
+            end += 1
+        errors = [
+            (index, found["error"])
+            for index in range(head + 1, end)
+            if (found := _GROUP_ERROR.match(page.lines[index]))
+        ]
+        if errors:
+            message = "; ".join(error for _, error in errors[:3])
+            line = errors[0][0]
+            yield Trace(
+                "python", message, line, head, end - 1, own_place(page, head, end), standing(page, head)[0]
+            )
