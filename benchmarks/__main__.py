@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from benchmarks.logs.figures import LogFigures
+from benchmarks.logs.scenarios import LOG_PEERS, LOGS_FULL, LOGS_QUICK
+from benchmarks.logs.table import logs_in_brief, logs_table
 from benchmarks.running import MeasurementError, in_order, run
 from benchmarks.scenarios import EMRKIT, FLOOR, FULL, PEERS, QUICK
 from benchmarks.table import by_scenario, figures_table, goals_table, in_brief, verdicts
@@ -22,8 +25,13 @@ from benchmarks.table import by_scenario, figures_table, goals_table, in_brief, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.figures import Figures
+    from benchmarks.running import AnyFigures
     from benchmarks.scenarios import Scenario
+
+_FULL: Sequence[Scenario] = (*FULL, *LOGS_FULL)
+_QUICK: Sequence[Scenario] = (*QUICK, *LOGS_QUICK)
+_CONTESTANTS = (EMRKIT, *PEERS, *LOG_PEERS, FLOOR)
+_ALL: Sequence[Scenario] = (*_FULL, *_QUICK)
 
 # So that the table fits where nobody looks at a terminal.
 _WIDTH = 160
@@ -33,10 +41,11 @@ _BROKEN = 2
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    loads = "\n".join(f"  {one.name:14} {one.title}" for one in (*FULL, *QUICK))
+    loads = "\n".join(f"  {one.name:15} {one.title}" for one in _ALL)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description=f"Compare waiting for deferred EMR steps: emrkit and the amazon provider.\n\n{loads}",
+        description="Compare waiting for deferred EMR steps, and reading their logs: emrkit and the amazon "
+        f"provider.\n\n{loads}",
         epilog="examples:\n"
         "  python -m benchmarks                      all of it, about 19 minutes\n"
         "  python -m benchmarks --quick              small loads, 2 to 3 minutes\n"
@@ -48,19 +57,23 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the small loads instead")
     parser.add_argument("--only", action="append", metavar="LOAD", help="this load alone (may be repeated)")
     parser.add_argument(
-        "--contestant", action="append", choices=(EMRKIT, *PEERS, FLOOR), help="this one alone"
+        "--contestant",
+        action="append",
+        choices=_CONTESTANTS,
+        metavar="WHO",
+        help=f"this one alone: {', '.join(_CONTESTANTS)}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     parser.add_argument("--seed", type=int, default=1, help="of the jobs' times (default: 1)")
     arguments = parser.parse_args(argv)
-    names = [one.name for one in (*FULL, *QUICK)]
+    names = [one.name for one in _ALL]
     unknown = [name for name in arguments.only or () if name not in names]
     if unknown:
         parser.error(f"no load is called {unknown[0]!r}; there are {', '.join(names)}")
     return arguments
 
 
-def _report(arguments: argparse.Namespace, figures: Sequence[Figures], seconds: float) -> dict[str, Any]:
+def _report(arguments: argparse.Namespace, figures: Sequence[AnyFigures], seconds: float) -> dict[str, Any]:
     return {
         "measured": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seed": arguments.seed,
@@ -71,16 +84,17 @@ def _report(arguments: argparse.Namespace, figures: Sequence[Figures], seconds: 
     }
 
 
-def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[Figures], bool]:
+def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[AnyFigures], bool]:
     """Measure, telling how it goes on; gives what was measured, and whether that is all of it."""
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
-    groups = in_order(scenarios, arguments.contestant or (EMRKIT, *PEERS))
+    groups = in_order(scenarios, arguments.contestant or (EMRKIT, *PEERS, *LOG_PEERS))
     began = time.monotonic()
-    figures: list[Figures] = []
+    figures: list[AnyFigures] = []
     try:
         for one in run(groups, arguments.seed, progress.print):
             figures.append(one)
-            progress.print(f"  {one.scenario}, {one.contestant}: {in_brief(one)}")
+            brief = logs_in_brief(one) if isinstance(one, LogFigures) else in_brief(one)
+            progress.print(f"  {one.scenario}, {one.contestant}: {brief}")
             if arguments.json:
                 report = _report(arguments, figures, time.monotonic() - began)
                 arguments.json.write_text(json.dumps(report, indent=2) + "\n")
@@ -94,13 +108,16 @@ def main(argv: Sequence[str]) -> int:
     """Measure, print the table, and tell whether the goals are met."""
     arguments = _arguments(argv)
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    chosen = [one for one in (*FULL, *QUICK) if one.name in (arguments.only or ())]
-    scenarios = chosen or list(QUICK if arguments.quick else FULL)
+    chosen = [one for one in _ALL if one.name in (arguments.only or ())]
+    scenarios = chosen or list(_QUICK if arguments.quick else _FULL)
     began = time.monotonic()
     figures, complete = _measure(arguments, scenarios)
     measured = by_scenario(figures)
     judged = verdicts(scenarios, measured)
-    console.print(figures_table(scenarios, measured), goals_table(judged))
+    waiting = [one for one in scenarios if one.log is None]
+    reading = [one for one in scenarios if one.log]
+    console.print(*([figures_table(waiting, measured)] if waiting else ()))
+    console.print(*([logs_table(reading, measured)] if reading else ()), goals_table(judged))
     if figures:
         loads = [one.load for one in figures]
         console.print(

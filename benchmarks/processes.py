@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from benchmarks.endpoint.tls import HOST, Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from benchmarks.scenarios import Scenario
 
@@ -30,7 +30,7 @@ PATIENCE = 15.0
 _COMPLAINTS = 20
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Ask a process to end, and see to it."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
@@ -62,10 +62,11 @@ class Endpoint:
             "shape": asdict(scenario.shape),
             "seed": seed,
             "quotas": dict(scenario.quotas),
+            "log": asdict(scenario.log) if scenario.log else None,
             "chain": str(certificate.chain),
             "key": str(certificate.key),
         }
-        stdin, stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
+        stdin, stdout = pipe(self._process.stdin), pipe(self._process.stdout)
         stdin.write(json.dumps(order).encode() + b"\n")
         stdin.flush()
         port = stdout.readline().strip()
@@ -82,12 +83,15 @@ class Endpoint:
         self._ask("/start", json.dumps({"started": started}).encode())
 
     def counts(self) -> dict[str, Any]:
-        """Tell what was called: ``served``, ``throttled``, ``refused``, ``connections``, ``shown``."""
+        """Tell what was called: ``served``, ``throttled``, ``refused``, ``connections``, ``shown``.
+
+        ``log_calls`` holds the time of each call to CloudWatch Logs, in seconds since 1970.
+        """
         return self._ask("/counts", None)
 
     def close(self) -> None:
         """End it."""
-        _end(self._process)
+        end(self._process)
 
     def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
         opener = urllib.request.build_opener(
@@ -103,10 +107,14 @@ class Triggerer:
 
     :param folder: An empty one for it.
     :param environ: Settings beside this process's own.
+    :param take: Is given each line of its log, by another thread.
     :ivar sock: What its supervisor talks to it through.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], take: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._take = take
         self._report = folder / "report.json"
         self.sock, theirs = socket.socketpair()
         read, write = os.pipe()
@@ -132,25 +140,28 @@ class Triggerer:
 
     def report(self) -> dict[str, Any]:
         """Give what it wrote at the end."""
-        _end(self.process)
+        end(self.process)
         self._reader.join(PATIENCE)
         found: dict[str, Any] = json.loads(self._report.read_text())
         return found
 
     def close(self) -> None:
         """End it, whatever it does."""
-        _end(self.process)
+        end(self.process)
         self.sock.close()
 
     def _read_log(self, stream: IO[bytes]) -> None:
         """Take the log as the supervisor does, and keep the first of what is worse than information."""
         with stream:
             for line in stream:
+                if self._take is not None:
+                    self._take(line)
                 if len(self.complaints) < _COMPLAINTS and (b'"warning"' in line or b'"error"' in line):
                     self.complaints.append(line.decode(errors="replace").strip()[:2_000])
 
 
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+def pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    """Give a process's stream that was asked to be a pipe."""
     if stream is None:
         raise AssertionError("a pipe was asked for")
     return stream

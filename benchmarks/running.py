@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.fernet import Fernet
 
 from benchmarks.figures import Figures
+from benchmarks.logs.figures import LogFigures
 from benchmarks.scenarios import FLOOR
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 LANES = 2
 
 Measurement = tuple["Scenario", str]
+AnyFigures = Figures | LogFigures
 
 
 class MeasurementError(Exception):
@@ -57,7 +59,9 @@ def in_order(scenarios: Sequence[Scenario], contestants: Sequence[str]) -> list[
     return groups
 
 
-def run(groups: Sequence[Sequence[Measurement]], seed: int, say: Callable[[str], None]) -> Iterator[Figures]:
+def run(
+    groups: Sequence[Sequence[Measurement]], seed: int, say: Callable[[str], None]
+) -> Iterator[AnyFigures]:
     """Make the measurements.
 
     :param say: Told what is being measured.
@@ -92,10 +96,11 @@ def environ(user: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
-def _measure(scenario: Scenario, contestant: str, seed: int) -> Figures:
+def _measure(scenario: Scenario, contestant: str, seed: int) -> AnyFigures:
+    program = "benchmarks.logs.measure" if scenario.log else "benchmarks.measure"
     with tempfile.TemporaryDirectory(prefix="emrkit-bench-") as folder:
         command = [
-            *(sys.executable, "-m", "benchmarks.measure", scenario.name, contestant),
+            *(sys.executable, "-m", program, scenario.name, contestant),
             *("--seed", str(seed), "--folder", folder),
         ]
         done = subprocess.run(
@@ -104,4 +109,5 @@ def _measure(scenario: Scenario, contestant: str, seed: int) -> Figures:
     if done.returncode != 0:
         raise MeasurementError(f"{contestant} could not be measured in {scenario.name}; see above")
     # Airflow may say something on standard output before.
-    return Figures(**json.loads(done.stdout.splitlines()[-1]))
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return LogFigures(**figures) if scenario.log else Figures(**figures)

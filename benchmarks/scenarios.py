@@ -12,6 +12,8 @@ from benchmarks.schedule import Shape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from benchmarks.logs.plan import LogShape
+
 EMRKIT, SENSOR, ADD_STEPS = "emrkit", "EmrStepSensorTrigger", "EmrAddStepsTrigger"
 PEERS = (SENSOR, ADD_STEPS)
 
@@ -37,6 +39,7 @@ class Scenario:
     :param goals: What emrkit is to reach.
     :param together: Whether its runs may go on at the same time as those of its like: where throttling
         decides, and not the processor.
+    :param log: What the first job writes to CloudWatch Logs, if anything.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Scenario:
     push: bool = False
     goals: tuple[Goal, ...] = ()
     together: bool = False
+    log: LogShape | None = None
 
 
 FULL = (

@@ -53,6 +53,7 @@ class Shape:
     :param arrival: They are deferred within so many seconds, at random.
     :param first_end: The first may end so many seconds after the start.
     :param last_end: All have ended by then; in between they end at random.
+    :param at_once: Whether they start when they are deferred, and not at random between that and their end.
     """
 
     jobs: int
@@ -60,6 +61,7 @@ class Shape:
     arrival: float
     first_end: float
     last_end: float
+    at_once: bool = False
 
 
 def make_schedule(shape: Shape, seed: int) -> tuple[Job, ...]:
@@ -78,7 +80,7 @@ def make_schedule(shape: Shape, seed: int) -> tuple[Job, ...]:
 
 def _draw(number: int, cluster_id: str, deferred: float, shape: Shape, dice: random.Random) -> Job:
     ends = dice.uniform(shape.first_end, shape.last_end)
-    starts = deferred + dice.uniform(0.1, 0.5) * (ends - deferred)
+    starts = deferred if shape.at_once else deferred + dice.uniform(0.1, 0.5) * (ends - deferred)
     token = RunToken("bench", "scheduled__2025-01-01T00:00:00+00:00", f"task_{number}", -1, 0, 1)
     name = token.marked(f"bench.task_{number}")
     return Job(number, cluster_id, f"s-{_identifier(dice)}", name, str(token), deferred, starts, ends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.figures import Figures
+    from benchmarks.logs.figures import LogFigures
     from benchmarks.scenarios import Scenario
 
-ByContestant = dict[str, "Figures"]
+ByContestant = dict[str, Any]
 
 _COLUMNS = (
     "API\ncalls",
@@ -35,7 +36,7 @@ _COLUMNS = (
 )
 
 
-def by_scenario(figures: Sequence[Figures]) -> dict[str, ByContestant]:
+def by_scenario(figures: Sequence[Figures | LogFigures]) -> dict[str, ByContestant]:
     """Sort figures by scenario and contestant."""
     found: dict[str, ByContestant] = {}
     for one in figures:

@@ -19,6 +19,8 @@ from airflow.jobs.triggerer_job_runner import TriggerEventEntry, TriggerRunner
 from airflow.sdk.execution_time.supervisor import block_orm_access
 from airflow.sdk.log import configure_logging
 
+from benchmarks.logs.counting import COUNTED
+
 TICK = 0.05
 
 
@@ -38,8 +40,9 @@ class StampedEvents(deque[TriggerEventEntry]):
 class MeasuredRunner(TriggerRunner):
     """Writes a report when told to end.
 
-    It has ``fired`` (by trigger, seconds since 1970) and ``lags`` (pairs: seconds since 1970, and the
-    seconds by which the event loop was late then).
+    It has ``fired`` (by trigger, seconds since 1970), ``lags`` (pairs: seconds since 1970, and the seconds by
+    which the event loop was late then) and ``lines`` (pairs: seconds since 1970, and a line that was counted
+    instead of written).
 
     :param report: The file.
     """
@@ -65,7 +68,8 @@ class MeasuredRunner(TriggerRunner):
             self._lags.append((time.time(), lag))
 
     def _handle_signal(self, signum: int, frame: Any) -> None:
-        self._report.write_text(json.dumps({"fired": self._stamped.fired, "lags": self._lags}))
+        report = {"fired": self._stamped.fired, "lags": self._lags, "lines": COUNTED.lines}
+        self._report.write_text(json.dumps(report))
         super()._handle_signal(signum, frame)
 
 

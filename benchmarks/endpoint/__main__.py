@@ -13,15 +13,19 @@ from aiohttp import web
 
 from benchmarks.endpoint.service import Service
 from benchmarks.endpoint.tls import HOST
+from benchmarks.logs.plan import LogShape, make_plan
 from benchmarks.schedule import Shape, make_schedule
 
 
 async def serve(order: dict[str, Any]) -> None:
     """Serve until SIGTERM or until whoever started this process is gone.
 
-    :param order: ``shape``, ``seed``, ``quotas``, and the files ``chain`` and ``key``.
+    :param order: ``shape``, ``seed``, ``quotas``, ``log``, and the files ``chain`` and ``key``.
     """
-    service = Service(make_schedule(Shape(**order["shape"]), order["seed"]), order["quotas"])
+    shape = LogShape(**order["log"]) if order["log"] else None
+    log = make_plan(shape, order["seed"]) if shape else ()
+    jobs = make_schedule(Shape(**order["shape"]), order["seed"])
+    service = Service(jobs, order["quotas"], log, shape)
     runner = web.AppRunner(service.app(), access_log=None)
     await runner.setup()
     service.watch_connections_of(runner)

@@ -12,14 +12,23 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from benchmarks.endpoint.buckets import Quota, Throttle
+from benchmarks.endpoint.cloudwatch import CloudWatch
+from benchmarks.endpoint.ecs import Ecs
 from benchmarks.endpoint.emr import Emr
 from benchmarks.endpoint.queue import Queue
 from benchmarks.endpoint.refusal import RefusedError
+from benchmarks.logs.plan import GROUP, stream_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.logs.plan import LogEvent, LogShape
     from benchmarks.schedule import Job
+
+# JSON that is still to be written, or has been already.
+Answer = dict[str, Any] | bytes
+
+LOGS = "Logs_20140328"
 
 # Seconds that AWS takes for an answer.
 ANSWER_TIME = 0.03
@@ -38,10 +47,21 @@ class Service:
 
     :param jobs: The schedule; it begins to run when told to (``POST /start``).
     :param quotas: See :class:`~benchmarks.endpoint.buckets.Throttle`.
+    :param log: What the first of the jobs writes.
+    :param shape: What that is made of.
     """
 
-    def __init__(self, jobs: Sequence[Job], quotas: Mapping[str, Quota]) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        quotas: Mapping[str, Quota],
+        log: Sequence[LogEvent] = (),
+        shape: LogShape | None = None,
+    ) -> None:
         self._jobs = jobs
+        self._log = log
+        self._streams = stream_names(shape, jobs[0].step_id) if shape else ()
+        self._log_calls: list[float] = []
         self._throttle = Throttle(quotas)
         self._served: Counter[str] = Counter()
         self._throttled: Counter[str] = Counter()
@@ -65,7 +85,14 @@ class Service:
     def _begin(self, started: float) -> None:
         self._started = started
         self._emr = Emr(self._jobs, started)
-        self._queue = Queue(self._jobs if started < float("inf") else (), started, self._now)
+        has_begun = started < float("inf")
+        self._queue = Queue(self._jobs if has_begun else (), started, self._now)
+        logs = CloudWatch(GROUP, self._streams, self._log if has_begun else (), started)
+        self._services: Mapping[str, Mapping[str, Any]] = {
+            "ElasticMapReduce": self._emr.operations,
+            LOGS: logs.operations,
+            "AmazonEC2ContainerServiceV20141113": Ecs(self._jobs[0]).operations,
+        }
 
     def _now(self) -> float:
         return time.time() - self._started
@@ -82,6 +109,7 @@ class Service:
                 "refused": self._refused,
                 "connections": self._peak,
                 "shown": len(self._emr.shown),
+                "log_calls": self._log_calls,
             }
         )
 
@@ -93,6 +121,8 @@ class Service:
         service, _, operation = target.rpartition(".")
         if not operation:
             operation = parse_qs(body.decode()).get("Action", ["unknown"])[0]
+        if service == LOGS:
+            self._log_calls.append(time.time())
         await asyncio.sleep(ANSWER_TIME)
         if not self._throttle.passes(operation, time.monotonic()):
             self._throttled[operation] += 1
@@ -106,16 +136,19 @@ class Service:
             self._refused[f"{operation}: {refused.code}"] += 1
             return _error(refused.code, refused.message)
 
-    async def _dispatch(self, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _dispatch(self, service: str, operation: str, request: Mapping[str, Any]) -> Answer:
         if service == "AmazonSQS":
             return await self._queue.answer(operation, request)
-        if service == "ElasticMapReduce" and operation in self._emr.operations:
-            return self._emr.operations[operation](request, self._now())
+        answer = self._services.get(service, {}).get(operation)
+        if answer is not None:
+            found: Answer = answer(request, self._now())
+            return found
         raise RefusedError("UnknownOperationException", f"{service}.{operation} is not part of this endpoint")
 
 
-def _json(answer: Mapping[str, Any], status: int = 200) -> web.Response:
-    return web.json_response(answer, status=status, content_type="application/x-amz-json-1.1")
+def _json(answer: Answer, status: int = 200) -> web.Response:
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    return web.Response(body=body, status=status, content_type="application/x-amz-json-1.1")
 
 
 def _error(code: str, message: str) -> web.Response:
