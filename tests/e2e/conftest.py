@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,11 +21,12 @@ import demo.input
 import demo.localemr
 from demo.environment import BUCKET, MARKER, Places, airflow_connections, environment
 from demo.ports import any_free
-from demo.processes import Child, stop
+from demo.processes import Child, command_of, members, process, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from demo.processes import Process
     from demo.rest import Airflow
 
 ROOT = Path(__file__).parents[2]
@@ -209,10 +212,35 @@ class Standalone:
     :param environment: What its processes were started with.
     """
 
-    def __init__(self, child: Child, airflow: Airflow, environment: dict[str, str]) -> None:
+    def __init__(self, child: Child, airflow: Airflow, environment: dict[str, str], places: Places) -> None:
         self.child = child
         self.airflow = airflow
         self.environment = environment
+        self._places = places
+
+    def triggerers(self) -> list[Process]:
+        """The processes of its triggerers."""
+        marker = (MARKER, self.environment[MARKER])
+        return [one for one in members(marker) if "triggerer" in command_of(one.pid)]
+
+    def end_triggerers(self, by: signal.Signals) -> None:
+        """End them; one that takes its time to end is killed."""
+        targets = self.triggerers()
+        assert targets
+        for sent in (by, signal.SIGKILL):
+            alive = [one for one in targets if process(one.pid) is not None]
+            for one in alive:
+                os.kill(one.pid, sent)
+            with suppress(AssertionError):
+                until(lambda: all(process(one.pid) is None for one in targets), "its end", 5)
+                return
+        raise AssertionError("a triggerer can't be killed")
+
+    def start_triggerer(self) -> None:
+        """Start another one."""
+        argv = [str(self._places.airflow_env / "bin" / "airflow"), "triggerer"]
+        log = self._places.folder / f"triggerer-{uuid.uuid4().hex[:8]}.log"
+        Child.start("triggerer", argv, self.environment, log)
 
 
 @pytest.fixture(scope="session")
@@ -232,6 +260,6 @@ def standalone(localemr: LocalEmr, places: Places) -> Iterator[Standalone]:
     try:
         demo.airflow.wait_ready(child, airflow, lambda _: None)
         demo.airflow.wait_parsed(airflow, "e2e_ticks", "e2e_dags.py", lambda _: None)
-        yield Standalone(child, airflow, variables)
+        yield Standalone(child, airflow, variables, places)
     finally:
         assert stop(marker, [child.process]) == []

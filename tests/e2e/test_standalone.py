@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
@@ -10,9 +9,6 @@ import uuid
 from datetime import datetime, timezone
 
 import pytest
-
-from demo.environment import MARKER
-from demo.processes import Child, Process, command_of, members, process
 
 pytestmark = pytest.mark.e2e
 
@@ -100,33 +96,12 @@ def test_marking_a_deferred_task_failed_ends_the_step_and_the_cluster(
     assert step["Status"]["State"] in ("CANCELLED", "FAILED", "INTERRUPTED")
 
 
-def _triggerers(standalone) -> list[Process]:
-    marker = (MARKER, standalone.environment[MARKER])
-    return [one for one in members(marker) if "triggerer" in command_of(one.pid)]
-
-
-def _end(targets: list[Process], wait_until) -> None:
-    """SIGTERM, as a restart does it; a triggerer that takes its time gets SIGKILL."""
-    assert targets
-    for one in targets:
-        os.kill(one.pid, signal.SIGTERM)
-    try:
-        wait_until(lambda: all(process(one.pid) is None for one in targets), "the triggerer is gone", 5)
-    except AssertionError:
-        for one in targets:
-            if process(one.pid) is not None:
-                os.kill(one.pid, signal.SIGKILL)
-    wait_until(lambda: all(process(one.pid) is None for one in targets), "the triggerer is gone", 10)
-
-
-def test_a_restart_of_the_triggerer_ends_nothing(start, standalone, localemr, wait_until, places):
+def test_a_restart_of_the_triggerer_ends_nothing(start, standalone, localemr, wait_until):
     run = start(45)
     wait_until(lambda: len(run.ticks()) > 2, "some ticks")
     (cluster_id,) = start.clusters()
-    _end(_triggerers(standalone), wait_until)
-
-    argv = [str(places.airflow_env / "bin" / "airflow"), "triggerer"]
-    Child.start("triggerer", argv, standalone.environment, places.folder / "triggerer.log")
+    standalone.end_triggerers(signal.SIGTERM)
+    standalone.start_triggerer()
 
     wait_until(lambda: run.run_state() in ("success", "failed"), "the end of the run", 150)
     assert run.run_state() == "success"

@@ -23,6 +23,11 @@ _FLIGHTS = SparkJob(
     conf={"spark.sql.shuffle.partitions": 4, "spark.log.level": "WARN"},
 )
 _TICKS = SparkJob(entry_point="jobs/ticks.py", args=["{{ params.ticks }}"], conf={"spark.log.level": "WARN"})
+_LINES = SparkJob(
+    entry_point="jobs/lines.py",
+    args=["{{ params.lines }}", "{{ params.seconds }}"],
+    conf={"spark.log.level": "WARN"},
+)
 _RAISES = SparkJob(entry_point="jobs/raises.py")
 
 
@@ -32,7 +37,7 @@ def _dag(dag_id: str, job: SparkJob, *, deferrable: bool) -> DAG:
         schedule=None,
         start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
         catchup=False,
-        params={"bucket": "emrkit-demo", "ticks": 8},
+        params={"bucket": "emrkit-demo", "ticks": 8, "lines": 200, "seconds": 20},
     ) as dag:
         EmrSparkOperator(task_id="job", job=job, compute=_COMPUTE, deferrable=deferrable)
     return dag
@@ -42,3 +47,5 @@ flights_sync = _dag("e2e_flights_sync", _FLIGHTS, deferrable=False)
 raises_sync = _dag("e2e_raises_sync", _RAISES, deferrable=False)
 raises_deferrable = _dag("e2e_raises_deferrable", _RAISES, deferrable=True)
 ticks = _dag("e2e_ticks", _TICKS, deferrable=True)
+lines_sync = _dag("e2e_lines_sync", _LINES, deferrable=False)
+lines_deferrable = _dag("e2e_lines_deferrable", _LINES, deferrable=True)
