@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.sizes import load_sizes as load_sizes
     from airflow_provider_emrkit.compute.targets import DynamicCluster as DynamicCluster
     from airflow_provider_emrkit.compute.targets import ExistingCluster as ExistingCluster
+    from airflow_provider_emrkit.hooks.logs import CloudWatchLogsHook as CloudWatchLogsHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob as SparkJob
+    from airflow_provider_emrkit.logs.wishes import LogStream as LogStream
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator as EmrSparkOperator
     from airflow_provider_emrkit.validation import InvalidValueError as InvalidValueError
 
 _LAZY_IMPORTS = {
     "BootstrapAction": "airflow_provider_emrkit.compute.bootstrap",
+    "CloudWatchLogsHook": "airflow_provider_emrkit.hooks.logs",
     "ClusterSize": "airflow_provider_emrkit.compute.sizes",
     "ClusterSpec": "airflow_provider_emrkit.compute.cluster_spec",
     "DynamicCluster": "airflow_provider_emrkit.compute.targets",
@@ -35,6 +38,7 @@ _LAZY_IMPORTS = {
     "ExistingCluster": "airflow_provider_emrkit.compute.targets",
     "InstanceRole": "airflow_provider_emrkit.compute.instances",
     "InvalidValueError": "airflow_provider_emrkit.validation",
+    "LogStream": "airflow_provider_emrkit.logs.wishes",
     "ManagedScaling": "airflow_provider_emrkit.compute.managed_scaling",
     "SparkJob": "airflow_provider_emrkit.jobs.spark_job",
     "load_sizes": "airflow_provider_emrkit.compute.sizes",
@@ -42,6 +46,7 @@ _LAZY_IMPORTS = {
 
 __all__ = [
     "BootstrapAction",
+    "CloudWatchLogsHook",
     "ClusterSize",
     "ClusterSpec",
     "DynamicCluster",
@@ -50,6 +55,7 @@ __all__ = [
     "ExistingCluster",
     "InstanceRole",
     "InvalidValueError",
+    "LogStream",
     "ManagedScaling",
     "SparkJob",
     "load_sizes",

@@ -38,6 +38,7 @@ def run_job_flow_request(
     steps: Sequence[Mapping[str, Any]] = (),
     keep_alive: bool = False,
     tags: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    executor_logs: bool = False,
 ) -> dict[str, Any]:
     """Compile a cluster to RunJobFlow's input.
 
@@ -47,6 +48,7 @@ def run_job_flow_request(
     :param steps: Steps the cluster starts with; see :func:`step_request`.
     :param keep_alive: Whether the cluster waits for more steps when it has done those.
     :param tags: Tags of emrkit's own; they win over the spec's.
+    :param executor_logs: Whether executors' logs go to CloudWatch too, where the cluster sends logs there.
     :raises InvalidValueError: when the name is too long or there are too many tags.
 
     >>> from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
@@ -71,7 +73,7 @@ def run_job_flow_request(
         "CustomAmiId": spec.custom_ami_id,
         "EbsRootVolumeSize": spec.ebs_root_volume_size,
         "SecurityConfiguration": spec.security_configuration,
-        **_by_release(spec, defaults),
+        **_by_release(spec, defaults, executor_logs=executor_logs),
     }
     request = {member: value for member, value in request.items() if value not in (None, [], {})}
     return merged(request, spec.overrides)
@@ -141,7 +143,7 @@ def _tags(spec: ClusterSpec, own: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _by_release(spec: ClusterSpec, defaults: ClusterDefaults) -> dict[str, Any]:
+def _by_release(spec: ClusterSpec, defaults: ClusterDefaults, *, executor_logs: bool) -> dict[str, Any]:
     """Give the members that only some releases know."""
     supports = release(spec.release_label).supports
     members: dict[str, Any] = {}
@@ -153,18 +155,19 @@ def _by_release(spec: ClusterSpec, defaults: ClusterDefaults) -> dict[str, Any]:
         unit = "InstanceFleetUnits" if spec.instance_collection == "fleets" else "Instances"
         members["ManagedScalingPolicy"] = {"ComputeLimits": spec.managed_scaling.limits(unit)}
     if spec.logs_to_cloudwatch:
-        members["MonitoringConfiguration"] = {"CloudWatchLogConfiguration": _cloudwatch(spec, defaults)}
+        config = _cloudwatch(spec, defaults, executor_logs=executor_logs)
+        members["MonitoringConfiguration"] = {"CloudWatchLogConfiguration": config}
     return members
 
 
-def _cloudwatch(spec: ClusterSpec, defaults: ClusterDefaults) -> dict[str, Any]:
+def _cloudwatch(spec: ClusterSpec, defaults: ClusterDefaults, *, executor_logs: bool) -> dict[str, Any]:
     names = {
         "LogGroupName": spec.log_group or defaults.log_group,
         "LogStreamNamePrefix": spec.log_stream_prefix,
     }
-    both = ["STDOUT", "STDERR"]
+    types = ("STEP_LOGS", "SPARK_DRIVER", *(("SPARK_EXECUTOR",) if executor_logs else ()))
     return {
         "Enabled": True,
         **{member: value for member, value in names.items() if value},
-        "LogTypes": {"STEP_LOGS": both, "SPARK_DRIVER": list(both)},
+        "LogTypes": {name: ["STDOUT", "STDERR"] for name in types},
     }

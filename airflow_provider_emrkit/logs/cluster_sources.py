@@ -6,10 +6,11 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from airflow_provider_emrkit.hooks.logs import stream_names
-from airflow_provider_emrkit.logs.s3_files import S3LogFile
+from airflow_provider_emrkit.hooks.log_events import stream_names
+from airflow_provider_emrkit.logs.containers import Application, ContainerLog, crowded
+from airflow_provider_emrkit.logs.joined_sources import together
+from airflow_provider_emrkit.logs.s3_folders import Part, S3Folder, bucket_and_prefix
 from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine, LogSource
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ FILES = ("stdout", "stderr")
 # than the time between two looks at the logs: else every second of those would come a moment too early.
 LOOK_FOR_DRIVER = 1.0
 LOOK_FOR_NEXT_DRIVER = 30.0
+# Seconds between two looks for executors' streams.
+LOOK_FOR_EXECUTORS = 10.0
 
-_APPLICATION_ID = re.compile(r"\bapplication_\d{10,}_\d{4,}\b")
-# The first container of each attempt is the application master, which a cluster-mode driver lives in.
-_DRIVER_STREAM = re.compile(r"/container_(?:e\d+_)?\d+_\d+_\d+_000001/(stdout|stderr)$")
+# Seconds between two looks at logs on S3 that make sense.
+S3_PAUSE = 30.0
+
+# A step's log, or what was put aside of it when it was an hour old, e.g. stderr.2026-11-28-10.gz.
+_STEP_LOG = re.compile(r"/(stdout|stderr)(?:\.([\d-]+))?\.gz$")
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,16 @@ class CloudWatchPlace:
 
     :param group: Log group.
     :param prefix: What the streams' names start with; empty, or ending in a slash.
+    :param executors: Whether the executors' logs are sent, too.
 
     >>> CloudWatchPlace.of({"Id": "j-1", "MonitoringConfiguration":
     ...     {"CloudWatchLogConfiguration": {"Enabled": True, "LogStreamNamePrefix": "team"}}})
-    CloudWatchPlace(group='/aws/emr/j-1', prefix='team/')
+    CloudWatchPlace(group='/aws/emr/j-1', prefix='team/', executors=False)
     """
 
     group: str
     prefix: str = ""
+    executors: bool = False
 
     @classmethod
     def of(cls, cluster: Mapping[str, Any]) -> CloudWatchPlace | None:
@@ -51,19 +58,27 @@ class CloudWatchPlace:
         if not config.get("Enabled"):
             return None
         prefix = (config.get("LogStreamNamePrefix") or "").strip("/")
-        return cls(config.get("LogGroupName") or f"/aws/emr/{cluster['Id']}", f"{prefix}/" if prefix else "")
+        return cls(
+            config.get("LogGroupName") or f"/aws/emr/{cluster['Id']}",
+            f"{prefix}/" if prefix else "",
+            executors=bool((config.get("LogTypes") or {}).get("SPARK_EXECUTOR")),
+        )
 
 
 @dataclass
 class StepCloudWatchSources:
-    """The CloudWatch streams of a step: spark-submit's own, and its driver's once that is known.
+    """The CloudWatch streams of a step: spark-submit's own, and its driver's and executors' as they come.
+
+    These are named by the YARN application, whose id spark-submit writes to the step's stderr.
 
     :param logs: boto3 client of CloudWatch Logs.
     :param place: Where the cluster sends its logs.
     :param step_id: ``s-…``
     :param driver_apart: Whether the driver runs in a YARN container (deploy mode ``cluster``) and so has
-        streams of its own, named by the YARN application id that spark-submit writes to the step's stderr.
-    :param clock: Seconds, for the looks after the driver's streams.
+        streams of its own.
+    :param clock: Seconds, for the looks after streams that may have appeared.
+    :param executors: Whether the executors' streams are wanted.
+    :param reason: What the reader of the log should know about them.
 
     >>> StepCloudWatchSources(boto3.client("logs"), CloudWatchPlace("/emr"), "s-1")  # doctest: +SKIP
     """
@@ -73,36 +88,51 @@ class StepCloudWatchSources:
     step_id: str
     driver_apart: bool = True
     clock: Callable[[], float] = time.monotonic
-    note: str | None = None
-    application_id: str | None = None
-    _drivers: dict[str, LogSource] = field(default_factory=dict)
+    executors: bool = False
+    reason: str | None = None
+    pause: float | None = None
+    application: Application = field(init=False)
+    _found: dict[str, ContainerLog] = field(default_factory=dict)
     _next_look: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.application = application_of(driver_apart=self.driver_apart, executors=self.executors)
+
+    @property
+    def note(self) -> str | None:
+        """Say what is to be known of them, and which executors are left out."""
+        prefix = f"{self.place.prefix}applications/{self.application.id}/"
+        rest = f"the streams {prefix}… of the log group {self.place.group}"
+        return together(self.reason, crowded(rest) if self.application.is_crowded else None)
+
     def current(self) -> Sequence[LogSource]:
-        """Name the step's streams, and those of its driver that exist (DescribeLogStreams)."""
-        if self.application_id and self.clock() >= self._next_look:
-            self._look_for_drivers(self.application_id)
-        labels = SUBMIT_LABELS if self.driver_apart else DRIVER_LABELS
+        """Name the step's streams, and those of its application that exist (DescribeLogStreams)."""
+        if self.application.id and self.application.is_wanted and self.clock() >= self._next_look:
+            self._look(self.application.id)
+        labels = step_labels(driver_apart=self.driver_apart)
         own = [
             self._source(f"{self.place.prefix}steps/{self.step_id}/{name}", labels[name]) for name in FILES
         ]
-        return [*own, *self._drivers.values()]
+        found = [self._source(stream, self.application.label(log)) for stream, log in self._found.items()]
+        return [*own, *found]
 
     def observe(self, lines: Iterable[LogLine]) -> None:
         """Find the YARN application's id in what spark-submit wrote."""
-        if self.driver_apart and self.application_id is None:
-            submit = (line.text for line in lines if line.label == SUBMIT_LABELS["stderr"])
-            found = next(filter(None, map(_APPLICATION_ID.search, submit)), None)
-            self.application_id = found and found.group()
+        self.application.observe(lines)
 
-    def _look_for_drivers(self, application_id: str) -> None:
+    def _look(self, application_id: str) -> None:
         prefix = f"{self.place.prefix}applications/{application_id}/"
         for stream in stream_names(self.logs, self.place.group, prefix):
-            match = _DRIVER_STREAM.search(stream)
-            if match and stream not in self._drivers:
-                self._drivers[stream] = self._source(stream, DRIVER_LABELS[match.group(1)])
-        complete = len(self._drivers) >= len(FILES)
-        self._next_look = self.clock() + (LOOK_FOR_NEXT_DRIVER if complete else LOOK_FOR_DRIVER)
+            log = ContainerLog.of(stream)
+            if log and stream not in self._found and self.application.follows(log):
+                self._found[stream] = log
+        self._next_look = self.clock() + self._wait()
+
+    def _wait(self) -> float:
+        masters = sum(log.is_master for log in self._found.values())
+        if self.driver_apart and masters < len(FILES):
+            return LOOK_FOR_DRIVER
+        return LOOK_FOR_EXECUTORS if self.executors else LOOK_FOR_NEXT_DRIVER
 
     def _source(self, stream: str, label: str) -> LogSource:
         return CloudWatchStream(self.logs, self.place.group, stream, label)
@@ -110,13 +140,16 @@ class StepCloudWatchSources:
 
 @dataclass
 class ArchivedSources:
-    """The logs of a step that is over, as EMR archived them on S3.
+    """The logs of a step on S3, where EMR puts them every few minutes and at the end.
 
     :param s3: boto3 client of S3.
     :param log_uri: The cluster's ``LogUri``.
     :param cluster_id: ``j-…``
     :param step_id: ``s-…``
-    :param driver_apart: Whether the driver ran in a YARN container.
+    :param driver_apart: Whether the driver runs in a YARN container.
+    :param reason: Why they are read here, for the reader of the log.
+    :param executors: Whether the executors' logs are wanted.
+    :param clock: Seconds, for the pauses between two looks.
 
     >>> ArchivedSources(boto3.client("s3"), "s3n://logs/emr/", "j-1", "s-1").current()  # doctest: +SKIP
     """
@@ -126,33 +159,55 @@ class ArchivedSources:
     cluster_id: str
     step_id: str
     driver_apart: bool = True
-    note: str | None = None
-    application_id: str | None = None
+    reason: str | None = None
+    executors: bool = False
+    clock: Callable[[], float] = time.monotonic
+    pause: float | None = S3_PAUSE
+    application: Application = field(init=False)
+    _own: S3Folder = field(init=False)
+    _containers: S3Folder | None = None
+
+    def __post_init__(self) -> None:
+        self.application = application_of(driver_apart=self.driver_apart, executors=self.executors)
+        self._own = self._folder(f"steps/{self.step_id}/", self._step_log)
+
+    @property
+    def note(self) -> str | None:
+        """Say why the logs are read here, and which executors are left out."""
+        folder = self._containers
+        rest = f"s3://{folder.bucket}/{folder.prefix}" if folder and self.application.is_crowded else None
+        return together(self.reason, rest and crowded(rest))
 
     def current(self) -> Sequence[LogSource]:
-        """Name the step's logs, and those of its driver that are archived (ListObjectsV2)."""
-        labels = SUBMIT_LABELS if self.driver_apart else DRIVER_LABELS
-        own = [self._source(f"steps/{self.step_id}/{name}.gz", labels[name]) for name in FILES]
-        return [*own, *(self._drivers(self.application_id) if self.application_id else ())]
+        """Name the step's logs, and those of its application, that are there (ListObjectsV2)."""
+        found = [*self._own.logs()]
+        if self.application.id and self.application.is_wanted:
+            path = f"containers/{self.application.id}/"
+            self._containers = self._containers or self._folder(path, self._container_log)
+            found += self._containers.logs()
+        return found
 
     def observe(self, lines: Iterable[LogLine]) -> None:
         """Find the YARN application's id in what spark-submit wrote."""
-        found = next(filter(None, (_APPLICATION_ID.search(line.text) for line in lines)), None)
-        if self.driver_apart and found:
-            self.application_id = found.group()
+        self.application.observe(lines)
 
-    def _drivers(self, application_id: str) -> Iterable[LogSource]:
+    def _folder(self, path: str, part: Callable[[str], Part | None]) -> S3Folder:
         bucket, root = bucket_and_prefix(self.log_uri)
-        prefix = f"{root}{self.cluster_id}/containers/{application_id}/"
-        answer = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
-        for entry in answer.get("Contents", []):
-            match = _DRIVER_STREAM.search(entry["Key"].removesuffix(".gz"))
-            if match:
-                yield S3LogFile(self.s3, bucket, entry["Key"], DRIVER_LABELS[match.group(1)])
+        return S3Folder(self.s3, bucket, f"{root}{self.cluster_id}/{path}", part, self.clock)
 
-    def _source(self, path: str, label: str) -> LogSource:
-        bucket, root = bucket_and_prefix(self.log_uri)
-        return S3LogFile(self.s3, bucket, f"{root}{self.cluster_id}/{path}", label)
+    def _step_log(self, key: str) -> Part | None:
+        match = _STEP_LOG.search(key)
+        if match is None:
+            return None
+        file, hour = match.groups()
+        label = step_labels(driver_apart=self.driver_apart)[file]
+        return Part(f"{key[: match.start()]}/{file}.gz", label, hour or "")
+
+    def _container_log(self, key: str) -> Part | None:
+        log = ContainerLog.of(key)
+        if log is None or not self.application.follows(log):
+            return None
+        return Part(f"{key.rpartition('/')[0]}/{log.file}.gz", self.application.label(log), log.rotated)
 
 
 @dataclass(frozen=True)
@@ -166,6 +221,7 @@ class NoSources:
     """
 
     note: str | None
+    pause: float | None = None
 
     def current(self) -> Sequence[LogSource]:
         """Name nothing."""
@@ -175,12 +231,20 @@ class NoSources:
         """Learn nothing."""
 
 
-def bucket_and_prefix(uri: str) -> tuple[str, str]:
-    """Part an S3 URI (EMR writes ``s3n://`` too) into bucket and prefix, empty or ending in a slash.
+def step_labels(*, driver_apart: bool) -> Mapping[str, str]:
+    """Give what the lines of a step's own files are marked with: spark-submit's, or the driver's.
 
-    >>> bucket_and_prefix("s3n://logs/emr")
-    ('logs', 'emr/')
+    >>> step_labels(driver_apart=False)["stderr"]
+    'stderr'
     """
-    parts = urlsplit(uri)
-    path = parts.path.strip("/")
-    return parts.netloc, f"{path}/" if path else ""
+    return SUBMIT_LABELS if driver_apart else DRIVER_LABELS
+
+
+def application_of(*, driver_apart: bool, executors: bool) -> Application:
+    """Give the YARN application of a step, of which nothing is known yet.
+
+    >>> application_of(driver_apart=True, executors=False).submit_label
+    'submit'
+    """
+    label = step_labels(driver_apart=driver_apart)["stderr"]
+    return Application(driver_apart, label, executors)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_emrkit.logs.wishes import LogWishes
 
 _SHARED = frozenset({"kind", "cluster_id", "region", "log_uri", "log_group", "log_prefix"})
 
@@ -29,6 +31,10 @@ class JobRun:
     :param log_group: CloudWatch log group that its logs go to; None for none.
     :param log_prefix: What the names of its log streams start with; empty, or ending in a slash.
     :param relaunch: How often its task's try had started the job before.
+    :param executor_logs: Whether its executors' logs are wanted in the task's log.
+    :param executors_sent: Whether its cluster sends those to CloudWatch.
+    :param log_streams: Group and name of streams that the job writes to by itself; a ``*`` ends a name that
+        is the beginning of many.
 
     >>> run = JobRun("step", "j-1", "s-1", "0123456789abcdef-1", "sales", "us-east-1")
     >>> JobRun.from_dict(run.to_dict()) == run
@@ -48,16 +54,25 @@ class JobRun:
     log_group: str | None = None
     log_prefix: str = ""
     relaunch: int = 0
+    executor_logs: bool = False
+    executors_sent: bool = False
+    log_streams: tuple[tuple[str, str], ...] = ()
+
+    def with_wishes(self, wishes: LogWishes) -> JobRun:
+        """Give the run with what is wanted of its logs."""
+        return replace(self, executor_logs=wishes.executor_logs, log_streams=wishes.streams)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
-        return asdict(self)
+        # JSON has lists only, and a run is the key of mappings.
+        return {**asdict(self), "log_streams": [list(stream) for stream in self.log_streams]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> JobRun:
         """Read it back; members that another version of emrkit wrote are ignored."""
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
+        values["log_streams"] = tuple((group, name) for group, name in data.get("log_streams") or ())
         for name in _SHARED & values.keys():
             if isinstance(values[name], str):  # runs are held by the thousand, and have these in common
                 values[name] = sys.intern(values[name])

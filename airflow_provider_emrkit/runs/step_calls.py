@@ -96,6 +96,7 @@ def run_of(
         log_uri=cluster.get("LogUri"),
         log_group=place.group if place else None,
         log_prefix=place.prefix if place else "",
+        executors_sent=bool(place and place.executors),
         relaunch=mark.relaunch,
     )
 

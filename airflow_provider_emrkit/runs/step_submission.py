@@ -23,6 +23,7 @@ from airflow_provider_emrkit.hooks.staging import stage_file
 from airflow_provider_emrkit.jobs.argument_file import ArgumentFile, check_driver_arguments
 from airflow_provider_emrkit.jobs.spark_submit import spark_submit
 from airflow_provider_emrkit.jobs.staging import StagedFile
+from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.sending import SendOnce
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_UP
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.defaults import ClusterDefaults
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.logs.wishes import LogWishes
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.token import RunToken
@@ -90,12 +92,15 @@ class StepSubmission:
     def _emr(self) -> Any:
         return self._clients.client("emr")
 
-    def submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
+    def submit(
+        self, job: SparkJob, compute: Compute, token: RunToken, wishes: LogWishes = NO_WISHES
+    ) -> JobRun:
         """Start a job, once (AddJobFlowSteps, or RunJobFlow and ListSteps).
 
         Neither call has an idempotency token. They are therefore never repeated blindly: after a failure
         that leaves the outcome open, the run is looked for by its token first.
 
+        :param wishes: What is wanted of its logs; a new cluster sends them to CloudWatch, if it can.
         :raises InvalidValueError: when the job's arguments are longer than any program can be started with.
         :raises SubmitRefusedError: when AWS does not take the job; the type says why.
         """
@@ -108,10 +113,10 @@ class StepSubmission:
             run = self._sent_once(lambda: self._run(cluster, adding.add(step), token), compute, token)
         else:
             step = step_request(token.marked(), self._staged(argv, long), compute.action_on_failure)
-            request = self._cluster_request(compute, step, token)
+            request = self._cluster_request(compute, step, token, executor_logs=wishes.executor_logs)
             send = partial(self._run_job_flow, request, token)
             run = self._with_step(self._sent_once(send, compute, token, request), token)
-        return replace(run, driver_apart=job.deploy_mode == "cluster")
+        return replace(run, driver_apart=job.deploy_mode == "cluster").with_wishes(wishes)
 
     def _staged(self, argv: Sequence[str], long: ArgumentFile | None) -> Sequence[str]:
         """Give a command that fits into a step, with its arguments put to S3 where they are too long."""
@@ -146,7 +151,7 @@ class StepSubmission:
         return cluster
 
     def _cluster_request(
-        self, compute: DynamicCluster, step: Mapping[str, Any], token: RunToken
+        self, compute: DynamicCluster, step: Mapping[str, Any], token: RunToken, *, executor_logs: bool
     ) -> dict[str, Any]:
         compiled = partial(
             run_job_flow_request,
@@ -154,6 +159,7 @@ class StepSubmission:
             defaults=self._defaults,
             steps=[step],
             tags=token.tags(),
+            executor_logs=executor_logs,
         )
         request = compiled(compute.spec)
         known = self._emr.meta.service_model.operation_model("RunJobFlow").input_shape.members

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.exceptions import RunStillEndingError
+from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.runs.earlier import decide
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.logs.wishes import LogWishes
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute, Runs
@@ -25,12 +27,14 @@ class Takeover:
 
     :param runs: Where the job runs.
     :param log: The task's log.
+    :param wishes: What is wanted of the job's logs now.
 
     >>> Takeover(runs, self.log).run(job, compute, token, None, "attach")  # doctest: +SKIP
     """
 
     runs: Runs
     log: Any
+    wishes: LogWishes = NO_WISHES
 
     def run(
         self, job: SparkJob, compute: Compute, token: RunToken, since: float | None, on_existing: str
@@ -53,7 +57,7 @@ class Takeover:
             return None
         self._tell(decision.attach)
         run = replace(decision.attach.run, driver_apart=job.deploy_mode == "cluster")
-        return replace(decision.attach, run=run)
+        return replace(decision.attach, run=run.with_wishes(self.wishes))
 
     def _end(self, run: JobRun) -> None:
         self.log.info("An earlier job of this task, %s, is not wanted any more; waiting for its end.", run)

@@ -84,7 +84,7 @@ def test_in_client_mode_the_step_s_streams_are_the_driver_s(logs, write):
     write("/emr", "steps/s-1/stdout", (0, SUBMITTED))
     sources = StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", driver_apart=False)
     assert [line.label for line in LogTail(sources).read().lines] == ["stdout"]
-    assert sources.application_id is None
+    assert sources.application.id is None
 
 
 def test_archived_logs_of_step_and_driver(s3):

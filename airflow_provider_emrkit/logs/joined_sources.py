@@ -1,0 +1,146 @@
+"""Several sources of one run's logs, taken for one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources
+
+# Seconds without a line after which logs are looked for in the other place, and between two looks there. What
+# is sent to CloudWatch is there within seconds, and spark-submit writes as soon as it starts.
+PATIENCE = 300.0
+LOOK_PAUSE = 30.0
+
+
+@dataclass
+class JoinedSources:
+    """All sources of several sets.
+
+    A set that can't be read, for instance because a permission lacks, is left out and told about.
+
+    :param parts: The sets.
+    :param region: AWS region, for what is told.
+
+    >>> JoinedSources([step_sources, user_streams], "us-east-1").current()  # doctest: +SKIP
+    """
+
+    parts: Sequence[LogSources]
+    region: str
+    _refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str | None:
+        """Say what each set has to say."""
+        return together(*(part.note for part in self.parts), *self._refused.values())
+
+    @property
+    def pause(self) -> float | None:
+        """The shortest of the sets' pauses."""
+        parts = [part for index, part in enumerate(self.parts) if index not in self._refused]
+        return min((part.pause or 0.0 for part in parts), default=0.0) or None
+
+    def current(self) -> Sequence[LogSource]:
+        """Name the sources of all sets; the same stream once.
+
+        :raises Exception: what AWS raised where that passes, or where it refuses every set.
+        """
+        found: dict[str, LogSource] = {}
+        for index, part in enumerate(self.parts):
+            if index in self._refused:
+                continue
+            try:
+                sources = part.current()
+            except Exception as error:
+                others = len(self.parts) - len(self._refused) - 1
+                if not is_aws_error(error) or is_transient(error) or not others:
+                    raise
+                self._refused[index] = f"Some of the logs can't be shown here: {explain(error, self.region)}"
+                continue
+            for source in sources:
+                found.setdefault(source.name, source)
+        return list(found.values())
+
+    def observe(self, lines: Iterable[LogLine]) -> None:
+        """Let all sets learn from what was read."""
+        seen = list(lines)
+        for part in self.parts:
+            part.observe(seen)
+
+
+@dataclass
+class FallbackSources:
+    """The same logs in two places: CloudWatch, and S3 for when nothing comes there.
+
+    The nodes may not be allowed to write to CloudWatch, or their agent may have died. Lines are read in one
+    of the places only, so that none is shown twice.
+
+    :param first: Where the lines come at once.
+    :param second: Where they come late.
+    :param silence: What to tell when nothing comes from the first.
+    :param clock: Seconds.
+
+    >>> FallbackSources(cloudwatch, archived, "Nothing came from CloudWatch.")  # doctest: +SKIP
+    """
+
+    first: LogSources
+    second: LogSources | None
+    silence: str
+    clock: Callable[[], float] = time.monotonic
+    _used: LogSources = field(init=False)
+    _spoke: bool = False
+    _since: float | None = None
+    _next_look: float = 0.0
+    _is_silent: bool = False
+
+    def __post_init__(self) -> None:
+        self._used = self.first
+
+    @property
+    def note(self) -> str | None:
+        """Say what is to be known of the place that is read, and that it is silent."""
+        return together(self._used.note, self.silence if self._is_silent else None)
+
+    @property
+    def pause(self) -> float | None:
+        """The pause of the place that is read."""
+        return self._used.pause
+
+    def current(self) -> Sequence[LogSource]:
+        """Name the sources of the place that has lines."""
+        if not self._spoke and self._used is self.first:
+            self._listen()
+        return self._used.current()
+
+    def observe(self, lines: Iterable[LogLine]) -> None:
+        """Note that lines come, and learn from them."""
+        seen = list(lines)
+        if seen:
+            self._spoke, self._is_silent = True, self._used is not self.first
+        self._used.observe(seen)
+
+    def _listen(self) -> None:
+        """Look in the second place, when the first one has been silent for long."""
+        now = self.clock()
+        self._since = now if self._since is None else self._since
+        if now - self._since < PATIENCE or now < self._next_look:
+            return
+        self._is_silent = True
+        self._next_look = now + LOOK_PAUSE
+        if self.second is not None and self.second.current():
+            self._used = self.second
+
+
+def together(*sentences: str | None) -> str | None:
+    """Put sentences one behind the other, those that there are.
+
+    >>> together("One.", None, "Two.")
+    'One. Two.'
+    """
+    return " ".join(filter(None, sentences)) or None
