@@ -27,7 +27,8 @@ class LogFigures:
     :param throttled: Calls that were refused for their number, by operation.
     :param refused: Calls that were refused for another reason, by operation and code.
     :param cpu: Seconds of processor time of the process that reads, until the end.
-    :param lag_max: The longest that the event loop was held up, in seconds; NaN where there is none.
+    :param lag_max: The longest that the event loop was held up between the first call and the last line, in
+        seconds; NaN where there is none.
     :param lag_max_at: When that was, in seconds after the start.
     :param idle_lag_max: The same for a thread of another process, which only ticks: the machine's own part.
     :param load: What other programs took of the machine meanwhile, 1.0 for all of it.

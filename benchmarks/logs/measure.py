@@ -56,8 +56,8 @@ def measure(scenario: LogScenario, contestant: str, seed: int, folder: Path) -> 
         ended, used = time.time(), Usage.now(process, others) - before
         counts = endpoint.counts()
         lines, lags, complaints = reading.finish()
-        held_up_at, held_up = longest(lags, began, ended)
         found = tally(plan, lines, started)
+        held_up_at, held_up = longest(lags, min(counts["log_calls"], default=began), found.last)
         counted, counting, calls = _rated(plan, found, counts["log_calls"])
         return LogFigures(
             scenario=scenario.name,

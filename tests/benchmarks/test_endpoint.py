@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -10,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from benchmarks.endpoint.tls import Certificate, make_certificate
+from benchmarks.logs.plan import GROUP, LogShape, make_plan, stream_names
 from benchmarks.processes import Endpoint
 from benchmarks.scenarios import EMRKIT, Scenario
 from benchmarks.schedule import Shape, make_schedule
@@ -29,6 +31,7 @@ SCENARIO = Scenario(
     cut_off=9,
     settled=1,
     quotas={"DescribeStep": (1, 0.0)},
+    log=LogShape(1, 20, rate=100, begins=1),
 )
 (JOB,) = make_schedule(SCENARIO.shape, SEED)
 
@@ -95,3 +98,28 @@ def test_other_refusals_are_told_apart(endpoint: Endpoint, certificate: Certific
     with pytest.raises(ClientError):
         client(endpoint, certificate, "emr").list_clusters()
     assert endpoint.counts()["refused"] == {"ListClusters: UnknownOperationException": 1}
+
+
+def test_the_jobs_log_can_be_read_and_each_call_is_timed(
+    endpoint: Endpoint, certificate: Certificate
+) -> None:
+    assert SCENARIO.log is not None
+    (stream,) = stream_names(SCENARIO.log, JOB.step_id)
+    logs = client(endpoint, certificate, "logs")
+    (found,) = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="steps/")["logStreams"]
+    assert found["logStreamName"] == stream
+    page = logs.get_log_events(logGroupName=GROUP, logStreamName=stream, startFromHead=True)
+    assert [event["message"] for event in page["events"]] == [
+        event.text for event in make_plan(SCENARIO.log, SEED)
+    ]
+    assert page["events"][0]["timestamp"] == round((STARTED + 1) * 1000)
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        logs.get_log_events(logGroupName="/other", logStreamName=stream)
+    first, second, third = endpoint.counts()["log_calls"]
+    assert time.time() - 60 < first < second < third < time.time()
+
+
+def test_a_task_of_ecs_runs_as_long_as_the_job(endpoint: Endpoint, certificate: Certificate) -> None:
+    ecs = client(endpoint, certificate, "ecs")
+    (task,) = ecs.describe_tasks(cluster="bench", tasks=["arn:aws:ecs:us-east-1:1:task/bench/0"])["tasks"]
+    assert task["lastStatus"] == "STOPPED"

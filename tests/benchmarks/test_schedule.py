@@ -31,3 +31,8 @@ def test_every_step_is_another_one_and_carries_emrkits_mark() -> None:
     jobs = make_schedule(SHAPE, 1)
     assert len({job.step_id for job in jobs}) == len({job.token for job in jobs}) == 200
     assert all(Mark.of(job.name) and job.token in job.name for job in jobs)
+
+
+def test_jobs_may_start_when_they_are_deferred() -> None:
+    (job,) = make_schedule(Shape(1, 1, arrival=1.0, first_end=5.0, last_end=6.0, at_once=True), seed=1)
+    assert job.starts == job.deferred
