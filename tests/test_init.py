@@ -7,7 +7,8 @@ import pytest
 
 import airflow_provider_emrkit
 
-CORE = [name for name in airflow_provider_emrkit.__all__ if name != "EmrSparkOperator"]
+NEEDS_AIRFLOW = ("CloudWatchLogsHook", "EmrSparkOperator")
+CORE = [name for name in airflow_provider_emrkit.__all__ if name not in NEEDS_AIRFLOW]
 
 
 def run(code: str) -> str:

@@ -16,7 +16,6 @@ from airflow_provider_emrkit.hooks.log_events import EventPage, TokenRefusedErro
 from airflow_provider_emrkit.logs.remembering import KEPT_SILENT, Memory, mark_of
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
 # Calls that one read makes at most; the rest is read next time.
@@ -59,7 +58,7 @@ class StreamCursor:
     ingested: int = -1
     memory: Memory = field(default_factory=Memory)
     # What a sweep has yet to find, and up to which time it looks for it; None when no sweep is under way.
-    _missing: Counter[tuple[int, int]] | None = field(default=None, repr=False)
+    _missing: dict[tuple[int, int], int] | None = field(default=None, repr=False)
     _until: int = field(default=-1, repr=False)
     _is_routine: bool = field(default=False, repr=False)
     # By the clock of the reader.
@@ -78,9 +77,15 @@ class StreamCursor:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StreamCursor:
-        """Take up what another process has left."""
-        place = {name: values[name] for name in ("token", "start", "newest", "ingested")}
-        return cls(**place, memory=Memory.from_dict(values["memory"]))
+        """Take up what another process has left; the first look is a sweep, since it may be long ago.
+
+        :raises ValueError: when it is something else.
+        """
+        try:
+            place = {name: values[name] for name in ("token", "start", "newest", "ingested")}
+            return cls(**place, memory=Memory.from_dict(values["memory"]), _at_end=True, _is_idle=False)
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"no cursor of a stream: {error!r}") from error
 
     @classmethod
     def begin(cls, since: int, now: float) -> StreamCursor:
@@ -208,10 +213,9 @@ class StreamCursor:
             when = event["timestamp"]
             if when <= self._until:
                 key = (when, mark_of(event))
-                if missing[key] > 0:
-                    missing[key] -= 1
-                    if not missing[key]:
-                        del missing[key]
+                if count := missing.pop(key, 0):
+                    if count > 1:
+                        missing[key] = count - 1
                     continue
                 self._found_late = True
             new.append(event)

@@ -87,9 +87,9 @@ class Memory:
         self._times = array("q", [when for when, _ in kept])
         self._marks = array("q", [mark for _, mark in kept])
 
-    def counts(self) -> Counter[tuple[int, int]]:
+    def counts(self) -> dict[tuple[int, int], int]:
         """Count the events that look the same: a job may well write a line twice in a millisecond."""
-        return Counter(zip(self._times, self._marks, strict=True))
+        return dict(Counter(zip(self._times, self._marks, strict=True)))
 
     def marks_at(self, when: int) -> set[int]:
         """Give the marks of the events of one moment."""

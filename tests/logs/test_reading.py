@@ -244,11 +244,16 @@ def test_a_cursor_goes_on_in_another_process(logs):
     assert len(text) < 3_000
     reader.cursor = StreamCursor.from_dict(json.loads(text))
     reader.now = -1_000.0
-    logs.put(100, "new")
-    assert reader.look() == ["new"]
-    reader.cursor.token = None  # even without
     logs.put(95, "late", arrived=200)
-    assert reader.look() == ["late"]
+    logs.put(100, "new")
+    assert reader.look() == ["late", "new"]
+    assert [reader.look(2) for _ in range(20)] == [[]] * 20
+
+
+def test_what_is_no_cursor_is_not_taken_for_one(logs):
+    for values in ({}, {"token": "f/1"}, "f/1", {**StreamCursor().to_dict(), "memory": {"floor": 0}}):
+        with pytest.raises(ValueError, match="no cursor of a stream"):
+            StreamCursor.from_dict(values)
 
 
 def test_a_look_does_not_change_the_cursor_it_begins_with(logs):
