@@ -47,6 +47,10 @@ else:
 if TYPE_CHECKING:
     from datetime import datetime
 
+# Whose lines those of jobs are in the logs of Airflow 3: the same in workers and triggerers, so that a line
+# that both write is seen to be the same.
+JOB_LOGGER = "airflow_provider_emrkit.job"
+
 # A worker of 3.0 and 3.1 has one line to Airflow without a lock: two threads that ask at the same time get
 # each other's answers. 2.x asks the database.
 CAN_ASK_IN_A_THREAD = AIRFLOW_V_3_2_PLUS or not AIRFLOW_V_3_0_PLUS
@@ -58,6 +62,7 @@ __all__ = [
     "AIRFLOW_V_3_2_PLUS",
     "AIRFLOW_V_3_3_PLUS",
     "CAN_ASK_IN_A_THREAD",
+    "JOB_LOGGER",
     "AirflowException",
     "AirflowNotFoundException",
     "BaseHook",
@@ -138,12 +143,13 @@ def log_at(log: Any, level: int, message: str, when: datetime) -> None:
     :param when: The line's time, with a time zone.
     """
     if not isinstance(log, logging.Logger):
-        log.log(level, "%s", message, timestamp=when.isoformat())
+        log.log(level, "%s", message, timestamp=when.isoformat(), logger=JOB_LOGGER)
     elif AIRFLOW_V_3_0_PLUS:
         # 3.0's self.log is a standard logger whose lines are stamped with the present time by structlog.
         import structlog
 
-        structlog.get_logger(log.name).log(level, "%s", message, timestamp=when.isoformat())
+        logger = structlog.get_logger(log.name)
+        logger.log(level, "%s", message, timestamp=when.isoformat(), logger=JOB_LOGGER)
     elif log.isEnabledFor(level):
         record = log.makeRecord(log.name, level, "job", 0, "%s", (message,), None)
         record.created = when.timestamp()

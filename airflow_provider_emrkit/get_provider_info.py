@@ -29,18 +29,19 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_connection_type()],
         "config": _config(),
-        "hooks": _modules("airflow_provider_emrkit.hooks.emrkit"),
+        "hooks": _modules("airflow_provider_emrkit.hooks.emrkit", "airflow_provider_emrkit.hooks.logs"),
         "operators": _modules("airflow_provider_emrkit.operators.spark"),
         "triggers": _modules("airflow_provider_emrkit.triggers.job_run"),
         "extra-links": [
             "airflow_provider_emrkit.links.EmrClusterLink",
             "airflow_provider_emrkit.links.EmrLogsLink",
+            "airflow_provider_emrkit.links.EmrCloudWatchLink",
         ],
     }
 
 
-def _modules(name: str) -> list[dict[str, Any]]:
-    return [{"integration-name": INTEGRATION, "python-modules": [name]}]
+def _modules(*names: str) -> list[dict[str, Any]]:
+    return [{"integration-name": INTEGRATION, "python-modules": list(names)}]
 
 
 def _connection_type() -> dict[str, Any]:
@@ -84,13 +85,23 @@ def _config() -> dict[str, Any]:
         "poll_interval": _seconds("Seconds between two looks at the state of a run.", "5"),
         "log_poll_interval": _seconds("Seconds between two looks for new log lines of a run.", "2"),
         "log_drain": _seconds("Seconds the log of an ended run must be silent before its task goes on.", "5"),
-        "max_log_lines": {
-            "description": "Lines of a run to show at most for one look at its log; more are counted only.",
-            "version_added": "0.1.0",
-            "type": "integer",
-            "example": None,
-            "default": "1000",
-        },
+        "max_log_lines": _lines(
+            "Lines of a run to show at most for one look at its log; more are counted only.", "1000"
+        ),
+        "max_run_log_lines": _lines(
+            "Lines of a run to show at most in all; of more, the last 100 are shown and the others counted.",
+            "100000",
+        ),
+        "worker_log_lines": _lines(
+            "Last lines of a deferred task's job that the worker writes again at the end, since the logs of "
+            "triggerers are not kept everywhere; 0 for none.",
+            "50",
+        ),
+        "s3_log_wait": _seconds(
+            "Seconds for which the log of a failed job is waited for until EMR has put it on S3, where it is "
+            "found nowhere else.",
+            "60",
+        ),
         "api_quotas": {
             "description": "AWS API quotas that differ from the documented defaults: a JSON object of "
             "operation: [burst, calls per second]. Each process keeps to them. For other addresses than "
@@ -105,10 +116,18 @@ def _config() -> dict[str, Any]:
 
 
 def _seconds(description: str, default: str) -> dict[str, Any]:
+    return _option(description, "float", default)
+
+
+def _lines(description: str, default: str) -> dict[str, Any]:
+    return _option(description, "integer", default)
+
+
+def _option(description: str, kind: str, default: str) -> dict[str, Any]:
     return {
         "description": description,
         "version_added": "0.1.0",
-        "type": "float",
+        "type": kind,
         "example": None,
         "default": default,
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_emrkit._compat import BaseOperatorLink, XCom
-from airflow_provider_emrkit.console import console_host
+from airflow_provider_emrkit.console import console_host, stream_link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,9 @@ def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
         bucket, _, prefix = path.partition("/")
         folder = "/".join(filter(None, (prefix.strip("/"), run.cluster_id, "steps", run.step_id))) + "/"
         links["logs"] = f"{host}/s3/buckets/{quote(bucket, safe='')}?region={region}&prefix={quote(folder)}"
+    if run.log_group and run.kind == "step":
+        stream = f"{run.log_prefix}steps/{run.step_id}/stderr"
+        links["cloudwatch"] = stream_link(run.region, run.log_group, stream)
     return links
 
 
@@ -92,4 +95,19 @@ class EmrLogsLink(_EmrKitLink):
         return "EMR step logs"
 
 
-OPERATOR_LINKS = (EmrClusterLink(), EmrLogsLink())
+class EmrCloudWatchLink(_EmrKitLink):
+    """The step's log in the CloudWatch console, as it is written.
+
+    >>> EmrCloudWatchLink().name
+    'CloudWatch log'
+    """
+
+    which = "cloudwatch"
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return "CloudWatch log"
+
+
+OPERATOR_LINKS = (EmrClusterLink(), EmrLogsLink(), EmrCloudWatchLink())

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.logs.sources import LogLine
+from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogSource, LogSources, Read
-
-DEFAULT_MAX_LINES = 1_000
+    from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources, Read
 
 
 @dataclass
@@ -33,11 +31,15 @@ class NewLines:
     :param lines: Ordered by time.
     :param complete: Whether that was all there is for now.
     :param errors: What went wrong with single sources; they are read again from where they were.
+    :param left_out: How many lines there were beside these.
+    :param skipped: Whether there are lines before these that were not read, nor counted.
     """
 
     lines: Sequence[LogLine] = ()
     complete: bool = True
     errors: Sequence[Exception] = ()
+    left_out: int = 0
+    skipped: bool = False
 
 
 class LogTail:
@@ -47,16 +49,24 @@ class LogTail:
     :param max_lines: Lines to give at most for one look; of more, the first and the last are given, with a
         line between them that says how many are missing.
     :param cursor: Where to start.
+    :param from_end: Where to start without a cursor: that many lines before the end, and not at the start.
+        They are given in one look, whatever ``max_lines``.
 
     >>> LogTail(runs.log_sources(run)).read().lines  # doctest: +SKIP
     """
 
     def __init__(
-        self, sources: LogSources, max_lines: int = DEFAULT_MAX_LINES, cursor: LogCursor | None = None
+        self,
+        sources: LogSources,
+        max_lines: int = DEFAULT_MAX_LINES,
+        cursor: LogCursor | None = None,
+        from_end: int | None = None,
     ) -> None:
         self.sources = sources
         self.cursor = cursor or LogCursor()
+        self.spoken: dict[str, LogSource] = {}
         self._max_lines = max_lines
+        self._from_end = from_end
 
     def read(self) -> NewLines:
         """Read what is new; blocks.
@@ -65,7 +75,7 @@ class LogTail:
         """
         lines: list[LogLine] = []
         errors: list[Exception] = []
-        complete = True
+        complete, skipped = True, False
         seen: set[str] = set()
         # What is read may name further sources, whose first lines are waited for the most.
         while new := [source for source in self.sources.current() if source.name not in seen]:
@@ -77,27 +87,40 @@ class LogTail:
                 except Exception as error:  # one failing source must not lose the lines of the others
                     errors.append(error)
                     continue
+                if read.lines:
+                    self.spoken[source.name] = source
                 found += read.lines
-                complete = complete and read.complete
+                complete, skipped = complete and read.complete, skipped or read.skipped
             self.sources.observe(found)
             lines += found
-        # Stable: lines of one source keep their order, also where two have the same time.
-        ordered = sorted(lines, key=lambda line: line.timestamp or 0)
-        return NewLines(shortened(ordered, self._max_lines), complete, errors)
+        return self._ordered(lines, complete, errors, skipped)
+
+    def places(self, region: str, *, on_aws: bool) -> str:
+        """Tell where what was read is, what was found last (the driver's) first.
+
+        :param on_aws: Whether the AWS console shows it.
+        """
+        found = reversed(self.spoken.values())
+        return "; ".join(f"{one.label}: {one.link(region) if on_aws else one.name}" for one in found)
 
     def _read(self, source: LogSource) -> Read:
-        read = source.read(self.cursor.positions.get(source.name))
+        position = self.cursor.positions.get(source.name)
+        from_end = self._from_end if position is None else None
+        read = source.read(position) if from_end is None else source.from_end(from_end)
         if read.cursor is not None:
             self.cursor.positions[source.name] = read.cursor
         return read
 
-
-def shortened(lines: Sequence[LogLine], maximum: int) -> Sequence[LogLine]:
-    """Keep the first and the last lines of too many, and say how many are missing."""
-    left_out = len(lines) - maximum
-    if left_out <= 0:
-        return lines
-    head = maximum // 2
-    tail = maximum - head
-    text = f"… {left_out:,} lines left out here, because more than {maximum:,} came at once …"
-    return [*lines[:head], LogLine(lines[head].timestamp, text, "emrkit"), *lines[len(lines) - tail :]]
+    def _ordered(
+        self, lines: list[LogLine], complete: bool, errors: Sequence[Exception], skipped: bool
+    ) -> NewLines:
+        # Stable: lines of one source keep their order, also where two have the same time.
+        ordered = sorted(lines, key=lambda line: line.timestamp or 0)
+        if self._from_end is None:
+            shown, left_out = shortened(ordered, self._max_lines)
+            return NewLines(shown, complete, errors, left_out)
+        last = ordered[-self._from_end :]
+        if not errors:
+            # Sources that appear from now on are new, and read from their start.
+            self._from_end = None
+        return NewLines(last, complete, errors, skipped=skipped or len(last) < len(ordered))

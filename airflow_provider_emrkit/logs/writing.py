@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import log_at
+from airflow_provider_emrkit.logs.levels import LevelReader
+from airflow_provider_emrkit.logs.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.sources import LogLine
     from airflow_provider_emrkit.runs.watch import Tick
 
-# A triggerer writes about two lines in a millisecond, and serves all its triggers with one loop.
+# A triggerer writes a few lines in a millisecond, and serves all its triggers with one loop.
 LINES_AT_ONCE = 50
 
 
 class LogWriter:
-    """Writes lines of a job with the time they were written at, and marked with the output they came from.
+    """Writes lines of a job with their level and time, and marked with the output they came from.
 
-    Airflow merges logs by time and drops repeated lines of the same moment. Lines of one millisecond are
-    therefore told apart by microseconds.
+    See :class:`~airflow_provider_emrkit.logs.moments.Moments` for the times.
 
     :param log: ``self.log`` of an operator or a trigger.
 
@@ -32,8 +31,8 @@ class LogWriter:
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self._millisecond = 0
-        self._in_millisecond = 0
+        self._moments = Moments()
+        self._levels = LevelReader()
 
     def write_all(self, tick: Tick) -> None:
         """Write everything a look gave."""
@@ -51,21 +50,21 @@ class LogWriter:
             notes = []
         lines = iter(tick.lines)
         while part := list(islice(lines, LINES_AT_ONCE)):
-            for line in part:
-                log_at(self._log, logging.INFO, f"[{line.label}] {line.text}", self._moment(line))
+            self.write(part)
             yield
         self._write_notes(notes)
+
+    def write(self, lines: Sequence[LogLine]) -> None:
+        """Write some lines."""
+        for line in lines:
+            log_at(self._log, self._levels.level(line), f"[{line.label}] {line.text}", self._moments.of(line))
+
+    def skip(self, lines: Sequence[LogLine]) -> None:
+        """Pass over lines, so that those after them get the times and levels that they would have."""
+        for line in lines:
+            self._levels.level(line)
+            self._moments.of(line)
 
     def _write_notes(self, notes: Sequence[Any]) -> None:
         for note in notes:
             self._log.log(note.level, "%s", note.text)
-
-    def _moment(self, line: LogLine) -> datetime:
-        if line.timestamp is None:
-            return datetime.now(timezone.utc)
-        same = line.timestamp == self._millisecond
-        self._in_millisecond = min(self._in_millisecond + 1, 999) if same else 0
-        self._millisecond = line.timestamp
-        second, millisecond = divmod(line.timestamp, 1000)
-        microsecond = millisecond * 1000 + self._in_millisecond
-        return datetime.fromtimestamp(second, timezone.utc).replace(microsecond=microsecond)

@@ -17,7 +17,9 @@ from airflow_provider_emrkit.exceptions import (
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.hooks.staging import stage
+from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.logs.writing import LogWriter
+from airflow_provider_emrkit.operators.log_ending import LogEnding
 from airflow_provider_emrkit.operators.stopping import Stopping
 from airflow_provider_emrkit.runs.limits import Limits, breach, next_deadline
 from airflow_provider_emrkit.runs.opening import open_runs
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.logs.wishes import LogWishes
     from airflow_provider_emrkit.operators.stopping import OnKill
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
@@ -53,8 +56,6 @@ ANSWER_PATIENCE = 3.8
 JUDGE_PATIENCE = 2.0
 # Seconds in which a run that its task can't wait for any longer has to end.
 END_PATIENCE = 30.0
-# Lines of an archived log that are shown for a failure that could not be followed.
-SHOWN_LINES = 50
 
 
 class AttendedRun:
@@ -67,6 +68,9 @@ class AttendedRun:
         :class:`~airflow_provider_emrkit.operators.stopping.Stopping`.
     :param on_kill: ``cancel`` or ``leave`` the job when a user ends the task.
     :param limits: How long the run may take while it is watched here.
+    :param wishes: What is wanted of the job's logs.
+    :param last_lines: Lines of the end of the job's log to write here when it was followed elsewhere.
+    :param archive_patience: Seconds for which the logs of a failed run are waited for until they are on S3.
 
     >>> attended = AttendedRun(EmrKitHook(), self.log, task_instance=context["ti"])  # doctest: +SKIP
     """
@@ -80,10 +84,18 @@ class AttendedRun:
         task_instance: Any = None,
         on_kill: OnKill = "cancel",
         limits: Limits | None = None,
+        wishes: LogWishes | None = None,
+        last_lines: int = 0,
+        archive_patience: float = 0.0,
     ) -> None:
         self._hook = hook
         self._log = log
         self._limits = limits or Limits()
+        self._wishes = wishes or NO_WISHES
+        self._last_lines = last_lines
+        self._archive_patience = archive_patience
+        self._watch: RunWatch | None = None
+        self._again = run is not None  # whether the run may have been followed before
         self._stopping = Stopping(task_instance, on_kill)
         self._over = False  # abandoned
         self._finishing = False  # ended by itself
@@ -102,9 +114,11 @@ class AttendedRun:
         :raises SubmitRefusedError: when it can't be found out, or work that must not go on does not end.
         """
         with self._stopped_by_airflow():
-            found = Takeover(self.runs, self._log).run(job, compute, token, since, on_existing)
+            takeover = Takeover(self.runs, self._log, self._wishes)
+            found = takeover.run(job, compute, token, since, on_existing)
         if found:
             self._begin(found.run)
+            self._again = True
         return found
 
     def start(self, job: SparkJob, compute: Compute, token: RunToken, base_dir: Path) -> JobRun:
@@ -129,7 +143,7 @@ class AttendedRun:
 
     def _submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
         try:
-            run = self.runs.submit(job, compute, token)
+            run = self.runs.submit(job, compute, token, self._wishes)
         except SubmitRefusedError:
             if self._stopping.is_set():  # a cluster may have been started for it
                 self._end_lost(compute, token)
@@ -157,7 +171,8 @@ class AttendedRun:
         :raises RunLeftError: when Airflow stops the task and the run goes on.
         :raises RunTimedOutError: when the run passes one of its limits.
         """
-        watch, writer = RunWatch(run, self.runs, pace), LogWriter(self._log)
+        watch = RunWatch(run, self.runs, pace, on_aws=self._is_on_aws(), again=self._again)
+        self._watch, writer = watch, LogWriter(self._log)
         passed: Breach | None = None
         while True:
             self.refuse_if_stopped(run)
@@ -194,7 +209,6 @@ class AttendedRun:
                 self._log.warning(text, run, told.detail, status.detail)
             if status.state.is_final:
                 return status
-        self._log.info("Watching on: the job's log is read from its start once more.")
         return self.watch(run, pace)
 
     def refuse_if_stopped(self, run: JobRun | None = None) -> None:
@@ -225,14 +239,28 @@ class AttendedRun:
         self._finishing = True
         release(self.runs, run, self._log)
         if status.state is RunState.SUCCEEDED:
+            self.repeat_log(run)
             value = result(run, status, self.runs.cost(run, status))
             took, total = value["seconds"], value["total_seconds"]
             self._log.info("Done: %s %s, job %s s, %s s in all", run, status.detail, took, total)
             return value
-        facts = self._failure_facts(run)
-        if not facts.followed:
-            self._show_ends(facts)
+        facts = self._failure_facts(run, self._archive_patience if status.state is RunState.FAILED else 0.0)
+        ending = self._ending_of(run)
+        shown = ending.add_late(self._watch) if self._watch else ending.repeat(self._last_lines)
+        if not shown and not facts.followed:
+            ending.show(facts)
         raise failure(run, status, facts)
+
+    def repeat_log(self, run: JobRun) -> None:
+        """Write the last lines of the job's log here too, where it was not followed here."""
+        if self._watch is None:
+            self._ending_of(run).repeat(self._last_lines)
+
+    def _ending_of(self, run: JobRun) -> LogEnding:
+        return LogEnding(run, self.runs, self._log, self._is_on_aws())
+
+    def _is_on_aws(self) -> bool:
+        return not self._hook.clients.has_own_endpoint
 
     def abandon(self, run: JobRun) -> str:
         """End a run that its task can't wait for any longer, unless only the worker goes.
@@ -326,17 +354,11 @@ class AttendedRun:
             if lost.mark == token.mark:
                 self._end(lost.run, END_PATIENCE)
 
-    def _failure_facts(self, run: JobRun) -> FailureFacts:
+    def _failure_facts(self, run: JobRun, patience: float) -> FailureFacts:
         try:
-            return self.runs.failure_facts(run)
+            return self.runs.failure_facts(run, patience)
         except Exception as error:
             if not is_aws_error(error):
                 raise
             self._log.warning("The logs could not be searched: %s", explain(error, run.region))
             return FailureFacts()
-
-    def _show_ends(self, facts: FailureFacts) -> None:
-        for text in facts.texts:
-            self._log.info("The end of %s:", text.name)
-            for line in text.lines[-SHOWN_LINES:]:
-                self._log.info("%s", line)

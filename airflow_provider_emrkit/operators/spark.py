@@ -14,9 +14,16 @@ from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedO
 from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, console_links, persist_links
+from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
 from airflow_provider_emrkit.operators.begun import has_begun, note_begun
 from airflow_provider_emrkit.operators.stopping import OnKill
-from airflow_provider_emrkit.operators.timing import check_limit, execution_deadline, pace
+from airflow_provider_emrkit.operators.timing import (
+    archive_patience,
+    check_limit,
+    execution_deadline,
+    last_lines,
+    pace,
+)
 from airflow_provider_emrkit.runs.earlier import ON_EXISTING, OnExisting
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
@@ -26,13 +33,15 @@ from airflow_provider_emrkit.templating import map_strings
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_choice,
+    check_flag,
     check_instance,
     check_integer,
     check_seconds,
+    check_sequence,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from airflow_provider_emrkit._compat import Context
@@ -74,6 +83,9 @@ class EmrSparkOperator(BaseOperator):
     :param run_timeout: How long the job itself may run.
     :param infra_retries: How often a job whose :class:`DynamicCluster` was lost, or got no instances, is
         started once more within the same try, at most 10. Other failures are never repeated.
+    :param executor_logs: Show the executors' logs as well. A new cluster sends them where it sends the
+        others; one that exists has to do so already.
+    :param log_streams: CloudWatch streams to show as well, which the job writes to by itself. (templated)
     :raises InvalidValueError: when an argument can't be right; DAG files then fail to load.
 
     >>> EmrSparkOperator(  # doctest: +SKIP
@@ -84,7 +96,7 @@ class EmrSparkOperator(BaseOperator):
     ... )
     """
 
-    template_fields = ("job", "compute", "emrkit_conn_id")
+    template_fields = ("job", "compute", "emrkit_conn_id", "log_streams")
     operator_extra_links = OPERATOR_LINKS
     ui_color = "#fbe5d1"
 
@@ -105,6 +117,8 @@ class EmrSparkOperator(BaseOperator):
         queue_timeout: timedelta | float | None = None,
         run_timeout: timedelta | float | None = None,
         infra_retries: int = 0,
+        executor_logs: bool = False,
+        log_streams: Sequence[LogStream] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -120,6 +134,8 @@ class EmrSparkOperator(BaseOperator):
         self.queue_timeout = queue_timeout
         self.run_timeout = run_timeout
         self.infra_retries = infra_retries
+        self.executor_logs = executor_logs
+        self.log_streams = log_streams
         self._check()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -155,6 +171,7 @@ class EmrSparkOperator(BaseOperator):
                     status = attended.confirm(run, status, self._pace())
             return self._finish(context, attended, run, status)
         became = attended.abandon(run)
+        attended.repeat_log(run)
         if event["state"] == "timeout":
             late = f"{run} took longer than execution_timeout ({self.execution_timeout})"
             raise RunTimedOutError(event["message"] or late)
@@ -239,6 +256,9 @@ class EmrSparkOperator(BaseOperator):
         check_integer(OWNER, "infra_retries", self.infra_retries, 0, MAX_INFRA_RETRIES)
         if self.poll_interval is not None:
             check_seconds(OWNER, "poll_interval", self.poll_interval, MIN_POLL_INTERVAL)
+        check_flag(OWNER, "executor_logs", self.executor_logs)
+        for index, stream in enumerate(check_sequence(OWNER, "log_streams", self.log_streams)):
+            check_instance(OWNER, f"log_streams[{index}]", stream, LogStream)
         self._limits()
 
     def _limits(self) -> Limits:
@@ -261,6 +281,9 @@ class EmrSparkOperator(BaseOperator):
             task_instance=context["ti"],
             on_kill=self.kill_action,
             limits=self._limits(),
+            wishes=LogWishes.of(executor_logs=self.executor_logs, log_streams=self.log_streams),
+            last_lines=last_lines(),
+            archive_patience=archive_patience(),
         )
         return self._attended
 
@@ -301,6 +324,7 @@ class EmrSparkOperator(BaseOperator):
             deferred_at=time.time(),
             on_kill=self.kill_action,
             limits=self._limits().to_dict(),
+            max_run_lines=pace.max_run_lines,
         )
 
     def _pace(self) -> Pace:

@@ -17,6 +17,9 @@ MIN_LIMIT = 1.0
 # Part of the execution timeout that is kept for ending the job, and the most seconds it may be.
 TIMEOUT_MARGIN = 0.1
 MAX_TIMEOUT_MARGIN = 10.0
+# Lines that a worker repeats, and seconds for which logs are waited for on S3.
+DEFAULT_LAST_LINES = 50
+DEFAULT_ARCHIVE_PATIENCE = 60.0
 
 
 def check_limit(owner: str, field: str, value: timedelta | float | None) -> float | None:
@@ -53,4 +56,15 @@ def pace(poll_interval: float | None) -> Pace:
         logs=conf.getfloat("emrkit", "log_poll_interval", fallback=defaults.logs),
         drain=conf.getfloat("emrkit", "log_drain", fallback=defaults.drain),
         max_lines=conf.getint("emrkit", "max_log_lines", fallback=defaults.max_lines),
+        max_run_lines=conf.getint("emrkit", "max_run_log_lines", fallback=defaults.max_run_lines),
     )
+
+
+def last_lines() -> int:
+    """Give how many lines of a log that was written elsewhere the worker repeats at the end."""
+    return int(conf.getint("emrkit", "worker_log_lines", fallback=DEFAULT_LAST_LINES))
+
+
+def archive_patience() -> float:
+    """Give the seconds for which the logs of a failed run are waited for until they are on S3."""
+    return float(conf.getfloat("emrkit", "s3_log_wait", fallback=DEFAULT_ARCHIVE_PATIENCE))

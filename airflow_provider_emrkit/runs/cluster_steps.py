@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.logs.cluster_sources import (
-    CloudWatchPlace,
-    NoSources,
-    StepCloudWatchSources,
-)
+from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.runs.gathered_calls import GatheredEmr
 from airflow_provider_emrkit.runs.step_cost import read_step_cost
 from airflow_provider_emrkit.runs.step_ending import StepEnding
 from airflow_provider_emrkit.runs.step_failure import read_facts
 from airflow_provider_emrkit.runs.step_search import StepSearch
+from airflow_provider_emrkit.runs.step_sources import live_sources, step_sources
 from airflow_provider_emrkit.runs.step_states import StepMemory, step_states
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
 
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.sources import LogSources
+    from airflow_provider_emrkit.logs.wishes import LogWishes
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Compute, FailureFacts, Released
@@ -53,6 +51,7 @@ class ClusterSteps:
         staging_uri: str | None = None,
     ) -> None:
         self._clients = clients
+        self._pause = pause
         self._settle = settle or threading.Event().wait
         self._memory = StepMemory()
         self._gathered = GatheredEmr(lambda: self._emr)
@@ -67,9 +66,11 @@ class ClusterSteps:
     def _emr(self) -> Any:
         return self._clients.client("emr")
 
-    def submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
+    def submit(
+        self, job: SparkJob, compute: Compute, token: RunToken, wishes: LogWishes = NO_WISHES
+    ) -> JobRun:
         """Start a job, once; see :class:`~airflow_provider_emrkit.runs.step_submission.StepSubmission`."""
-        return self._submission.submit(job, compute, token)
+        return self._submission.submit(job, compute, token, wishes)
 
     def earlier(self, compute: Compute, token: RunToken, since: float | None) -> Sequence[Found]:
         """Find what earlier attempts of a task instance have started, by the marks in names."""
@@ -88,22 +89,11 @@ class ClusterSteps:
 
     def log_sources(self, run: JobRun) -> LogSources:
         """Tell where the run's logs can be followed, as its cluster was set up; asks nobody."""
-        if run.log_group:
-            place = CloudWatchPlace(run.log_group, run.log_prefix)
-            return StepCloudWatchSources(self._clients.client("logs"), place, run.step_id, run.driver_apart)
-        where = step_logs_uri(run)
-        if where is None:
-            return NoSources(
-                f"Cluster {run.cluster_id} keeps no logs: it has neither CloudWatch logging nor a LogUri."
-            )
-        return NoSources(
-            f"Cluster {run.cluster_id} does not send its logs to CloudWatch (emr-7.11.0 and later can); "
-            f"EMR puts them to {where} every few minutes."
-        )
+        return step_sources(self._clients, run)
 
-    def failure_facts(self, run: JobRun) -> FailureFacts:
-        """Collect EMR's words and the ends of the logs."""
-        return read_facts(self._clients, run, self.log_sources(run))
+    def failure_facts(self, run: JobRun, patience: float = 0.0) -> FailureFacts:
+        """Collect EMR's words and the ends of the logs, which are waited for where they are on S3 alone."""
+        return read_facts(self._clients, run, live_sources(self._clients, run), patience, self._pause)
 
     def release(self, run: JobRun) -> Released:
         """Terminate the cluster that was made for a run, and see that it ends."""
@@ -112,11 +102,3 @@ class ClusterSteps:
     def cost(self, run: JobRun, status: RunStatus) -> Mapping[str, Any] | None:
         """Tell what a step has used (DescribeCluster)."""
         return read_step_cost(self._emr, run, status)
-
-
-def step_logs_uri(run: JobRun) -> str | None:
-    """Give the folder EMR archives a step's own logs in, as an ``s3://`` URI; None when it keeps none."""
-    if not run.log_uri:
-        return None
-    _, _, path = run.log_uri.partition("://")
-    return f"s3://{path.rstrip('/')}/{run.cluster_id}/steps/{run.step_id}/"

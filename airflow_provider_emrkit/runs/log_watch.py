@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error, is_transient
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
-from airflow_provider_emrkit.logs.tail import DEFAULT_MAX_LINES, LogTail
+from airflow_provider_emrkit.logs.tail import LogTail
+from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, DEFAULT_MAX_RUN_LINES, RunVolume
 from airflow_provider_emrkit.runs.states import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_emrkit.logs.sources import LogLine
+    from airflow_provider_emrkit.logs.tail import NewLines
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Runs
     from airflow_provider_emrkit.runs.states import RunStatus
@@ -27,6 +29,10 @@ MAX_BACKOFF = 60.0
 # its burst from which on it is.
 LONGEST_SILENCE = 30.0
 SHORT_SPARE = 0.5
+# Seconds between two looks at logs of which so much has been shown that the rest is only counted.
+COUNTING_PAUSE = 10.0
+# Lines before the end of a log that has been followed before, which it is followed from.
+TAIL_LINES = 10_000
 
 # The call that reading logs makes most.
 LOG_OPERATION = "GetLogEvents"
@@ -41,6 +47,7 @@ class Pace:
     :param drain: How long the logs must have been silent after the end of the job; they come a little late.
     :param max_drain: How long to wait for that silence.
     :param max_lines: Lines to show at most for one look at the logs.
+    :param max_run_lines: Lines to show at most for the whole run, beside its last ones.
 
     >>> Pace(poll=30.0).logs
     2.0
@@ -51,6 +58,7 @@ class Pace:
     drain: float = 5.0
     max_drain: float = 30.0
     max_lines: int = DEFAULT_MAX_LINES
+    max_run_lines: int = DEFAULT_MAX_RUN_LINES
 
 
 @dataclass(frozen=True)
@@ -105,10 +113,14 @@ class LogWatch:
     :param clock: Seconds that only go up.
     :param jitter: A random number from 0 to 1.
     :param spare: What is left of the API quota's burst, from 0 to 1.
+    :param on_aws: Whether the AWS console shows the logs, so that what is left out can be linked.
+    :param again: Whether the logs may have been followed before: then they are followed from
+        :data:`TAIL_LINES` before their end, which is said.
 
     >>> watch = LogWatch(run, runs, Pace())  # doctest: +SKIP
     >>> watch.see(status)  # doctest: +SKIP
     >>> lines, notes = watch.read()  # doctest: +SKIP
+    >>> lines, notes = watch.close()  # doctest: +SKIP
     """
 
     run: JobRun
@@ -117,6 +129,8 @@ class LogWatch:
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     spare: Callable[[], float] = _plenty
+    on_aws: bool = True
+    again: bool = False
     _tail: LogTail | None = None
     _next_read: float = 0.0
     _ended: float | None = None
@@ -124,10 +138,13 @@ class LogWatch:
     _silence: int = 0
     _has_started: bool = False
     _given_up: bool = False
+    _read_since_end: bool = False
     _trouble: Trouble = field(init=False)
+    _volume: RunVolume = field(init=False)
 
     def __post_init__(self) -> None:
         self._trouble = Trouble(self.jitter)
+        self._volume = RunVolume(self.pace.max_run_lines)
 
     def see(self, status: RunStatus) -> None:
         """Learn how the run is doing: before it runs there is nothing to read, and asking costs quota."""
@@ -148,9 +165,16 @@ class LogWatch:
             return False
         if not self._may_have_lines():
             return True
+        if self._slowest_pause and self._read_since_end:
+            return True  # what is uploaded every few minutes is not waited for
         now = self.clock()
         silent = now - max(self._ended, self._last_line)
         return silent >= self.pace.drain or now - self._ended >= self.pace.max_drain
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether anything has been read."""
+        return self._tail is not None and bool(self._tail.spoken)
 
     def read(self) -> tuple[Sequence[LogLine], Sequence[Note]]:
         """Read what is new; gives lines, and what there is to tell about the logs themselves."""
@@ -163,6 +187,32 @@ class LogWatch:
             lines = ()
             self._note_trouble(error, notes)
         return lines, notes
+
+    def close(self) -> tuple[Sequence[LogLine], Sequence[Note]]:
+        """Give the last lines where only counting went on, and tell how many lines are not shown."""
+        lines, left_out = self._volume.rest(), self._volume.left_out
+        if not left_out or self._tail is None:
+            return lines, ()
+        text = f"{left_out:,} lines of the job's log are not shown here. All of it: {self._places()}"
+        return lines, [Note(logging.INFO, text)]
+
+    def rest(self) -> Sequence[LogLine]:
+        """Read what came after the watch was over; blocks.
+
+        :raises Exception: what AWS raised.
+        """
+        if self._tail is None or self._given_up:
+            return ()
+        new = self._tail.read()
+        if new.errors:
+            raise new.errors[0]
+        return new.lines
+
+    @property
+    def _slowest_pause(self) -> float:
+        """The seconds between two looks that the sources ask for; 0 where they don't."""
+        sources = self._tail.sources if self._tail else None
+        return getattr(sources, "pause", None) or 0.0
 
     def _may_have_lines(self) -> bool:
         return self._has_started and not self._given_up
@@ -179,16 +229,40 @@ class LogWatch:
             self._note_trouble(new.errors[0], notes)
         else:
             self._trouble.end()
+            self._read_since_end = self._ended is not None and new.complete
         if new.lines:
             self._last_line = self.clock()
-        return new.lines
+            self._note_again(new, notes)
+        return self._volume.admit(new.lines, new.left_out)
 
     def _pause(self) -> float:
         """Give the seconds until the next look; silent logs make room for others where calls are short."""
-        if self._ended is not None or not self._silence or self.spare() >= SHORT_SPARE:
-            return self.pace.logs
-        longest = max(LONGEST_SILENCE, self.pace.logs)
-        return min(longest, self.pace.logs * 2.0 ** min(self._silence, 16)) * (0.75 + 0.5 * self.jitter())
+        pause = max(self.pace.logs, self._slowest_pause)
+        if self._ended is not None:
+            return pause
+        if self._volume.is_full:
+            pause = max(pause, COUNTING_PAUSE)
+        if not self._silence or self.spare() >= SHORT_SPARE:
+            return pause
+        longest = max(LONGEST_SILENCE, pause)
+        return min(longest, pause * 2.0 ** min(self._silence, 16)) * (0.75 + 0.5 * self.jitter())
+
+    def _note_again(self, new: NewLines, notes: list[Note]) -> None:
+        """Say once what is shown of a log that may have been followed before."""
+        if not self.again:
+            return
+        self.again = False
+        text = "The job may have been followed before, by a triggerer that is gone or an earlier try: "
+        if new.skipped:
+            text += (
+                f"the last {len(new.lines):,} lines of its log so far are shown. All of it: {self._places()}"
+            )
+        else:
+            text += "its log is shown from its start"
+        notes.append(Note(logging.INFO, text))
+
+    def _places(self) -> str:
+        return self._tail.places(self.run.region, on_aws=self.on_aws) if self._tail else ""
 
     def _open(self, notes: list[Note]) -> LogTail:
         sources = self.runs.log_sources(self.run)
@@ -196,7 +270,7 @@ class LogWatch:
             notes.append(Note(logging.INFO, sources.note))
         if isinstance(sources, NoSources):
             self._given_up = True
-        return LogTail(sources, self.pace.max_lines)
+        return LogTail(sources, self.pace.max_lines, from_end=TAIL_LINES if self.again else None)
 
     def _note_trouble(self, error: Exception, notes: list[Note]) -> None:
         """Back off when that helps, else say so and go on without the logs."""

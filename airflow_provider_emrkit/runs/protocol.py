@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.causes import LogText
     from airflow_provider_emrkit.logs.sources import LogSources
+    from airflow_provider_emrkit.logs.wishes import LogWishes
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.states import RunStatus
@@ -28,12 +29,14 @@ class FailureFacts:
     :param log_file: The log EMR points to, an S3 URI.
     :param texts: The ends of the run's logs, the most telling first.
     :param followed: Whether these logs were in the task's log already, while the job ran.
+    :param start_texts: The ends of what was written while the cluster came up, where it did not.
     """
 
     message: str = ""
     log_file: str = ""
     texts: Sequence[LogText] = ()
     followed: bool = True
+    start_texts: Sequence[LogText] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class Released:
 class Runs(Protocol):
     """Submits and looks after jobs on one sort of compute, through one connection. Every method blocks."""
 
-    def submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
+    def submit(self, job: SparkJob, compute: Compute, token: RunToken, wishes: LogWishes) -> JobRun:
         """Start a job whose files are all on S3, once, whatever becomes of the answers.
 
+        :param wishes: What is wanted of its logs.
         :raises SubmitRefusedError: when AWS does not take it.
         """
 
@@ -79,8 +83,11 @@ class Runs(Protocol):
     def log_sources(self, run: JobRun) -> LogSources:
         """Find out where the run's logs can be followed while it runs."""
 
-    def failure_facts(self, run: JobRun) -> FailureFacts:
-        """Collect what tells why a run failed."""
+    def failure_facts(self, run: JobRun, patience: float = 0.0) -> FailureFacts:
+        """Collect what tells why a run failed.
+
+        :param patience: Seconds for which logs that are archived late may be waited for.
+        """
 
     def release(self, run: JobRun) -> Released:
         """End what was made for the run, and look whether it does end."""

@@ -1,55 +1,168 @@
-"""Collects what tells why a step failed: EMR's words, and the ends of its logs."""
+"""Collects what tells why a step failed: EMR's words, and the ends of its logs, no more than are needed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.logs.causes import LogText
-from airflow_provider_emrkit.logs.cluster_sources import ArchivedSources
+from airflow_provider_emrkit.logs.causes import find_cause, is_definite
+from airflow_provider_emrkit.logs.start_causes import find_start_cause
+from airflow_provider_emrkit.runs.container_logs import executor_texts, node_texts
+from airflow_provider_emrkit.runs.log_ends import LogEnds
 from airflow_provider_emrkit.runs.protocol import FailureFacts
-from airflow_provider_emrkit.runs.step_calls import failure_message, list_steps
+from airflow_provider_emrkit.runs.start_logs import StartLogs
+from airflow_provider_emrkit.runs.step_calls import cluster_state, error_codes, failure_message, list_steps
+from airflow_provider_emrkit.runs.step_sources import archived_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_emrkit.hooks.clients import AwsClients
+    from airflow_provider_emrkit.logs.causes import LogText
     from airflow_provider_emrkit.logs.sources import LogSources
     from airflow_provider_emrkit.runs.job_run import JobRun
 
-# Lines at the end of each log that a failure's cause is looked for in.
-TAIL_LINES = 1_000
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for logs that EMR has not put on S3 yet.
+LOOK_EVERY = 5.0
+
+_APPLICATION_ID = re.compile(r"\bapplication_\d{10,}_\d{4,}\b")
+_CAME_UP_BADLY = re.compile(r"bootstrap|provision", re.IGNORECASE)
 
 
-def read_facts(clients: AwsClients, run: JobRun, sources: LogSources) -> FailureFacts:
-    """Collect EMR's words (ListSteps) and the ends of the logs, from CloudWatch or else from S3.
+def read_facts(
+    clients: AwsClients,
+    run: JobRun,
+    sources: LogSources,
+    patience: float = 0.0,
+    pause: Callable[[float], bool] | None = None,
+) -> FailureFacts:
+    """Collect EMR's words and the ends of the logs, from CloudWatch or else from S3.
 
-    :param sources: Where the run's logs can be followed.
-    :raises botocore.exceptions.ClientError: when AWS refuses.
+    Executors' and nodes' logs are read only where the driver's do not say why; those of bootstrap actions
+    where the cluster did not come up for them. Trouble with a log takes nothing away from what the others
+    say.
+
+    :param sources: Where the run's logs are as they are written.
+    :param patience: Seconds to wait for logs that EMR has not put on S3 yet.
+    :param pause: Waits some seconds; gives True when the task is to stop.
     """
-    step = list_steps(clients.client("emr"), run.cluster_id, [run.step_id]).get(run.step_id) or {}
-    details = (step.get("Status") or {}).get("FailureDetails") or {}
-    texts = _log_ends(sources)
-    followed = bool(texts)
-    if not followed and run.log_uri:
-        # Also a cluster that is to send its logs to CloudWatch may not be allowed to, or too short-lived.
-        s3 = clients.client("s3")
-        archive = ArchivedSources(s3, run.log_uri, run.cluster_id, run.step_id, run.driver_apart)
-        texts = _log_ends(archive)
-    return FailureFacts(failure_message(step), details.get("LogFile") or "", texts, followed=followed)
+    return _Search(clients, run, sources, _Patience(patience, pause or threading.Event().wait)).facts()
 
 
-def _log_ends(sources: LogSources) -> Sequence[LogText]:
-    """Read the ends of all logs, the driver's first.
+@dataclass
+class _Patience:
+    """How long logs are waited for, all together.
 
-    What spark-submit wrote is read first all the same: it names the YARN application, and so the driver's
-    logs.
+    :param seconds: How long at most.
+    :param pause: Waits some seconds; gives True when the task is to stop.
     """
-    texts: dict[str, LogText] = {}
-    for _ in range(2):
-        for source in sources.current():
-            if source.name in texts:
-                continue
-            lines = source.from_end(TAIL_LINES).lines
-            texts[source.name] = LogText(f"{source.label} in {source.name}", [line.text for line in lines])
-            sources.observe(lines)
-    return [text for text in reversed(texts.values()) if text.lines]
+
+    seconds: float
+    pause: Callable[[float], bool]
+    used: bool = False
+    _until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.seconds
+
+    def wait(self, where: str) -> bool:
+        """Wait until the next look makes sense; gives False when it's no use to wait any longer."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            return False
+        if not self.used:
+            self.used = True
+            log.info("Waiting up to %.0f s for the logs that EMR puts to %s", self.seconds, where)
+        return not self.pause(min(LOOK_EVERY, left))
+
+    def until(self, ready: Callable[[Sequence[LogText]], bool], look: Any, where: str) -> Sequence[LogText]:
+        """Look again and again until what is found suffices; gives what was found last."""
+        found: Sequence[LogText] = look()
+        while not ready(found) and self.wait(where):
+            found = look() or found
+        return found
+
+
+@dataclass
+class _Search:
+    """The search for the cause of one failure."""
+
+    clients: AwsClients
+    run: JobRun
+    sources: LogSources
+    patience: _Patience
+    message: str = ""
+
+    def facts(self) -> FailureFacts:
+        step = self._ends().without_trouble(self._step) or {}
+        details = (step.get("Status") or {}).get("FailureDetails") or {}
+        self.message = failure_message(step)
+        log_file = details.get("LogFile") or ""
+        if not _has_run(step):
+            said = self._ends().without_trouble(self._said_of_cluster) or ""
+            if _CAME_UP_BADLY.search(said):
+                return FailureFacts(self.message, log_file, start_texts=self._start_texts(said))
+            if step:
+                return FailureFacts(self.message, log_file)
+        texts, followed = self._texts()
+        return FailureFacts(self.message, log_file, texts, followed=followed)
+
+    def _ends(self) -> LogEnds:
+        return LogEnds(self.run.region, in_console=not self.clients.has_own_endpoint)
+
+    def _step(self) -> Mapping[str, Any]:
+        run = self.run
+        return list_steps(self.clients.client("emr"), run.cluster_id, [run.step_id]).get(run.step_id) or {}
+
+    def _said_of_cluster(self) -> str:
+        cluster = self.clients.client("emr").describe_cluster(ClusterId=self.run.cluster_id)["Cluster"]
+        _, code, message = cluster_state(cluster)
+        return " ".join((code, *error_codes(cluster), message))
+
+    def _start_texts(self, said: str) -> Sequence[LogText]:
+        if not self.run.log_uri:
+            return ()
+        s3 = self.clients.client("s3")
+        logs = StartLogs(s3, self.run, said, self._ends())
+        return self.patience.until(lambda texts: bool(find_start_cause(texts)), logs.texts, self._where)
+
+    def _texts(self) -> tuple[Sequence[LogText], bool]:
+        """Give the ends of the logs, and whether the task's log has them already."""
+        texts = self._ends().of(self.sources)
+        followed = bool(texts)
+        if not texts and self.run.log_uri:
+            # Also a cluster that is to send its logs to CloudWatch may not be allowed to, or too short-lived.
+            texts = self.patience.until(self._suffices, self._archived, self._where)
+            followed = bool(texts) and not self.run.log_group and not self.patience.used
+        for further in (executor_texts, node_texts):
+            if is_definite(find_cause(texts, self.message)):
+                break
+            texts = [*texts, *further(self.clients, self.run, texts, self._ends())]
+        return texts, followed
+
+    def _archived(self) -> Sequence[LogText]:
+        return self._ends().of(archived_sources(self.clients, self.run))
+
+    def _suffices(self, texts: Sequence[LogText]) -> bool:
+        """Tell whether all logs are there that the step must have: spark-submit names the driver's."""
+        if is_definite(find_cause(texts)):
+            return True
+        if not self.run.driver_apart or not texts:
+            return bool(texts)
+        has_driver = any(text.name.startswith(("stdout", "stderr")) for text in texts)
+        named = any(_APPLICATION_ID.search(line) for text in texts for line in text.lines)
+        return has_driver or not named
+
+    @property
+    def _where(self) -> str:
+        return f"{(self.run.log_uri or '').rstrip('/')}/{self.run.cluster_id}/"
+
+
+def _has_run(step: Mapping[str, Any]) -> bool:
+    return bool(((step.get("Status") or {}).get("Timeline") or {}).get("StartDateTime"))

@@ -57,6 +57,8 @@ class RunWatch:
     :param clock: Seconds that only go up.
     :param now: Seconds since 1970.
     :param jitter: A random number from 0 to 1.
+    :param on_aws: Whether the AWS console shows the run.
+    :param again: Whether the run may have been followed before.
 
     >>> watch = RunWatch(run, runs)  # doctest: +SKIP
     >>> while not (tick := watch.tick()).done:  # doctest: +SKIP
@@ -69,6 +71,8 @@ class RunWatch:
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     jitter: Callable[[], float] = random.random
+    on_aws: bool = True
+    again: bool = False
     status: RunStatus | None = None
     _next_poll: float = 0.0
     _changed: float = 0.0
@@ -77,7 +81,9 @@ class RunWatch:
         self._progress = Progress(self.run)
         self._polling = Trouble(self.jitter)
         self._tolerance = Tolerance()
-        self._logs = LogWatch(self.run, self.runs, self.pace, self.clock, self.jitter)
+        self._logs = LogWatch(
+            self.run, self.runs, self.pace, self.clock, self.jitter, on_aws=self.on_aws, again=self.again
+        )
 
     def tick(self, *, look: bool = False) -> Tick:
         """Look at what is due.
@@ -88,12 +94,27 @@ class RunWatch:
         notes: list[Note] = []
         if not self._has_ended() and (look or self.clock() >= self._next_poll):
             self._poll(notes)
-        lines: Sequence[LogLine] = ()
-        if self._logs.due is not None and self.clock() >= self._logs.due:
-            lines, more = self._logs.read()
-            notes += more
+        lines, more = self._logs.read() if self._logs_are_due() else ((), ())
         done = self._has_ended() and self._logs.is_over
-        return Tick(self.status, notes, lines, done, 0.0 if done else self._delay())
+        if done:
+            last, told = self._logs.close()
+            lines, more = [*lines, *last], [*more, *told]
+        return Tick(self.status, [*notes, *more], lines, done, 0.0 if done else self._delay())
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the job's log has given any."""
+        return self._logs.has_lines
+
+    def late_lines(self) -> Sequence[LogLine]:
+        """Read what the job's log has got since the last look; blocks.
+
+        :raises Exception: what AWS raised.
+        """
+        return self._logs.rest()
+
+    def _logs_are_due(self) -> bool:
+        return self._logs.due is not None and self.clock() >= self._logs.due
 
     def _has_ended(self) -> bool:
         return self.status is not None and self.status.state.is_final

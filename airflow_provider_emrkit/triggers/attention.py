@@ -38,11 +38,13 @@ class Attention:
     :param limits: How long the run may take.
     :param deadline: When the task's time is up, in seconds since 1970; None for never.
     :param log: The trigger's log.
+    :param again: Whether the run may have been followed before. A run that is seen to wait has not been.
 
     >>> await Attention(poller, run, Pace(), Limits(), None, self.log).to_the_end()  # doctest: +SKIP
     """
 
     __slots__ = (
+        "_again",
         "_deadline",
         "_has_streamed",
         "_limits",
@@ -55,8 +57,17 @@ class Attention:
     )
 
     def __init__(
-        self, poller: SharedPoller, run: JobRun, pace: Pace, limits: Limits, deadline: float | None, log: Any
+        self,
+        poller: SharedPoller,
+        run: JobRun,
+        pace: Pace,
+        limits: Limits,
+        deadline: float | None,
+        log: Any,
+        *,
+        again: bool = False,
     ) -> None:
+        self._again = again
         self._poller = poller
         self._watched = poller.watch(run, pace.poll)
         self._pace = pace
@@ -82,10 +93,12 @@ class Attention:
                     await self._poller.renew(self._log)
                 await self._show(watched.take_news(), watched.take_note())
                 if self._is_over():
+                    await self._close()
                     return None
                 if not self._passed():
                     await watched.wait(self._seconds())
                 elif passed := await self._passed_indeed():
+                    await self._close()
                     return passed
         finally:
             self._poller.leave(watched)
@@ -100,17 +113,23 @@ class Attention:
             self._tell(notes)
             notes = []
         if self._stream and self._stream.is_due:
-            notes += await self._stream.flow()
+            await self._stream.flow()
             if self._stream.logs.due is None:
                 self._stream = None  # there is nothing to be read, now or later
         self._tell(notes)
 
+    async def _close(self) -> None:
+        if self._stream:
+            await self._stream.close()
+
     def _see(self, status: RunStatus) -> None:
         if status.state.is_final:
             self._poller.leave(self._watched)  # its logs may take a while yet, its state is what it is
-        if not self._has_streamed and may_have_lines(status):
+        if not may_have_lines(status):
+            self._again = False
+        elif not self._has_streamed:
             self._has_streamed = True
-            self._stream = _Stream(self._poller, self._watched.run, self._pace, self._log)
+            self._stream = _Stream(self._poller, self._watched.run, self._pace, self._log, self._again)
         if self._stream:
             self._stream.logs.see(status)
 
@@ -163,19 +182,34 @@ class _Stream:
 
     __slots__ = ("_poller", "_writer", "logs")
 
-    def __init__(self, poller: SharedPoller, run: JobRun, pace: Pace, log: Any) -> None:
-        quotas = poller.connected.quotas
+    def __init__(self, poller: SharedPoller, run: JobRun, pace: Pace, log: Any, again: bool) -> None:
+        connected = poller.connected
         self._poller = poller
         self._writer = LogWriter(log)
-        self.logs = LogWatch(run, poller.connected.runs, pace, spare=lambda: quotas.spare(LOG_OPERATION))
+        self.logs = LogWatch(
+            run,
+            connected.runs,
+            pace,
+            spare=lambda: connected.quotas.spare(LOG_OPERATION),
+            on_aws=connected.on_aws,
+            again=again,
+        )
 
     @property
     def is_due(self) -> bool:
         return self.logs.due is not None and self.logs.due <= time.monotonic()
 
-    async def flow(self) -> Sequence[Note]:
-        """Write what is new; gives what there is to tell about the logs themselves."""
+    async def flow(self) -> None:
+        """Write what is new, and what there is to tell about the logs themselves before it."""
         lines, notes = await self._poller.in_context(self._poller.log_reads, self.logs.read)
-        for _ in self._writer.write_in_parts(Tick(None, lines=lines)):
+        await self._write(Tick(None, notes, lines))
+
+    async def close(self) -> None:
+        """Write the end of logs that were too long to show, and what is missing."""
+        lines, notes = self.logs.close()
+        await self._write(Tick(None, (), lines))
+        await self._write(Tick(None, notes))
+
+    async def _write(self, tick: Tick) -> None:
+        for _ in self._writer.write_in_parts(tick):
             await asyncio.sleep(0)  # the loop belongs to all triggers
-        return notes

@@ -31,12 +31,14 @@ class Connected:
     :param runs: The jobs of its account and region.
     :param quotas: What calls are held to.
     :param queue: Where state changes are told at once, if there is such a queue.
+    :param on_aws: Whether EMR is AWS's own, so that the AWS console shows what there is.
     :param at: When it was asked for, in monotonic seconds.
     """
 
     runs: Runs
     quotas: Quotas
     queue: EventQueue | None = None
+    on_aws: bool = True
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -51,7 +53,8 @@ def connect(emrkit_conn_id: str, region_name: str) -> Connected:
     from airflow_provider_emrkit.runs.opening import open_runs
 
     hook = EmrKitHook(emrkit_conn_id, region_name)
-    return Connected(open_runs(hook), hook.clients.quotas, _queue(hook))
+    clients = hook.clients
+    return Connected(open_runs(hook), clients.quotas, _queue(hook), not clients.has_own_endpoint)
 
 
 def _queue(hook: Any) -> EventQueue | None:

@@ -27,8 +27,10 @@ PATIENCE = 25.0
 # Seconds of them for asking Airflow first, and for the answers of AWS that come late.
 ASKING = 5.0
 
-# Seconds after which a trigger that starts can't be starting for the first time.
-RESTARTED_AFTER = 120.0
+# Seconds from a task's deferral within which a trigger is taken to start for the first time, and seconds from
+# a job's submission to the deferral of the task that submitted it. See _may_be_again.
+FIRST_START = 10.0
+FIRST_DEFERRAL = 60.0
 
 
 class EmrJobRunTrigger(BaseTrigger):
@@ -47,6 +49,7 @@ class EmrJobRunTrigger(BaseTrigger):
     :param log_poll_interval: Seconds between two looks at the logs.
     :param log_drain: Seconds the logs must be silent after the end.
     :param max_lines: Lines to show at most for one look at the logs.
+    :param max_run_lines: Lines to show at most for the whole run, beside its last ones.
     :param deadline: When the task's time is up, in seconds since 1970; None for never.
     :param deferred_at: When the task was deferred, in seconds since 1970.
     :param on_kill: What a user's action does to the run: ``cancel`` or ``leave``.
@@ -70,12 +73,13 @@ class EmrJobRunTrigger(BaseTrigger):
         deferred_at: float | None = None,
         on_kill: str = "cancel",
         limits: Mapping[str, float] | None = None,
+        max_run_lines: int = 100_000,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.job_run = JobRun.from_dict(run)
         self.emrkit_conn_id = sys.intern(emrkit_conn_id)
         # Triggers are held by the thousand, most of them with the same settings.
-        self.pace = _shared_pace(poll_interval, log_poll_interval, log_drain, max_lines)
+        self.pace = _shared_pace(poll_interval, log_poll_interval, log_drain, max_lines, max_run_lines)
         self.limits = _shared_limits(tuple(sorted((limits or {}).items())))
         self.deadline = deadline
         self.deferred_at = deferred_at
@@ -94,6 +98,7 @@ class EmrJobRunTrigger(BaseTrigger):
             "deferred_at": self.deferred_at,
             "on_kill": self.kill_action,
             "limits": self.limits.to_dict(),
+            "max_run_lines": self.pace.max_run_lines,
         }
         return "airflow_provider_emrkit.triggers.job_run.EmrJobRunTrigger", kwargs
 
@@ -128,10 +133,24 @@ class EmrJobRunTrigger(BaseTrigger):
     async def _attention(self) -> Attention:
         from airflow_provider_emrkit.triggers.attention import Attention
 
-        if self.deferred_at and time.time() - self.deferred_at > RESTARTED_AFTER:
-            self.log.info("The triggerer was started again; the job's log is read from its start once more.")
+        again = self._may_be_again()
         poller = await self._connect()
-        return Attention(poller, self.job_run, self.pace, self.limits, self.deadline, self.log)
+        return Attention(poller, self.job_run, self.pace, self.limits, self.deadline, self.log, again=again)
+
+    def _may_be_again(self) -> bool:
+        """Tell whether the run may have been followed before, by a triggerer that is gone or an earlier try.
+
+        Airflow does not say: a trigger that starts again gets what it got the first time. So a start counts
+        as the first only right after the deferral, of a job that is not older than that; or, as is seen
+        later, when the job has not begun. A busy triggerer's first start may be taken for another one, which
+        does no harm: then the end of the log is read, which is all of it unless the job has written more than
+        ten thousand lines by then, and what is missing is said. The other way round, a triggerer that was
+        stopped within these seconds has the log read from its start.
+        """
+        if self.deferred_at is None:
+            return False
+        late = time.time() - self.deferred_at > FIRST_START
+        return late or self.deferred_at - self.job_run.submitted_at > FIRST_DEFERRAL
 
     async def _outcome(self, status: RunStatus | None, passed: Breach | None) -> dict[str, Any]:
         if passed is None:
@@ -215,8 +234,8 @@ class EmrJobRunTrigger(BaseTrigger):
 
 
 @lru_cache(maxsize=256)
-def _shared_pace(poll: float, logs: float, drain: float, max_lines: int) -> Pace:
-    return Pace(poll, logs, drain=drain, max_lines=max_lines)
+def _shared_pace(poll: float, logs: float, drain: float, max_lines: int, max_run_lines: int) -> Pace:
+    return Pace(poll, logs, drain=drain, max_lines=max_lines, max_run_lines=max_run_lines)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_emrkit.logs.sources import LogLine, Read
-from airflow_provider_emrkit.logs.tail import LogTail, shortened
+from airflow_provider_emrkit.logs.tail import LogTail
 
 
 @dataclass
@@ -20,6 +20,17 @@ class Source:
         done = int(cursor or 0)
         lines = [LogLine(when, text, self.label) for when, text in self.written[done:]]
         return Read(lines, str(len(self.written)))
+
+    def from_end(self, limit: int) -> Read:
+        if self.error:
+            raise self.error
+        lines = [LogLine(when, text, self.label) for when, text in self.written[-limit:]]
+        return Read(
+            lines, str(len(self.written)) if self.written else None, skipped=len(self.written) > limit
+        )
+
+    def link(self, region: str) -> str:
+        return f"https://{region}/{self.name}"
 
 
 @dataclass
@@ -71,16 +82,62 @@ def test_one_failing_source_costs_no_line_of_the_others():
     assert texts(tail) == ["x"]
 
 
-def test_too_many_lines_are_cut_in_the_middle_and_counted():
-    lines = [LogLine(number, str(number), "stdout") for number in range(1_000)]
-    short = [line.text for line in shortened(lines, 10)]
-    assert short[:5] == ["0", "1", "2", "3", "4"]
-    assert short[-5:] == ["995", "996", "997", "998", "999"]
-    assert "990 lines left out" in short[5]
-
-
 def test_sources_learn_from_lines_that_are_not_shown():
     source = Source("err", [(number, str(number)) for number in range(100)])
     sources = Sources([source])
     LogTail(sources, max_lines=2).read()
     assert len(sources.seen) == 100
+
+
+def test_a_look_says_how_many_lines_it_leaves_out():
+    assert LogTail(Sources([Source("out", [(1, "a")] * 10)]), max_lines=4).read().left_out == 6
+
+
+def test_it_can_begin_before_the_end_and_goes_on_from_there():
+    source = Source("out", [(number, str(number)) for number in range(100)])
+    tail = LogTail(Sources([source]), max_lines=2, from_end=10)
+    new = tail.read()
+    assert [line.text for line in new.lines] == [str(number) for number in range(90, 100)]
+    assert new.skipped
+    source.written.append((100, "100"))
+    assert texts(tail) == ["100"]
+
+
+def test_a_log_that_is_shorter_than_the_end_is_read_whole():
+    new = LogTail(Sources([Source("out", [(1, "a"), (2, "b")])]), from_end=10).read()
+    assert [line.text for line in new.lines] == ["a", "b"]
+    assert not new.skipped
+
+
+def test_the_end_is_that_of_all_sources_together():
+    first = Source("out", [(number, f"out {number}") for number in range(0, 20, 2)])
+    second = Source("err", [(number, f"err {number}") for number in range(1, 21, 2)])
+    new = LogTail(Sources([first, second]), from_end=10).read()
+    assert [line.timestamp for line in new.lines] == list(range(10, 20))
+    assert new.skipped
+
+
+def test_a_source_whose_end_could_not_be_read_is_read_from_there_later():
+    broken = Source("err", [(number, str(number)) for number in range(100)], error=OSError("gone"))
+    sources = Sources([broken, Source("out", [(1, "a")])])
+    tail = LogTail(sources, from_end=10)
+    assert texts(tail) == ["a"]
+    broken.error = None
+    assert texts(tail) == [str(number) for number in range(90, 100)]
+
+
+def test_a_source_that_comes_after_the_first_look_is_read_from_its_start():
+    sources = Sources([Source("out", [(1, "a")])])
+    tail = LogTail(sources, from_end=10)
+    tail.read()
+    sources.sources.append(Source("driver", [(number, str(number)) for number in range(100)]))
+    assert len(texts(tail)) == 100
+
+
+def test_where_lines_are_is_told_by_links_or_names():
+    tail = LogTail(
+        Sources([Source("group submit", [(1, "a")], "submit"), Source("silent"), Source("d", [(2, "b")])])
+    )
+    tail.read()
+    assert tail.places("eu", on_aws=True) == "stdout: https://eu/d; submit: https://eu/group submit"
+    assert tail.places("eu", on_aws=False) == "stdout: d; submit: group submit"

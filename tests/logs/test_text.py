@@ -11,7 +11,16 @@ from airflow_provider_emrkit.logs.text import MAX_CHARACTERS, clean_line, clean_
         pytest.param("plain", ["plain"], id="plain"),
         pytest.param("a\tb é 日本", ["a\tb é 日本"], id="tab and letters stay"),
         pytest.param("one\r\ntwo\nthree\r\n", ["one", "two", "three"], id="line ends"),
-        pytest.param("10%\r20%\r", ["10%", "20%"], id="progress bar"),
+        pytest.param("10%\r20%\r", ["20%"], id="progress bar"),
+        pytest.param("\r[Stage 0:>  (0 + 2) / 8]\r      \rdone", ["done"], id="a bar that is wiped out"),
+        pytest.param("one\rtwo\rthree", ["one", "two", "three"], id="ends of lines of old"),
+        pytest.param("\r\r", [""], id="nothing but returns"),
+        pytest.param("x\n::group::fold", ["x", ": :group::fold"], id="group of Airflow 3"),
+        pytest.param("a INFO - ::endgroup::b", ["a INFO - : :endgroup::b"], id="end of a group"),
+        pytest.param(
+            " INFO - ##[group]x##[endgroup]", [" INFO - ## [group]x## [endgroup]"], id="of Airflow 2"
+        ),
+        pytest.param("group::x a::group", ["group::x a::group"], id="the word alone"),
         pytest.param("", [""], id="empty"),
         pytest.param("\x1b[1;31mred\x1b[0m", ["red"], id="colours"),
         pytest.param("\x1b]0;title\x07text\x1b]8;;http://x\x1b\\link", ["textlink"], id="terminal commands"),
@@ -24,6 +33,11 @@ from airflow_provider_emrkit.logs.text import MAX_CHARACTERS, clean_line, clean_
 )
 def test_lines_are_safe_to_show(message, lines):
     assert clean_lines(message) == lines
+
+
+def test_a_progress_bar_is_one_line_however_often_it_was_drawn():
+    bar = "\r".join(f"[Stage 3:{'=' * (done // 50)}>   ({done} + 2) / 5000]" for done in range(5_000))
+    assert clean_lines(bar + "\r") == [f"[Stage 3:{'=' * 99}>   (4999 + 2) / 5000]"]
 
 
 def test_a_huge_line_is_cut_and_says_so():

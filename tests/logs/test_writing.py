@@ -62,7 +62,38 @@ def test_equal_lines_of_one_millisecond_are_told_apart_and_stay_in_order():
     entries = structured(Tick(None, lines=[LogLine(WHEN, "again", "stdout")] * 3))
     times = [entry["timestamp"] for entry in entries]
     assert times == sorted(set(times))
-    assert {time[:23] for time in times} == {MOMENT.isoformat()[:23]}
+    assert [time[17:23] for time in times] == ["20.123", "20.124", "20.125"]
+
+
+def test_a_line_has_the_level_that_stands_in_it():
+    texts = ["25/01/01 12:00:00 WARN A: x", "\tat a.B.c(B.java:1)", "DEBUG:root:x"]
+    entries = structured(Tick(None, lines=[LogLine(WHEN, text, "stderr") for text in texts]))
+    assert [entry["level"] for entry in entries] == [logging.WARNING, logging.WARNING, logging.INFO]
+
+
+def test_lines_after_those_passed_over_have_the_times_and_levels_that_they_would_have():
+    lines = [
+        LogLine(WHEN, text, "stderr") for text in ("25/01/01 12:00:00 ERROR A: x", "\tat a.B.c(B.java:1)")
+    ]
+    log = StructuredLog()
+    writer = LogWriter(log)
+    writer.skip(lines[:1])
+    writer.write(lines[1:])
+    assert log.entries == structured(Tick(None, lines=lines))[1:]
+
+
+def test_lines_of_a_job_are_the_same_whoever_writes_them():
+    """So that Airflow shows a line once that a triggerer and a worker have written."""
+    structlog = pytest.importorskip("structlog")
+    with structlog.testing.capture_logs(processors=[_compat_logger_name()]) as entries:
+        for name in ("trigger", "operator"):
+            LogWriter(structlog.get_logger(name)).write([LogLine(WHEN, "x", "stdout")])
+    assert entries[0] == entries[1]
+
+
+def _compat_logger_name() -> Any:
+    logging_module = pytest.importorskip("airflow.sdk._shared.logging.structlog")
+    return logging_module.logger_name
 
 
 def test_a_line_without_a_time_gets_the_present():

@@ -56,7 +56,7 @@ class FakeRuns:
         self.found: list[Found] = []
         self.released = 0
 
-    def submit(self, job: Any, compute: Any, token: Any) -> JobRun:
+    def submit(self, job: Any, compute: Any, token: Any, wishes: Any) -> JobRun:
         self.on_submit()
         return RUN
 
@@ -108,7 +108,9 @@ def attend(runs, task_log):
     import logging
 
     def attend(**kwargs: Any) -> AttendedRun:
-        hook: Any = SimpleNamespace(settings=SimpleNamespace(staging_uri=None))
+        hook: Any = SimpleNamespace(
+            settings=SimpleNamespace(staging_uri=None), clients=SimpleNamespace(has_own_endpoint=True)
+        )
         return AttendedRun(hook, logging.getLogger("tests.task"), task_instance=object(), **kwargs)
 
     return attend
@@ -399,7 +401,7 @@ def test_a_submission_that_airflow_stops_is_not_one_that_aws_refused(
     airflow_says(state)
     attended = attend()
 
-    def submit(job: Any, compute: Any, token: Any) -> JobRun:
+    def submit(job: Any, compute: Any, token: Any, wishes: Any) -> JobRun:
         attended.kill()
         raise SubmitRefusedError("the task was stopped before its job was submitted")
 
@@ -419,7 +421,7 @@ def test_a_kill_while_a_lost_run_is_cleaned_up_is_remembered(runs, attend, airfl
         return Released(True, "cluster goes on")
 
     runs.release = release
-    runs.failure_facts = lambda run: FailureFacts()
+    runs.failure_facts = lambda run, patience: FailureFacts()
     with pytest.raises(ClusterLostError):
         attended.finish(run, RunStatus(RunState.LOST, "INTERRUPTED", compute_state="TERMINATED"))
     with pytest.raises(RunCancelledError):
