@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SPARK_33, SPARK_35, SPARK_40 = "emr-6.9.0", "emr-7.11.0", "emr-spark-8.0.0"
 CLIENT, CLUSTER = "client", "cluster"
@@ -37,8 +39,8 @@ class Case:
     :param modules: Further Python files, by name: shipped as one zip in ``--py-files``.
     :param data: Files that the job finds at ``s3://data-lake/<name>/``.
     :param main_class: The class that is named to spark-submit.
-    :param options: Options of ``spark-submit``. In them, ``args`` and ``command``, ``{python}`` is the cluster's
-        Python and ``{other}`` one of another version.
+    :param options: Options of ``spark-submit``. In them, ``args`` and ``command``, ``{python}`` is the
+        cluster's Python and ``{other}`` one of another version.
     :param args: The job's arguments.
     :param command: The step's whole command instead.
     :param executors: Whether executors are threads of the driver or processes, with logs of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 MOST_LINES = 1_000
 # Lines that are kept of the beginning of a long log, and around what is no routine.
 HEAD, BEFORE, AFTER = 4, 3, 2
+# Frames that are kept of a Java stack trace: its first and its last ones.
+FIRST_FRAMES, LAST_FRAMES = 8, 2
 _LONGEST_LINE = 4_000
 
 _ROUTINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG) ")
@@ -20,6 +23,7 @@ _TELLING = re.compile(
     r"INFO (?:SparkContext: (?:Running Spark|Submitted)|Client|YarnClientImpl|ShutdownHookManager)"
     r"|Submitted application|Lost task|lost:|Removed TaskSet"
 )
+_FRAME = re.compile(r"^\s+at \S")
 _LOOPBACK = re.compile(r"\b127\.0\.\d+\.\d+\b|\blocalhost\b")
 
 
@@ -57,8 +61,15 @@ def excerpt(log: str, names: Names) -> list[str]:
     for index, line in enumerate(lines):
         if not _ROUTINE.match(line) or _TELLING.search(line):
             keep.update(range(index - BEFORE, index + AFTER + 1))
-    return _last([line for index, line in enumerate(lines) if index in keep])
+    return _shorter([line for index, line in enumerate(lines) if index in keep])[-MOST_LINES:]
 
 
-def _last(lines: Sequence[str]) -> list[str]:
-    return list(lines[-MOST_LINES:])
+def _shorter(lines: Sequence[str]) -> list[str]:
+    """Leave out the middle of long stack traces."""
+    found: list[str] = []
+    for is_frame, group in itertools.groupby(lines, lambda line: bool(_FRAME.match(line))):
+        block = list(group)
+        if is_frame and len(block) > FIRST_FRAMES + LAST_FRAMES:
+            block = [*block[:FIRST_FRAMES], *block[-LAST_FRAMES:]]
+        found += block
+    return found

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.testing import FinishedStep
     from failures.server import Server
 
+_APPCACHE = "/mnt/yarn/usercache/hadoop/appcache"
 DENIED = "payroll"
 """A bucket that nobody may do anything with."""
 
@@ -72,9 +73,9 @@ class FailureRuns:
         if step.state != "FAILED":
             raise UnexpectedError(f"{folder_name(case.name, run)} is {step.state}, not FAILED")
         described = self.emr.client("emr").describe_step(ClusterId=cluster.id, StepId=step.id)["Step"]
-        names = self._names(release)
+        names = self.names(release)
         truth = {
-            "spark": self._of(release).spark.version,
+            "spark": self.software(release).spark.version,
             "release": release,
             "deploy_mode": mode,
             "emr_says": names.told(failure_message(described)),
@@ -109,7 +110,8 @@ class FailureRuns:
                 name = container["file"] if not executor else f"executor-{executor}-{container['file']}"
                 yield f"{name}.log", text.decode(errors="replace")
 
-    def _of(self, release: str) -> Software:
+    def software(self, release: str) -> Software:
+        """Give the Spark, Java and Python of a release."""
         if release not in self._software:
             self._software[release] = install_software(release, default_cache_dir(os.environ), print)
         return self._software[release]
@@ -118,19 +120,24 @@ class FailureRuns:
         folder = self.emr.data_dir / "sources"
         folder.mkdir(exist_ok=True)
         compilers = {
-            label: Compiler(self._of(label).java.home / "bin" / "java", self._of(label).spark_home / "jars", folder)
+            label: Compiler(
+                self.software(label).java.home / "bin" / "java",
+                self.software(label).spark_home / "jars",
+                folder,
+            )
             for label in (SPARK_33, SPARK_35, SPARK_40)
         }
         # Spark 3.3 takes older Pythons than the others.
-        words = {"python": str(self._of(release).python), "other": str(self._of(SPARK_33).python)}
+        words = {"python": str(self.software(release).python), "other": str(self.software(SPARK_33).python)}
         return Staging(self.emr.client("s3"), words, compilers)
 
-    def _names(self, release: str) -> Names:
-        software = self._of(release)
+    def names(self, release: str) -> Names:
+        """Give what stands in for the names of this machine."""
+        software = self.software(release)
         clusters = re.escape(f"{self.emr.data_dir}/clusters/") + r"j-\w+"
         patterns = {
             rf"{clusters}/steps/(s-\w+)/work": r"/mnt/var/lib/hadoop/steps/\1",
-            rf"{clusters}/(?:applications|staging)/([\w-]+)(?:/work)?": r"/mnt/yarn/usercache/hadoop/appcache/\1",
+            rf"{clusters}/(?:applications|staging)/([\w-]+)(?:/work)?": rf"{_APPCACHE}/\1",
             rf"{clusters}/venv/": "/usr/",
             clusters: "/mnt",
             r"[^\s'\":,=(]*/\.pyenv/versions/[\d.]+/": "/usr/",

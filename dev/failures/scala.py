@@ -19,7 +19,7 @@ class Compiler:
     :param jars: The directory of Spark's jars.
     :param folder: Where sources and jars are put.
 
-    >>> Compiler(Path("/usr/bin/java"), Path("/usr/lib/spark/jars"), folder).jar("Job", source)  # doctest: +SKIP
+    >>> Compiler(java, Path("/usr/lib/spark/jars"), folder).jar("Job", source)  # doctest: +SKIP
     """
 
     java: Path

@@ -54,11 +54,33 @@ class Server:
 
     def client(self, service: str) -> Any:
         """Make a boto3 client."""
-        return local_session(self.url).client(service)
+        make: Any = local_session(self.url).client
+        return make(service)
 
     def cluster(self, release: str) -> LocalCluster:
         """Give the cluster of a release, which waits for steps."""
         if release not in self._clusters:
-            request = {"ReleaseLabel": release, "LogUri": self.log_uri}
-            self._clusters[release] = LocalCluster.start(self.client("emr"), self.client("s3"), request)
+            self._clusters[release] = LocalCluster.start(
+                self.client("emr"), self.client("s3"), self.request(release)
+            )
         return self._clusters[release]
+
+    def request(self, release: str, **members: Any) -> dict[str, Any]:
+        """Give what ``RunJobFlow`` takes for a cluster of a release.
+
+        :param members: Further members of it.
+        """
+        instances = {
+            "MasterInstanceType": "m5.xlarge",
+            "InstanceCount": 1,
+            "KeepJobFlowAliveWhenNoSteps": True,
+        }
+        return {
+            "Name": "failures",
+            "ReleaseLabel": release,
+            "LogUri": self.log_uri,
+            "Instances": instances,
+            "JobFlowRole": "EMR_EC2_DefaultRole",
+            "ServiceRole": "EMR_DefaultRole",
+            **members,
+        }

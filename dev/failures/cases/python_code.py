@@ -192,7 +192,8 @@ check(spark.createDataFrame([(1, 2.5), (2, None), (3, None)], ["id", "price"]))
 found = {"id is unique": 2, "price is positive": 1, "day is set": 7}
 print(spark.range(10).count(), "rows")
 lines = [f"- {check}: {rows} rows" for check, rows in found.items()]
-raise ValueError("\\n".join([f"{len(found)} checks of table sales failed:", *lines, "", "See the wiki."]))  # fails
+said = "\\n".join([f"{len(found)} checks of table sales failed:", *lines, "", "See the wiki."])
+raise ValueError(said)  # fails
 """,
     ),
     Case(

@@ -9,15 +9,6 @@ from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.appName("daily-sales").getOrCreate()
 """
-# Spark's own program, so that executors are JVMs of their own as on a cluster.
-_EXECUTORS_APART = (
-    "bash",
-    "-c",
-    "hadoop fs -get {home}/{file} . && export SPARK_WORKER_DIR=$PWD/executors && "
-    'exec $SPARK_HOME/bin/spark-submit --master "local-cluster[1,1,1024]" --conf spark.executor.memory=512m '
-    "--conf spark.task.maxFailures=2 {file}",
-)
-
 CASES = (
     Case(
         name="driver-heap",
@@ -85,7 +76,7 @@ print(len(spark.range(0, 2000000, 1, 4).selectExpr("id", "uuid() as u").collect(
         contains="OutOfMemoryError: Java heap space",
         about="memory",
         error="OutOfMemoryError",
-        command=_EXECUTORS_APART,
+        executors="processes",
         job="""\
 from pyspark.sql import SparkSession
 
@@ -100,7 +91,7 @@ print(wide.selectExpr("size(texts)").collect())  # fails
         contains="ExecutorLostFailure",
         about="memory",
         error="OutOfMemoryError",
-        command=_EXECUTORS_APART,
+        executors="processes",
         job="""\
 import os
 import signal
@@ -140,22 +131,6 @@ def crash(number):
 
 
 print(spark.sparkContext.parallelize(range(3), 1).map(crash).collect())  # fails
-""",
-    ),
-    Case(
-        name="driver-killed",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLUSTER)),
-        contains="137",
-        about="memory",
-        error="OutOfMemoryError",
-        job=_SESSION
-        + """\
-import os
-import signal
-
-print(spark.range(3).count())
-# As the kernel does when the machine is out of memory.
-os.kill(os.getppid(), signal.SIGKILL)
 """,
     ),
     Case(

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - these queries are put together of texts that stand here
 """Failures of queries: what they name, read and write."""
 
 from __future__ import annotations
@@ -129,7 +130,10 @@ spark.range(10).write.parquet("s3://payroll/numbers")  # fails
     Case(
         name="output-exists",
         runs=((SPARK_33, CLUSTER), (SPARK_40, CLIENT)),
-        contains={"3.3": "path s3://data-lake/output-exists/days already exists", "4.0": "[PATH_ALREADY_EXISTS]"},
+        contains={
+            "3.3": "path s3://data-lake/output-exists/days already exists",
+            "4.0": "[PATH_ALREADY_EXISTS]",
+        },
         error="UserCodeError",
         data={"days/part-0.csv": "2024-01-01\n"},
         job=_SESSION
@@ -177,7 +181,10 @@ print(events.groupBy("shop").sum("amount").collect())  # fails
     Case(
         name="parquet-of-another-type",
         runs=((SPARK_33, CLUSTER), (SPARK_40, CLIENT)),
-        contains={"3.3": "Column: [id], Expected: int, Found: BINARY", "4.0": "PARQUET_COLUMN_DATA_TYPE_MISMATCH"},
+        contains={
+            "3.3": "Column: [id], Expected: int, Found: BINARY",
+            "4.0": "PARQUET_COLUMN_DATA_TYPE_MISMATCH",
+        },
         error="UserCodeError",
         job=_SESSION
         + """\
@@ -189,7 +196,7 @@ print(orders.agg({"id": "max"}).first())  # fails
     Case(
         name="bad-cast",
         runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
-        contains="[CAST_INVALID_INPUT] The value 'n/a' of the type \"STRING\" cannot be cast to \"INT\"",
+        contains='[CAST_INVALID_INPUT] The value \'n/a\' of the type "STRING" cannot be cast to "INT"',
         error="UserCodeError",
         options=("--conf", "spark.sql.ansi.enabled=true"),
         job=_SESSION

@@ -70,8 +70,14 @@ print(spark.range(30).groupBy("id").count().collect())  # fails
         runs=((SPARK_35, CLIENT),),
         contains="load.sh: line 3: SALES_DAY: no day is set",
         error="UserCodeError",
-        data={"load.sh": "#!/bin/bash\nset -eu\nday=${SALES_DAY:?no day is set}\nspark-sql -e \"select '$day'\"\n"},
-        command=("bash", "-c", "aws s3 cp {home}/load.sh . 2>&1 || hadoop fs -get {home}/load.sh . && bash load.sh"),
+        data={
+            "load.sh": '#!/bin/bash\nset -eu\nday=${SALES_DAY:?no day is set}\nspark-sql -e "select $day"\n'
+        },
+        command=(
+            "bash",
+            "-c",
+            "aws s3 cp {home}/load.sh . 2>&1 || hadoop fs -get {home}/load.sh . && bash load.sh",
+        ),
     ),
     Case(
         name="sql-script",

@@ -1,0 +1,138 @@
+# ruff: noqa: E501 - logs are as they are
+"""Failures that only a real YARN has, composed from Hadoop's and Spark's own message formats. Few. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from failures.case import CLUSTER, SPARK_35
+from failures.corpus import Entry
+from failures.yarn_frame import (
+    APPLICATION,
+    CONTAINER,
+    NODE,
+    LostMaster,
+    exited_with,
+    launch_failed,
+    lost_executors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+HOW = "composed from the message formats of Hadoop's YARN and of Spark"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4"
+_JOB_LINE = "daily_sales.py line 31"
+_SAYS = f'Unknown Error.; Exception in thread "main" org.apache.spark.SparkException: Application {APPLICATION} finished with failed status'
+_TIME = "[2024-01-31 08:51:33"
+
+
+def entry(
+    name: str,
+    logs: Mapping[str, Sequence[str]],
+    told: Mapping[str, str],
+    how: str = HOW,
+) -> Entry:
+    """Make an entry of a driver in deploy mode ``cluster`` on Spark 3.5.
+
+    :param told: ``contains``, ``about``, ``error`` and, where there is one, ``place``.
+    """
+    where = {"spark": "3.5.6", "release": SPARK_35, "deploy_mode": CLUSTER, "emr_says": _SAYS}
+    return Entry(name, {**where, "place": "", **told, "how": how}, logs)
+
+
+def entries() -> Iterator[Entry]:
+    """Make them all."""
+    yield _executor_beyond_its_memory()
+    yield _executor_killed()
+    yield _node_lost()
+    yield _driver_beyond_its_memory()
+    yield _driver_killed()
+    yield _image_not_trusted()
+
+
+def _lost(name: str, told: Mapping[str, str], reason: str, *more: str) -> Entry:
+    stderr, stdout = lost_executors(reason, *more)
+    logs = {"submit.log": exited_with(1), "stderr.log": stderr, "stdout.log": stdout}
+    return entry(name, logs, {**told, "place": _JOB_LINE})
+
+
+def _executor_beyond_its_memory() -> Entry:
+    words = "Container killed by YARN for exceeding physical memory limits. 5.6 GB of 5.5 GB physical memory used."
+    told = {"contains": words, "about": "memory", "error": "OutOfMemoryError"}
+    return _lost(
+        "executor-beyond-its-memory", told, f"{words} Consider boosting spark.executor.memoryOverhead."
+    )
+
+
+def _executor_killed() -> Entry:
+    container = CONTAINER.replace("000001", "000004")
+    told = {"contains": "137", "about": "memory", "error": "OutOfMemoryError"}
+    return _lost(
+        "executor-killed-by-yarn",
+        told,
+        f"Container from a bad node: {container} on host: {NODE}. Exit status: 137. Diagnostics: "
+        f"{_TIME}.617]Container killed on request. Exit code is 137",
+        f"{_TIME}.618]Container exited with a non-zero exit code 137. ",
+        f"{_TIME}.618]Killed by external signal",
+        ".",
+    )
+
+
+def _node_lost() -> Entry:
+    container = CONTAINER.replace("000001", "000005")
+    told = {"contains": "Container released on a *lost* node", "about": "node", "error": "ClusterLostError"}
+    return _lost(
+        "node-lost",
+        told,
+        f"Container marked as failed: {container} on host: {NODE}. Exit status: -100. Diagnostics: Container "
+        "released on a *lost* node.",
+    )
+
+
+def _driver_beyond_its_memory() -> Entry:
+    words = "running 39825408B beyond the 'PHYSICAL' memory limit"
+    master = LostMaster(
+        -104,
+        [
+            f"Container [pid=8117,containerID={CONTAINER}] is {words}. Current usage: 1.4 GB of 1.4 GB physical "
+            "memory used; 3.6 GB of 6.9 GB virtual memory used. Killing container.",
+            f"Dump of the process-tree for {CONTAINER} :",
+            "\t|- PID PPID PGRPID SESSID CMD_NAME USER_MODE_TIME(MILLIS) SYSTEM_TIME(MILLIS) VMEM_USAGE(BYTES) "
+            "RSSMEM_USAGE(PAGES) FULL_CMD_LINE",
+            "\t|- 8125 8117 8117 8117 (java) 4210 312 3812339712 371020 /usr/lib/jvm/jre-17/bin/java -server "
+            "-Xmx1024m org.apache.spark.deploy.yarn.ApplicationMaster --class org.apache.spark.deploy.PythonRunner",
+            "",
+            f"{_TIME}.620]Container killed on request. Exit code is 143",
+            f"{_TIME}.640]Container exited with a non-zero exit code 143. ",
+        ],
+    )
+    told = {"contains": words, "about": "memory", "error": "OutOfMemoryError"}
+    return entry("driver-beyond-its-memory", {"submit.log": master.submit_log()}, told)
+
+
+def _driver_killed() -> Entry:
+    master = LostMaster(
+        137,
+        [
+            "Container killed on request. Exit code is 137",
+            f"{_TIME}.644]Container exited with a non-zero exit code 137. ",
+            f"{_TIME}.645]Killed by external signal",
+        ],
+    )
+    stderr = [
+        "24/01/31 08:51:20 INFO SparkContext: Running Spark version 3.5.6",
+        "24/01/31 08:51:31 INFO DAGScheduler: Submitting 200 missing tasks from ResultStage 7 (MapPartitionsRDD[31])",
+    ]
+    told = {"contains": "137", "about": "memory", "error": "OutOfMemoryError"}
+    return entry("driver-killed", {"submit.log": master.submit_log(), "stderr.log": stderr}, told)
+
+
+def _image_not_trusted() -> Entry:
+    said = [
+        f"image: {IMAGE} is not trusted.",
+        "Disable mount volume for container",
+        "Error constructing docker command, docker error code=14, error message='Docker image is not trusted'",
+    ]
+    told = {"contains": "not trusted", "about": "docker", "error": "DockerError"}
+    return entry("docker-not-trusted", {"submit.log": launch_failed(29, said).submit_log()}, told)
