@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MOST_LINES = 1_000
 # Lines that are kept of the beginning of a long log, and around what is no routine.
@@ -17,12 +17,15 @@ HEAD, BEFORE, AFTER = 4, 3, 2
 FIRST_FRAMES, LAST_FRAMES = 8, 2
 _LONGEST_LINE = 4_000
 
+_DATED = re.compile(r"^\d\d/\d\d/\d\d ")
 _ROUTINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG) ")
 # What tells where a run stands is kept, though it is routine.
 _TELLING = re.compile(
     r"INFO (?:SparkContext: (?:Running Spark|Submitted)|Client|YarnClientImpl|ShutdownHookManager)"
     r"|Submitted application|Lost task|lost:|Removed TaskSet"
 )
+# What only a local EMR says: it gives jobs no AWS configuration of the user's.
+_LOCAL = re.compile(r"^\S+ \S+ WARN \w+: Unable to load config file /dev/null")
 _FRAME = re.compile(r"^\s+at \S")
 _LOOPBACK = re.compile(r"\b127\.0\.\d+\.\d+\b|\blocalhost\b")
 
@@ -56,12 +59,21 @@ def excerpt(log: str, names: Names) -> list[str]:
     :param log: The whole log.
     :param names: The names of this machine.
     """
-    lines = [names.told(line)[:_LONGEST_LINE] for line in log.splitlines()]
+    lines = [names.told(line)[:_LONGEST_LINE] for line in _of_emr(log.splitlines())]
     keep = set(range(HEAD))
     for index, line in enumerate(lines):
         if not _ROUTINE.match(line) or _TELLING.search(line):
             keep.update(range(index - BEFORE, index + AFTER + 1))
     return _shorter([line for index, line in enumerate(lines) if index in keep])[-MOST_LINES:]
+
+
+def _of_emr(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out what only a local EMR says, with the stack traces below it."""
+    local = False
+    for line in lines:
+        local = bool(_LOCAL.match(line)) or (local and not _DATED.match(line))
+        if not local:
+            yield line
 
 
 def _shorter(lines: Sequence[str]) -> list[str]:

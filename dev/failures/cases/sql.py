@@ -252,7 +252,7 @@ spark.range(0, 8, 1, 2).select(slow("id").alias("id")).write.mode("overwrite").p
     ),
     Case(
         name="slow-broadcast",
-        runs=((SPARK_35, CLIENT), (SPARK_33, CLUSTER)),
+        runs=((SPARK_35, CLIENT),),
         contains="Could not execute broadcast in 2 secs",
         error="UserCodeError",
         options=("--conf", "spark.sql.broadcastTimeout=2"),
