@@ -82,6 +82,9 @@ class MotoApp:
             return self._app
 
     def _make(self) -> WSGIApplication:
+        from airflow_provider_emrkit.localemr import moto_logs
+
+        moto_logs.use()
         app, state = _make(), self._state
         if state is None or self._is_closed:
             return app

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import copyreg
 import pickle
 from typing import TYPE_CHECKING, Any
+
+from moto.logs import models
+
+from airflow_provider_emrkit.localemr.moto_logs import MOTO_STREAM, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -35,17 +38,23 @@ class LogEvents:
         kind = type(obj)
         if kind is _Events:
             return read_events, (tuple(obj),)
-        if kind.__name__ != "LogStream" or kind.__module__ != "moto.logs.models":
+        if not isinstance(obj, MOTO_STREAM):
             return NotImplemented
         starts = range(0, len(obj.events), PER_PART)
         names = _Events(self._taken(obj.arn, obj.events[at : at + PER_PART]) for at in starts)
-        return copyreg.__newobj__, (kind,), {**vars(obj), "events": names}  # type: ignore[attr-defined]
+        state = obj.__getstate__() if isinstance(obj, Stream) else vars(obj)
+        return new_stream, (), {**state, "events": names}
 
     def _taken(self, stream: str, events: Sequence[Any]) -> str:
         # moto numbers all events of all streams in one series: one made anew never has the same numbers.
         name = f"{stream} {events[0].event_id}-{events[-1].event_id} {len(events)}"
         self.parts[name] = None if name in self._known else pickle.dumps(events, pickle.HIGHEST_PROTOCOL)
         return name
+
+
+def new_stream() -> Any:
+    """Make a stream with nothing in it, of the kind that moto makes now."""
+    return models.LogStream.__new__(models.LogStream)
 
 
 def _nowhere(name: str) -> bytes:
