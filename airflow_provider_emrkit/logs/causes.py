@@ -26,13 +26,16 @@ class LogText:
 
     :param name: What the log is called, for people.
     :param lines: Its lines, oldest first.
-    :param whole: Whether these are all lines there are.
+    :param before: How many lines of the log are before these; None when nobody knows.
     :param link: The log's page in the AWS console; empty for none.
+
+    >>> LogText("stderr", ["one", "two"]).before
+    0
     """
 
     name: str
     lines: Sequence[str]
-    whole: bool = True
+    before: int | None = 0
     link: str = ""
 
 
@@ -45,7 +48,7 @@ class Cause:
         ``submit``, ``api`` (EMR's words), ``cluster`` (EMR's words about the cluster), ``bootstrap`` or
         ``unknown``.
     :param source: The log it was found in; empty when EMR said it.
-    :param line: Number of its line in what was read of that log, from 1; 0 when EMR said it.
+    :param line: Number of its line in that log, from 1, or in what was read of it; 0 when EMR said it.
     :param place: File and line of the job's own code, where they are known.
     :param hint: What may help; empty when nobody knows.
     :param about: What it is about, where that is known: ``memory``, ``docker``, ``node``, ``denied`` or
@@ -91,8 +94,8 @@ class Cause:
 class _Rank(IntEnum):
     """How much something that was found tells about the failure; the most telling counts."""
 
-    EMPTY = 0  # it only says that something else has failed
-    PASSED = 1  # a warning: the program may well have lived on
+    PASSED = 0  # a warning: the program may well have lived on
+    EMPTY = 1  # it only says that something else has failed
     EXECUTOR = 2  # what became of executors, which Spark replaces
     WORDS = 3  # the last error that the program wrote
     SUBMIT = 4  # spark-submit, or YARN, could not begin
@@ -119,19 +122,26 @@ class _Log:
         self.page = Page(text.lines)
         self.traces = exceptions_in(self.page)
 
-    def cause(self, message: str, kind: str, line: int, first: int, last: int, place: str = "") -> Cause:
-        found = _judged(message, kind)
-        of_last = 0 if self.text.whole else len(self.text.lines)
-        return replace(
-            found,
-            source=one_line(self.text.name),
-            line=line + 1,
-            place=one_line(place, 100),
-            first=first + 1,
-            last=last + 1,
-            of_last=of_last,
-            link=self.text.link,
-        )
+
+def cause_at(
+    text: LogText, message: str, kind: str, line: int, span: tuple[int, int], place: str = ""
+) -> Cause:
+    """Give the cause that a line of a log is.
+
+    :param line: Its index in what was read.
+    :param span: Indices of the first and the last line that have to do with it.
+    """
+    number = (text.before or 0) + 1
+    return replace(
+        _judged(message, kind),
+        source=one_line(text.name),
+        line=line + number,
+        place=one_line(place, 100),
+        first=span[0] + number,
+        last=span[1] + number,
+        of_last=len(text.lines) if text.before is None else 0,
+        link=text.link,
+    )
 
 
 def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
@@ -145,16 +155,15 @@ def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
     findings += _exits(logs, said_by_emr)
     findings += _said(said_by_emr)
     # The first of the most telling ones: the logs are in order.
-    telling = max(
-        (finding for finding in findings if finding.rank), key=lambda finding: finding.rank, default=None
-    )
-    if telling:
-        return telling.cause
-    vague = min((finding for finding in findings), key=lambda finding: finding.emptiness, default=None)
+    best = max(findings, key=lambda finding: finding.rank, default=None)
+    if best and best.rank > _Rank.EMPTY:
+        return best.cause
+    vague = [finding for finding in findings if finding.rank is _Rank.EMPTY]
     if vague:
-        return replace(vague.cause, kind="unknown")
-    message = one_line(said_by_emr)
-    return _judged(said_by_emr, "api") if message else Cause("the logs do not say why")
+        return replace(min(vague, key=lambda finding: finding.emptiness).cause, kind="unknown")
+    if said_by_emr.strip():
+        return _judged(said_by_emr, "api")
+    return replace(best.cause, kind="unknown") if best else Cause("the logs do not say why")
 
 
 def says_little(cause: Cause) -> bool:
@@ -197,7 +206,7 @@ def _findings(log: _Log) -> Iterator[_Finding]:
             yield _Finding(_Rank.EMPTY, _of_trace(log, vague), vague.emptiness)
     for signal, index, words, of_executor in signals_in(log.page):
         rank = _Rank.EXECUTOR if of_executor else _Rank.PLATFORM
-        cause = log.cause(words, signal.about, index, index, index)
+        cause = cause_at(log.text, words, signal.about, index, (index, index))
         yield _Finding(rank, replace(cause, kind=signal.about, about=signal.about, hint=signal.hint))
     for said in (submit_error(log.page), yarn_words(log.page)):
         if said:
@@ -205,12 +214,12 @@ def _findings(log: _Log) -> Iterator[_Finding]:
 
 
 def _of_trace(log: _Log, trace: Trace) -> Cause:
-    return log.cause(trace.message, trace.kind, trace.line, trace.first, trace.last, trace.place)
+    return cause_at(log.text, trace.message, trace.kind, trace.line, (trace.first, trace.last), trace.place)
 
 
 def _of_words(log: _Log, words: Words, rank: _Rank, kind: str) -> _Finding:
     little = tells_little(words.text)
-    cause = log.cause(words.text, kind, words.line, words.first, words.line)
+    cause = cause_at(log.text, words.text, kind, words.line, (words.first, words.line))
     return _Finding(_Rank.EMPTY if little else rank, cause, little)
 
 

@@ -37,9 +37,9 @@ def exceptions_in(page: Page) -> Sequence[Trace]:
 
 
 def _python_trace(page: Page, chain: Chain) -> Trace:
-    found_standing, caught = python_traces.standing(page, chain.first)
     told = [_told(page, head, error) for head, error in chain.parts]
     last = max(trace.last for trace in told)
+    found_standing, caught = python_traces.standing(page, chain.first, last)
     at = next((at for at in range(len(told) - 1, -1, -1) if not told[at].emptiness), len(told) - 1)
     chosen = told[at]
     words = told[0].message.partition(": ")[2]

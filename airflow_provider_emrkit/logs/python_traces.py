@@ -136,8 +136,8 @@ def place_of(file: str, line: str) -> str:
     return f"{file.rsplit('/', 1)[-1]} line {line}"
 
 
-def standing(page: Page, first: int) -> tuple[Standing, bool]:
-    """Tell from what is above a traceback whether it ended the program, and whether the program logged it."""
+def standing(page: Page, first: int, last: int) -> tuple[Standing, bool]:
+    """Tell from what is around a traceback whether it ended the program, and whether that logged it."""
     above = next((page.lines[index] for index in range(first - 1, max(-1, first - 3), -1)), "")
     if above.startswith(_ABOVE_MINOR):
         return Standing.MINOR, False
@@ -147,7 +147,16 @@ def standing(page: Page, first: int) -> tuple[Standing, bool]:
     if record is None or record.spark:
         # Lines of the JVM come between those of Python, and have nothing to do with them.
         return Standing.FATAL, False
-    return (Standing.LOGGED if record.level >= logging.ERROR else Standing.MINOR), True
+    passed = record.level < logging.ERROR and _goes_on(page, last)
+    return (Standing.MINOR if passed else Standing.LOGGED), True
+
+
+def _goes_on(page: Page, last: int) -> bool:
+    """Tell whether a program wrote anything after a line."""
+    below = zip(page.lines[last + 1 :], page.records[last + 1 :], strict=True)
+    return any(
+        line.strip() and not (record and record.spark) and "py4j" not in line for line, record in below
+    )
 
 
 def syntax_errors(page: Page) -> Iterator[Trace]:
@@ -177,5 +186,11 @@ def groups(page: Page) -> Iterator[Trace]:
             message = "; ".join(error for _, error in errors[:3])
             line = errors[0][0]
             yield Trace(
-                "python", message, line, head, end - 1, own_place(page, head, end), standing(page, head)[0]
+                "python",
+                message,
+                line,
+                head,
+                end - 1,
+                own_place(page, head, end),
+                standing(page, head, end - 1)[0],
             )

@@ -114,7 +114,7 @@ SIGNALS: tuple[Signal, ...] = (
         MEMORY,
         r"Container killed by YARN for exceeding (?:physical |virtual )?memory limits\."
         r"|(?:Container \S{1,120} )?is running (?:\d+B )?beyond [\w' ]{1,30}memory limits?"
-        r"|(?:Exit status|exitCode|Exit code is|exited with status|exit code):? 137\b",
+        r"|(?:Exit status|exitCode|Exit code is|exited with status|exit code):? (?:137\b|-9\b)",
         _MORE_OVERHEAD,
         "memory limit",
         " 137",
@@ -166,9 +166,10 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         DOCKER,
-        r"JAVA_HOME is not set",
+        r"JAVA_HOME is not set|/\S{1,200}/bin/java: No such file or directory",
         "the image needs Java, and JAVA_HOME that leads to it",
         "JAVA_HOME is not set",
+        "/bin/java: No such file",
     ),
     _signal(
         NODE,
@@ -184,9 +185,10 @@ SIGNALS: tuple[Signal, ...] = (
     # A container is ended this way for its memory, and also with its node, which says so above.
     _signal(
         MEMORY,
-        r"(?:Exit status|exitCode|Exit code is|exited with status):? 143\b",
+        r"(?:Exit status|exitCode|Exit code is|exited with status):? (?:143\b|-15\b)",
         _MORE_OVERHEAD,
         " 143",
+        " -15",
     ),
     _signal(
         NOT_FOUND,

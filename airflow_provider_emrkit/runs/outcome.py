@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,10 @@ from airflow_provider_emrkit.exceptions import (
     RunNotFoundError,
 )
 from airflow_provider_emrkit.logs.causes import Cause, find_cause
+from airflow_provider_emrkit.logs.start_causes import find_start_cause
 from airflow_provider_emrkit.runs.classify import classify
 from airflow_provider_emrkit.runs.progress import duration
+from airflow_provider_emrkit.runs.start_logs import bootstrap_log
 from airflow_provider_emrkit.runs.states import CLUSTER_GOING, RunState
 from airflow_provider_emrkit.runs.token import MARK, Mark
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import FailureFacts
     from airflow_provider_emrkit.runs.states import RunStatus
-
-_INSTANCE = re.compile(r"\((i-[0-9a-f]{8,17})\)")
-_BOOTSTRAP_ACTION = re.compile(r"bootstrap action (\d{1,2})\b", re.IGNORECASE)
 
 
 def result(run: JobRun, status: RunStatus, cost: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -101,7 +99,9 @@ def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
         reason = _said(status)
         return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""), cause=cause)
     what = _what(run, status, lost=verdict.error is ClusterLostError)
-    log_file = f"; log: {facts.log_file}" if facts.log_file and status.state is RunState.FAILED else ""
+    # Where nothing was found, EMR may know a log.
+    unread = facts.log_file and status.state is RunState.FAILED and not cause.source
+    log_file = f"; log: {facts.log_file}" if unread else ""
     return verdict.error(f"{what}: {cause.sentence()}{log_file}", cause=cause)
 
 
@@ -121,7 +121,13 @@ def _cause(run: JobRun, status: RunStatus, facts: FailureFacts) -> Cause:
     if status.state is RunState.FAILED:
         return find_cause(facts.texts, facts.message or status.message)
     said = _said(status)
-    return Cause(said, "cluster", source=bootstrap_log(run, said) or "")
+    start = find_start_cause(facts.start_texts)
+    if start is None:
+        return Cause(said, "cluster", source=bootstrap_log(run, said) or "")
+    known = start.message in said  # EMR, too, may quote it
+    return replace(
+        start, message=said if known else f"{said}: {start.message}", kind="cluster", about="", hint=""
+    )
 
 
 def _said(status: RunStatus) -> str:
@@ -130,17 +136,3 @@ def _said(status: RunStatus) -> str:
         return status.compute_message or status.message or status.compute_state
     # What EMR says about a cluster that goes on has nothing to do with it.
     return (status.compute_message if status.compute_state in CLUSTER_GOING else "") or status.message
-
-
-def bootstrap_log(run: JobRun, message: str) -> str | None:
-    """Give the S3 URI of the log of the bootstrap action that failed; None when EMR's message names none.
-
-    :param message: ``Cluster.Status.StateChangeReason.Message``, e.g. ``On the master instance (i-0123…),
-        bootstrap action 1 returned a non-zero return code``.
-    """
-    instance, action = _INSTANCE.search(message), _BOOTSTRAP_ACTION.search(message)
-    if not run.log_uri or not instance or not action:
-        return None
-    _, _, path = run.log_uri.partition("://")
-    node = f"s3://{path.rstrip('/')}/{run.cluster_id}/node/{instance[1]}"
-    return f"{node}/bootstrap-actions/{action[1]}/stderr.gz"

@@ -165,4 +165,5 @@ class _Search:
 
 
 def _has_run(step: Mapping[str, Any]) -> bool:
-    return bool(((step.get("Status") or {}).get("Timeline") or {}).get("StartDateTime"))
+    status = step.get("Status") or {}
+    return bool((status.get("Timeline") or {}).get("StartDateTime")) or status.get("State") == "FAILED"

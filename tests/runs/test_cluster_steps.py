@@ -80,7 +80,9 @@ def emr():
 def steps_with(emr: FakeEmr, **others: Any) -> ClusterSteps:
     """:param others: The clients of other services, by their names."""
     clients = SimpleNamespace(
-        client=lambda service, retries=True: others.get(service, emr), region_name="us-east-1"
+        client=lambda service, retries=True: others.get(service, emr),
+        region_name="us-east-1",
+        has_own_endpoint=True,
     )
     return ClusterSteps(clients, ClusterDefaults(), pause=lambda seconds: False, settle=lambda seconds: None)
 

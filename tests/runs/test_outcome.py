@@ -17,8 +17,9 @@ from airflow_provider_emrkit.exceptions import (
 )
 from airflow_provider_emrkit.logs.causes import LogText
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.outcome import bootstrap_log, failure, result, unwatchable
+from airflow_provider_emrkit.runs.outcome import failure, result, unwatchable
 from airflow_provider_emrkit.runs.protocol import FailureFacts
+from airflow_provider_emrkit.runs.start_logs import bootstrap_log
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 
 RUN = JobRun(
@@ -76,8 +77,8 @@ def test_a_failed_job_is_told_with_its_place_its_log_and_what_may_help():
     facts = FailureFacts("Unknown Error.", "s3://logs/stderr.gz", [LogText("stderr", lines)])
     error = failure(RUN, RunStatus(RunState.FAILED, "FAILED"), facts)
     assert str(error) == (
-        "step s-1 on cluster j-1 failed: ModuleNotFoundError: No module named 'pandas' (stderr) - ship the "
-        "module with SparkJob.py_files, or install it by a bootstrap action; log: s3://logs/stderr.gz"
+        "step s-1 on cluster j-1 failed: ModuleNotFoundError: No module named 'pandas' (lines 1-2 of stderr) "
+        "- ship the module with SparkJob.py_files, or install it by a bootstrap action"
     )
 
 
