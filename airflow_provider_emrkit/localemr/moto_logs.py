@@ -1,9 +1,9 @@
 """moto's CloudWatch Logs with AWS's order of events: the one place that knows moto's log streams from inside.
 
 moto sorts a stream's events at each GetLogEvents, and its tokens count them: an event that arrives with an
-older time moves all later ones, so that a reader gets the last one twice and that one never. On AWS a token is
-a position in time. Here events are kept in their order, and a position is a time and an event's number, which
-goes up with its arrival: what arrives later with the same time lies behind it, with an older one before it.
+older time moves all later ones, so that a reader gets the last one twice and that one never. On AWS a token
+is a position in time. Here events are kept in their order, and a position is a time and an event's number,
+which goes up with its arrival: what arrives later lies behind it with the same time, before it with an older.
 """
 
 from __future__ import annotations

@@ -165,3 +165,23 @@ class LogDelay(Fault):
     application: str | None = scope()
     seconds: float = needed(checks.DURATION)
     logs: str | None = scope(checks.choice("cloudwatch", "s3"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateEvents(Fault):
+    """Some lines come to CloudWatch after later ones, with their old times; the occasions are single lines.
+
+    :param cluster: Name or id of an EMR cluster.
+    :param application: Name or id of an EMR Serverless application.
+    :param seconds: How much later they come.
+
+    >>> LateEvents(seconds=5, probability=0.2).probability
+    0.2
+    """
+
+    kind = "late_events"
+    number_field = "seconds"
+
+    cluster: str | None = scope()
+    application: str | None = scope()
+    seconds: float = needed(checks.DURATION)

@@ -11,9 +11,9 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_emrkit.localemr.faults.cluster_kinds import LogDelay
+from airflow_provider_emrkit.localemr.faults.cluster_kinds import LateEvents, LogDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +37,20 @@ class _Call:
     """
 
     due: float
-    delay: Active[LogDelay] | None
+    delay: Active[LogDelay] | Active[LateEvents] | None
     make: Callable[[], None]
     size: int
+
+
+class _Queue(NamedTuple):
+    """Calls that are made in their order.
+
+    :param client: Whose.
+    :param lines: The fault that keeps their lines back from others of the client; None for its own calls.
+    """
+
+    client: LateClient
+    lines: Active[LateEvents] | None = None
 
 
 class LateLogs:
@@ -57,7 +68,7 @@ class LateLogs:
         self._faults = faults
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: dict[LateClient, collections.deque[_Call]] = {}
+        self._waiting: dict[_Queue, collections.deque[_Call]] = {}
         self._bytes = 0
         self._is_flushing = False
         self._thread: threading.Thread | None = None
@@ -75,19 +86,43 @@ class LateLogs:
 
     def submit(self, client: LateClient, method: Callable[..., Any], **params: Any) -> Any:
         """Make a call, now or later; gives its answer, None when that is yet to come."""
+        if params.get("logEvents") and self._faults.any(LateEvents):
+            params = {**params, "logEvents": self._kept_back(client, method, params)}
+            if not params["logEvents"]:
+                return None
         delay = self._faults.strike_once(LogDelay, client.subject, client.occasion)
         with self._changed:
-            if delay is None and client not in self._waiting:
+            if delay is None and _Queue(client) not in self._waiting:
                 make = functools.partial(method, **params)
             else:
                 due = self._clock() + (delay.fault.seconds if delay else 0.0)
                 call = _Call(due, delay, _later(client.occasion, method, params), _size(params))
-                self._bytes += call.size
-                self._waiting.setdefault(client, collections.deque()).append(call)
-                self._start()
-                self._changed.notify_all()
+                self._put_off(_Queue(client), call)
                 return None
         return make()
+
+    def _kept_back(self, client: LateClient, method: Callable[..., Any], params: dict[str, Any]) -> list[Any]:
+        """Put off the lines that come after later ones; gives the others."""
+        on_time: list[Any] = []
+        late: dict[Active[LateEvents], list[Any]] = {}
+        for event in params["logEvents"]:
+            active = self._faults.strike(LateEvents, client.subject)
+            (on_time if active is None else late.setdefault(active, [])).append(event)
+        with self._changed:
+            # Their stream is made by a call before, which may be put off itself.
+            before = max((call.due for call in self._waiting.get(_Queue(client), ())), default=0.0)
+            for active, events in late.items():
+                part = {**params, "logEvents": events}
+                due = max(before, self._clock() + active.fault.seconds)
+                call = _Call(due, active, _later(client.occasion, method, part), _size(part))
+                self._put_off(_Queue(client, active), call)
+        return on_time
+
+    def _put_off(self, queue: _Queue, call: _Call) -> None:
+        self._bytes += call.size
+        self._waiting.setdefault(queue, collections.deque()).append(call)
+        self._start()
+        self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
         """Make all calls at once, and wait for it; False when it took too long."""
@@ -110,25 +145,25 @@ class LateLogs:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while (client := self._ripe()) is None:
+                while (queue := self._ripe()) is None:
                     self._changed.wait(self._until_next())
-                call = self._waiting[client][0]
+                call = self._waiting[queue][0]
             call.make()
             with self._changed:
                 # Only now: whoever waits for the queue's end, waits for the call's.
-                self._bytes -= self._waiting[client].popleft().size
-                if not self._waiting[client]:
-                    del self._waiting[client]
+                self._bytes -= self._waiting[queue].popleft().size
+                if not self._waiting[queue]:
+                    del self._waiting[queue]
                 self._changed.notify_all()
 
-    def _ripe(self) -> LateClient | None:
-        """Give a client whose next call is due."""
+    def _ripe(self) -> _Queue | None:
+        """Give a queue whose next call is due."""
         now = self._clock()
         at_once = self._is_flushing or self._bytes > MAX_BYTES
-        for client, calls in self._waiting.items():
+        for queue, calls in self._waiting.items():
             delay = calls[0].delay
             if at_once or calls[0].due <= now or (delay is not None and delay.is_lifted):
-                return client
+                return queue
         return None
 
     def _until_next(self) -> float | None:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from airflow_provider_emrkit.localemr.faults.active import Faults
-from airflow_provider_emrkit.localemr.faults.cluster_kinds import LogDelay
+from airflow_provider_emrkit.localemr.faults.cluster_kinds import LateEvents, LogDelay
 from airflow_provider_emrkit.localemr.faults.logs import LateLogs
 
 
@@ -26,6 +26,8 @@ class LogService:
             self.calls.append(params)
             self.changed.notify_all()
         return "answer"
+
+    create_log_stream = put_log_events
 
     def put_object(self, *, Body, **params):  # noqa: N803 - boto3's name
         if "fails" in params:
@@ -126,3 +128,54 @@ def test_what_is_more_than_memory_may_hold_is_delivered_early(faults, late, serv
 
 def test_what_is_no_call_is_the_clients_own(late, service):
     assert client(late, service).exceptions == "its exceptions"
+
+
+def lines(*numbers):
+    return [{"timestamp": number, "message": str(number)} for number in numbers]
+
+
+def test_a_part_of_the_lines_comes_after_later_ones_with_their_old_times(faults, late, service):
+    faults.put("x", [LateEvents(seconds=3600, nth=2, times=2)])
+    logs = client(late, service)
+    logs.put_log_events(logStreamName="s", logEvents=lines(1, 2))
+    logs.put_log_events(logStreamName="s", logEvents=lines(3, 4))
+    assert service.calls == [
+        {"logStreamName": "s", "logEvents": lines(1)},
+        {"logStreamName": "s", "logEvents": lines(4)},
+    ]
+    faults.clear()
+    assert service.wait(4)[2:] == [
+        {"logStreamName": "s", "logEvents": lines(2)},
+        {"logStreamName": "s", "logEvents": lines(3)},
+    ]
+
+
+def test_late_lines_come_by_themselves_when_their_time_has_come(faults, late, service):
+    faults.put("x", [LateEvents(seconds=0.2, times=1)])
+    client(late, service).put_log_events(logEvents=lines(1, 2))
+    assert service.wait(2) == [{"logEvents": lines(2)}, {"logEvents": lines(1)}]
+
+
+def test_of_many_lines_about_as_many_are_late_as_was_said_and_all_come(faults, late, service):
+    faults.put("x", [LateEvents(seconds=3600, probability=0.2)])
+    logs = client(late, service)
+    for start in range(0, 1000, 100):
+        logs.put_log_events(logEvents=lines(*range(start, start + 100)))
+    on_time = sum(len(call["logEvents"]) for call in service.calls)
+    assert 700 < on_time < 900
+    assert late.flush(10)
+    assert sorted(e["timestamp"] for call in service.calls for e in call["logEvents"]) == [*range(1000)]
+
+
+def test_late_lines_of_a_stream_that_is_made_late_come_after_it(faults, late, service):
+    faults.put("x", [LogDelay(seconds=0.4), LateEvents(seconds=0.1, times=1)])
+    logs = client(late, service)
+    logs.create_log_stream(logStreamName="s")
+    logs.put_log_events(logEvents=lines(1, 2))
+    assert service.wait(3)[0] == {"logStreamName": "s"}
+
+
+def test_the_lines_of_others_come_in_time(faults, late, service):
+    faults.put("x", [LateEvents(seconds=3600, cluster="slow*")])
+    client(late, service, cluster="fast").put_log_events(logEvents=lines(1))
+    assert service.calls == [{"logEvents": lines(1)}]
