@@ -41,6 +41,22 @@ def test_the_end_of_a_stream(logs, write):
     assert texts(source.read(read.cursor).lines) == ["line 20"]
 
 
+def test_late_events_of_a_stream_are_given_once_and_bring_back_no_others(logs, write):
+    now = [0.0]
+    source = CloudWatchStream(logs, "/emr", "s", "stdout", clock=lambda: now[0])
+    write("/emr", "s", (0, "a"), (10, "c"), (20, "e"))
+    read = source.read(None)
+    assert texts(read.lines) == ["a", "c", "e"]
+    found = []
+    for late in ([(5, "b")], [(15, "d"), (16, "dd")], [], [(30, "f"), (29, "late f")], []):
+        if late:
+            write("/emr", "s", *late)
+        now[0] += 2
+        read = source.read(read.cursor)
+        found += texts(read.lines)
+    assert found == ["b", "d", "dd", "late f", "f"]
+
+
 def test_an_event_of_several_lines_gives_several(logs, write):
     write("/emr", "s", (0, "a\nb"))
     assert texts(CloudWatchStream(logs, "/emr", "s", "stdout").read(None).lines) == ["a", "b"]
