@@ -149,7 +149,6 @@ class ArchivedSources:
     :param driver_apart: Whether the driver runs in a YARN container.
     :param reason: Why they are read here, for the reader of the log.
     :param executors: Whether the executors' logs are wanted.
-    :param clock: Seconds, for the pauses between two looks.
 
     >>> ArchivedSources(boto3.client("s3"), "s3n://logs/emr/", "j-1", "s-1").current()  # doctest: +SKIP
     """
@@ -161,7 +160,6 @@ class ArchivedSources:
     driver_apart: bool = True
     reason: str | None = None
     executors: bool = False
-    clock: Callable[[], float] = time.monotonic
     pause: float | None = S3_PAUSE
     application: Application = field(init=False)
     _own: S3Folder = field(init=False)
@@ -193,7 +191,7 @@ class ArchivedSources:
 
     def _folder(self, path: str, part: Callable[[str], Part | None]) -> S3Folder:
         bucket, root = bucket_and_prefix(self.log_uri)
-        return S3Folder(self.s3, bucket, f"{root}{self.cluster_id}/{path}", part, self.clock)
+        return S3Folder(self.s3, bucket, f"{root}{self.cluster_id}/{path}", part)
 
     def _step_log(self, key: str) -> Part | None:
         match = _STEP_LOG.search(key)

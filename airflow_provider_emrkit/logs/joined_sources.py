@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
+from airflow_provider_emrkit.logs.sources import Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # is sent to CloudWatch is there within seconds, and spark-submit writes as soon as it starts.
 PATIENCE = 300.0
 LOOK_PAUSE = 30.0
+# Seconds between two looks at a set that need not be looked at as often as others that it is joined with.
+JOINED_PAUSE = 4.0
 
 
 @dataclass
@@ -27,12 +30,15 @@ class JoinedSources:
 
     :param parts: The sets.
     :param region: AWS region, for what is told.
+    :param clock: Seconds.
 
     >>> JoinedSources([step_sources, user_streams], "us-east-1").current()  # doctest: +SKIP
     """
 
     parts: Sequence[LogSources]
     region: str
+    clock: Callable[[], float] = time.monotonic
+    _given: dict[int, tuple[float, Sequence[LogSource]]] = field(default_factory=dict)
     _refused: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -56,15 +62,12 @@ class JoinedSources:
             if index in self._refused:
                 continue
             try:
-                sources = part.current()
+                sources = self._sources(index, part)
             except Exception as error:
-                others = len(self.parts) - len(self._refused) - 1
-                if not is_aws_error(error) or is_transient(error) or not others:
-                    raise
-                self._refused[index] = f"Some of the logs can't be shown here: {explain(error, self.region)}"
+                self.leave_out(index, error)
                 continue
             for source in sources:
-                found.setdefault(source.name, source)
+                found.setdefault(source.name, JoinedSource(source, self, index))
         return list(found.values())
 
     def observe(self, lines: Iterable[LogLine]) -> None:
@@ -72,6 +75,71 @@ class JoinedSources:
         seen = list(lines)
         for part in self.parts:
             part.observe(seen)
+
+    def leave_out(self, index: int, error: Exception) -> None:
+        """Go on without a set.
+
+        :raises Exception: the error, where it passes, or where nothing would be left.
+        """
+        is_last = len(self._refused.keys() | {index}) == len(self.parts)
+        if is_last or not is_aws_error(error) or is_transient(error):
+            raise error
+        self._refused[index] = f"Some of the logs can't be shown here: {explain(error, self.region)}."
+
+    def _sources(self, index: int, part: LogSources) -> Sequence[LogSource]:
+        due, sources = self._given.get(index, (0.0, ()))
+        now = self.clock()
+        if part.pause and index in self._given and now < due:
+            return sources
+        sources = part.current()
+        self._given[index] = (now + JOINED_PAUSE, sources)
+        return sources
+
+
+@dataclass(frozen=True)
+class JoinedSource:
+    """A source of one of several sets; where it can't be read, its set is left out.
+
+    :param source: The source.
+    :param joined: The sets.
+    :param index: Which of them it belongs to.
+
+    >>> JoinedSource(source, joined, 0).read(None)  # doctest: +SKIP
+    """
+
+    source: LogSource
+    joined: JoinedSources
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.source.name
+
+    @property
+    def label(self) -> str:
+        """The source's."""
+        return self.source.label
+
+    def link(self, region: str) -> str:
+        """Give the source's page in the AWS console."""
+        return self.source.link(region)
+
+    def read(self, cursor: Any) -> Read:
+        """Read what has come since; nothing where that is refused."""
+        try:
+            return self.source.read(cursor)
+        except Exception as error:
+            self.joined.leave_out(self.index, error)
+            return Read(cursor=cursor)
+
+    def from_end(self, limit: int) -> Read:
+        """Read the last lines; none where that is refused."""
+        try:
+            return self.source.from_end(limit)
+        except Exception as error:
+            self.joined.leave_out(self.index, error)
+            return Read()
 
 
 @dataclass
@@ -95,6 +163,7 @@ class FallbackSources:
     clock: Callable[[], float] = time.monotonic
     _used: LogSources = field(init=False)
     _spoke: bool = False
+    _labels: set[str] = field(default_factory=set)
     _since: float | None = None
     _next_look: float = 0.0
     _is_silent: bool = False
@@ -116,11 +185,14 @@ class FallbackSources:
         """Name the sources of the place that has lines."""
         if not self._spoke and self._used is self.first:
             self._listen()
-        return self._used.current()
+        sources = self._used.current()
+        self._labels.update(source.label for source in sources)
+        return sources
 
     def observe(self, lines: Iterable[LogLine]) -> None:
         """Note that lines come, and learn from them."""
-        seen = list(lines)
+        # There may be those of sources that these are joined with.
+        seen = [line for line in lines if line.label in self._labels]
         if seen:
             self._spoke, self._is_silent = True, self._used is not self.first
         self._used.observe(seen)

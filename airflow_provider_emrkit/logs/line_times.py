@@ -31,7 +31,7 @@ def line_time(line: str) -> int | None:
     year, month, day = map(int, date.replace("/", "-").split("-"))
     try:
         moment = datetime(
-            year if year > 99 else 2000 + year,
+            2000 + year if len(date) == 8 else year,
             month,
             day,
             int(hour),

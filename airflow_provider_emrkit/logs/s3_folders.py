@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,8 +12,6 @@ from airflow_provider_emrkit.logs.s3_files import S3LogFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-# Seconds between two looks at a folder, however often it is asked for.
-LIST_PAUSE = 4.0
 # Pages of 1,000 objects that are looked at.
 MAX_PAGES = 20
 
@@ -36,7 +33,7 @@ class Part:
     order: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class S3Folder:
     """A folder with logs on S3.
 
@@ -44,7 +41,6 @@ class S3Folder:
     :param bucket: Bucket.
     :param prefix: What the keys of its objects start with.
     :param part: Tells what the object of a key is a part of; None for what is no log of interest.
-    :param clock: Seconds, for the pause between two looks.
 
     >>> S3Folder(boto3.client("s3"), "logs", "j-1/steps/s-1/", part).logs()  # doctest: +SKIP
     """
@@ -53,19 +49,9 @@ class S3Folder:
     bucket: str
     prefix: str
     part: Callable[[str], Part | None]
-    clock: Callable[[], float] = time.monotonic
-    _logs: Sequence[S3LogFile] = ()
-    _next_look: float | None = None
 
     def logs(self) -> Sequence[S3LogFile]:
-        """Give the logs that are there (ListObjectsV2, at most every :data:`LIST_PAUSE` seconds)."""
-        now = self.clock()
-        if self._next_look is None or now >= self._next_look:
-            self._logs = self._listed()
-            self._next_look = now + LIST_PAUSE
-        return self._logs
-
-    def _listed(self) -> Sequence[S3LogFile]:
+        """Give the logs that are there (ListObjectsV2)."""
         labels: dict[str, str] = {}
         etags: dict[str, str] = {}
         older: dict[str, list[tuple[str, str]]] = {}

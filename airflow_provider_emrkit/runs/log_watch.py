@@ -17,7 +17,7 @@ from airflow_provider_emrkit.runs.states import RunState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogLine
+    from airflow_provider_emrkit.logs.sources import LogLine, LogSources
     from airflow_provider_emrkit.logs.tail import NewLines
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.protocol import Runs
@@ -139,6 +139,7 @@ class LogWatch:
     _has_started: bool = False
     _given_up: bool = False
     _read_since_end: bool = False
+    _noted: str = ""
     _trouble: Trouble = field(init=False)
     _volume: RunVolume = field(init=False)
 
@@ -222,6 +223,7 @@ class LogWatch:
         if self._tail is None:
             self._tail = self._open(notes)
         new = self._tail.read()
+        self._note_news(self._tail.sources, notes)
         self._silence = 0 if new.lines else self._silence + 1
         # Reading may have taken long: the pause starts when it is over.
         self._next_read = self.clock() + (self._pause() if new.complete else 0.0)
@@ -247,12 +249,20 @@ class LogWatch:
         longest = max(LONGEST_SILENCE, pause)
         return min(longest, pause * 2.0 ** min(self._silence, 16)) * (0.75 + 0.5 * self.jitter())
 
+    def _note_news(self, sources: LogSources, notes: list[Note]) -> None:
+        """Tell what there is to know about the sources, and later what is new of it."""
+        note = sources.note or ""
+        if note not in self._noted:
+            notes.append(Note(logging.INFO, note.removeprefix(self._noted).strip()))
+            self._noted = note
+
     def _note_again(self, new: NewLines, notes: list[Note]) -> None:
         """Say once what is shown of a log that may have been followed before."""
         if not self.again:
             return
         self.again = False
-        text = "The job may have been followed before, by a triggerer that is gone or an earlier try: "
+        why = "the triggerer was started again, or this is another try"
+        text = f"The job may have been followed before ({why}): "
         if new.skipped:
             text += (
                 f"the last {len(new.lines):,} lines of its log so far are shown. All of it: {self._places()}"
@@ -266,8 +276,7 @@ class LogWatch:
 
     def _open(self, notes: list[Note]) -> LogTail:
         sources = self.runs.log_sources(self.run)
-        if sources.note:
-            notes.append(Note(logging.INFO, sources.note))
+        self._note_news(sources, notes)
         if isinstance(sources, NoSources):
             self._given_up = True
         return LogTail(sources, self.pace.max_lines, from_end=TAIL_LINES if self.again else None)

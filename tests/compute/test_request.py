@@ -294,6 +294,19 @@ def test_the_group_and_prefix_of_the_logs_can_be_chosen():
     assert (chosen["LogGroupName"], chosen["LogStreamNamePrefix"]) == ("own", "nightly")
 
 
+def test_executors_logs_are_sent_on_request_and_what_the_author_overrides_wins():
+    config = {"CloudWatchLogConfiguration": {"LogTypes": {"SPARK_EXECUTOR": ["STDERR"], "STEP_LOGS": None}}}
+    spec = ClusterSpec(LABEL, overrides={"MonitoringConfiguration": config})
+    sent = request(spec, executor_logs=True)["MonitoringConfiguration"]["CloudWatchLogConfiguration"]
+    assert sent["Enabled"]
+    assert sent["LogTypes"] == {"SPARK_DRIVER": ["STDOUT", "STDERR"], "SPARK_EXECUTOR": ["STDERR"]}
+
+
+def test_a_cluster_that_sends_no_logs_sends_none_of_executors_either():
+    sent = request(ClusterSpec(LABEL, cloudwatch_logs=False), executor_logs=True)
+    assert "MonitoringConfiguration" not in sent
+
+
 def test_the_agent_is_not_installed_twice():
     sent = request(ClusterSpec(LABEL, applications=["AmazonCloudWatchAgent", "Spark"]))
     assert sent["Applications"] == [{"Name": "AmazonCloudWatchAgent"}, {"Name": "Spark"}]

@@ -4,11 +4,11 @@ import gzip
 
 import pytest
 
+from airflow_provider_emrkit.logs import containers
 from airflow_provider_emrkit.logs.cluster_sources import (
     ArchivedSources,
     CloudWatchPlace,
     StepCloudWatchSources,
-    bucket_and_prefix,
 )
 from airflow_provider_emrkit.logs.tail import LogTail
 from airflow_provider_emrkit.runs.watch import Pace
@@ -28,6 +28,16 @@ SUBMITTED = f"24/01/01 INFO YarnClientImpl: Submitted application {APPLICATION}"
             {"Enabled": True, "LogGroupName": "/g", "LogStreamNamePrefix": "/team/"},
             CloudWatchPlace("/g", "team/"),
             id="all",
+        ),
+        pytest.param(
+            {"Enabled": True, "LogTypes": {"SPARK_EXECUTOR": ["STDERR"]}},
+            CloudWatchPlace("/aws/emr/j-1", executors=True),
+            id="executors",
+        ),
+        pytest.param(
+            {"Enabled": True, "LogTypes": {"SPARK_DRIVER": ["STDERR"]}},
+            CloudWatchPlace("/aws/emr/j-1"),
+            id="no executors",
         ),
     ],
 )
@@ -80,6 +90,60 @@ def test_streams_of_a_second_driver_are_found_too(logs, write):
     assert [line.text for line in tail.read().lines] == ["second"]
 
 
+def test_each_attempt_s_lines_come_once_and_say_whose_they_are(logs, write):
+    write("/emr", "steps/s-1/stderr", (1, SUBMITTED))
+    write("/emr", f"{DRIVER}/stderr", (5, "first"))
+    write("/emr", f"{DRIVER.replace('_01_', '_02_')}/stderr", (9, "second"))
+    tail = LogTail(StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1"))
+    assert [(line.label, line.text) for line in tail.read().lines][1:] == [
+        ("stderr", "first"),
+        ("stderr of attempt 2", "second"),
+    ]
+    assert tail.read().lines == []
+
+
+def test_executors_are_followed_on_request_also_those_that_come_late(logs, write):
+    launching = "INFO YarnAllocator: Launching container {} on host ip-10-0-0-7 for executor with ID 1 for"
+    container = DRIVER.rpartition("/")[2].replace("000001", "000002")
+    write("/emr", "steps/s-1/stderr", (1, SUBMITTED))
+    write("/emr", f"{DRIVER}/stdout", (2, "driver"))
+    write("/emr", f"{DRIVER}/stderr", (2, launching.format(container)))
+    clock = [0.0]
+    sources = StepCloudWatchSources(
+        logs, CloudWatchPlace("/emr"), "s-1", clock=lambda: clock[0], executors=True
+    )
+    tail = LogTail(sources)
+    assert len(tail.read().lines) == 3
+    write("/emr", f"{DRIVER.replace('000001', '000002')}/stderr", (5, "one"))
+    clock[0] = 11.0
+    assert [(line.label, line.text) for line in tail.read().lines] == [("executor 1 stderr", "one")]
+    write("/emr", f"{DRIVER.replace('000001', '000003')}/stdout", (6, "two"))
+    clock[0] = 22.0
+    assert [(line.label, line.text) for line in tail.read().lines] == [("executor 3 stdout", "two")]
+    assert sources.note is None
+
+
+def test_executors_of_a_driver_in_client_mode_are_found_by_what_the_driver_writes(logs, write):
+    write("/emr", "steps/s-1/stderr", (0, SUBMITTED))
+    for number in (1, 2):
+        write("/emr", f"{DRIVER.replace('000001', f'00000{number}')}/stderr", (1, f"container {number}"))
+    sources = StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", driver_apart=False, executors=True)
+    assert [(line.label, line.text) for line in LogTail(sources).read().lines] == [
+        ("stderr", SUBMITTED),
+        ("executor 2 stderr", "container 2"),
+    ]
+
+
+def test_of_too_many_executors_those_that_are_left_out_are_told(logs, write, monkeypatch):
+    monkeypatch.setattr(containers, "MAX_EXECUTORS", 2)
+    write("/emr", "steps/s-1/stderr", (0, SUBMITTED))
+    for number in range(2, 5):
+        write("/emr", f"{DRIVER.replace('000001', f'00000{number}')}/stderr", (1, "x"))
+    sources = StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", executors=True)
+    assert len(LogTail(sources).read().lines) == 3
+    assert f"those of others are in the streams applications/{APPLICATION}/" in sources.note
+
+
 def test_in_client_mode_the_step_s_streams_are_the_driver_s(logs, write):
     write("/emr", "steps/s-1/stdout", (0, SUBMITTED))
     sources = StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", driver_apart=False)
@@ -103,6 +167,62 @@ def test_archived_logs_of_step_and_driver(s3):
     ]
 
 
-@pytest.mark.parametrize("uri", ["s3://logs/emr", "s3n://logs/emr/", "s3a://logs//emr/"])
-def test_emr_writes_an_s3_uri_in_several_ways(uri):
-    assert bucket_and_prefix(uri) == ("logs", "emr/")
+@pytest.fixture
+def archive(s3):
+    """Put logs below the LogUri; gives what a run's sources are made of."""
+    s3.create_bucket(Bucket="logs")
+
+    def put(**texts: str) -> None:
+        for path, text in texts.items():
+            s3.put_object(Bucket="logs", Key=f"emr/j-1/{path}", Body=gzip.compress(text.encode()))
+
+    return put
+
+
+def test_archived_logs_are_followed_as_they_come(s3, archive):
+    """Attempts of the driver and hours of a long log among them; each line once."""
+    sources = ArchivedSources(s3, "s3://logs/emr", "j-1", "s-1", executors=True)
+    tail, container = LogTail(sources), f"containers/{APPLICATION}/container_1700000000000_0001"
+    assert tail.read().lines == []
+    archive(**{"steps/s-1/stderr.gz": f"{SUBMITTED}\n", "steps/s-1/controller.gz": "INFO Synchronously"})
+    assert [line.text for line in tail.read().lines] == [SUBMITTED]
+    archive(
+        **{
+            f"{container}_01_000001/stdout.gz": "first\n",
+            f"{container}_01_000001/prelaunch.out.gz": "Setting up env variables",
+            f"{container}_02_000001/stdout.gz": "second\n",
+            f"{container}_02_000002/stderr.gz": "executor\n",
+        }
+    )
+    assert sorted((line.label, line.text) for line in tail.read().lines) == [
+        ("executor 2 stderr of attempt 2", "executor"),
+        ("stdout", "first"),
+        ("stdout of attempt 2", "second"),
+    ]
+    archive(
+        **{
+            "steps/s-1/stderr.2026-11-28-10.gz": f"{SUBMITTED}\nstate: RUNNING\n",
+            "steps/s-1/stderr.gz": "state: FINISHED\n",
+            f"{container}_02_000001/stdout.gz": "second\nmore\n",
+        }
+    )
+    assert sorted(line.text for line in tail.read().lines + tail.read().lines) == [
+        "more",
+        "state: FINISHED",
+        "state: RUNNING",
+    ]
+    assert tail.read().lines == []
+    assert sources.pause == 30.0
+
+
+def test_in_client_mode_no_containers_are_looked_at_unless_executors_are_wanted(s3, archive):
+    archive(
+        **{
+            "steps/s-1/stderr.gz": SUBMITTED,
+            f"containers/{APPLICATION}/container_1700000000000_0001_01_000002/stderr.gz": "executor",
+        }
+    )
+    plain = LogTail(ArchivedSources(s3, "s3://logs/emr", "j-1", "s-1", driver_apart=False))
+    assert [line.label for line in plain.read().lines] == ["stderr"]
+    asked = LogTail(ArchivedSources(s3, "s3://logs/emr", "j-1", "s-1", driver_apart=False, executors=True))
+    assert [line.label for line in asked.read().lines] == ["stderr", "executor 2 stderr"]

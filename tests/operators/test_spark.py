@@ -18,6 +18,7 @@ from airflow_provider_emrkit import (
     EmrSparkOperator,
     ExistingCluster,
     InvalidValueError,
+    LogStream,
     SparkJob,
 )
 from airflow_provider_emrkit.exceptions import (
@@ -327,6 +328,17 @@ def test_a_trigger_that_broke_ends_the_cluster(localemr_server, emr, ti):
         pytest.param({"poll_interval": float("nan")}, "poll_interval: nan is out of bounds", id="no number"),
         pytest.param({"poll_interval": float("inf")}, "poll_interval: inf is out of bounds", id="for ever"),
         pytest.param({"poll_interval": True}, "poll_interval: True is of type bool", id="not an interval"),
+        pytest.param({"executor_logs": 1}, "EmrSparkOperator.executor_logs: 1 is of type int", id="no flag"),
+        pytest.param(
+            {"log_streams": LogStream("/team", "driver")},
+            r"EmrSparkOperator.log_streams: .* is of type LogStream; pass a list",
+            id="one stream",
+        ),
+        pytest.param(
+            {"log_streams": [("/team", "driver")]},
+            r"EmrSparkOperator.log_streams\[0\]: .* is of type tuple; give LogStream",
+            id="a stream as a tuple",
+        ),
     ],
 )
 def test_a_wrong_argument_is_found_when_the_dag_is_parsed(arguments, message):
@@ -345,6 +357,17 @@ def test_templates_inside_jobs_and_clusters_are_rendered():
     assert operator.job.args == ("--day", "2024-02-29")
     assert operator.compute.spec.log_uri == "s3://mine/logs/"
     assert operator.compute.spec.tags == {"day": "2024-02-29"}
+
+
+def test_what_is_wanted_of_the_logs_goes_with_the_run(ti, localemr_server):
+    streams = [LogStream("/team", "driver-{{ ds }}"), LogStream("/team", "worker-{{ ds }}-*")]
+    operator = render(make(deferrable=True, executor_logs=True, log_streams=streams), ds="2026-11-28")
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - TaskDeferred moved between Airflow versions
+        operator.execute({"ti": ti})
+    _, kwargs = raised.value.trigger.serialize()
+    assert kwargs["run"]["executor_logs"]
+    assert kwargs["run"]["executors_sent"]
+    assert kwargs["run"]["log_streams"] == [["/team", "driver-2026-11-28"], ["/team", "worker-2026-11-28-*"]]
 
 
 def test_a_rendered_value_is_checked_again():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.runs.job_run import JobRun
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1", True, 12.5, "s3://logs/", False)
@@ -9,6 +10,14 @@ RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1", True, 12.5, "s3:
 
 def test_it_survives_json():
     assert JobRun.from_dict(json.loads(json.dumps(RUN.to_dict()))) == RUN
+
+
+def test_what_is_wanted_of_its_logs_survives_json():
+    run = RUN.with_wishes(LogWishes(True, (("/team", "driver"), ("/team", "worker-*"))))
+    assert json.loads(json.dumps(run.to_dict())) == run.to_dict()
+    back = JobRun.from_dict(json.loads(json.dumps(run.to_dict())))
+    assert (back.executor_logs, back.log_streams) == (True, (("/team", "driver"), ("/team", "worker-*")))
+    assert {run: 1}[back] == 1
 
 
 def test_it_ignores_what_another_version_wrote_and_fills_in_what_it_did_not():

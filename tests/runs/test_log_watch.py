@@ -143,6 +143,25 @@ def test_a_run_without_logs_is_over_when_it_has_ended_and_is_never_due():
     assert watch.is_over
 
 
+def test_what_sources_have_to_say_is_told_once_and_what_is_new_of_it_later():
+    clock = Clock()
+    source = OneSource(clock, note="They come late.")
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    told = [watch.read()[1] for _ in range(2)]
+    source.note = "They come late. Some are missing."
+    told += [watch.read()[1] for _ in range(2)]
+    source.note = None
+    told.append(watch.read()[1])
+    assert [[note.text for note in notes] for notes in told] == [
+        ["They come late."],
+        [],
+        ["Some are missing."],
+        [],
+        [],
+    ]
+
+
 def test_backing_off_has_an_end():
     trouble = Trouble(lambda: 1.0)
     assert [trouble.delay(10.0) for _ in range(3)] == [20, 40, 60]

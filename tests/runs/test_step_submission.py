@@ -29,6 +29,7 @@ from airflow_provider_emrkit.exceptions import (
     ThrottledError,
 )
 from airflow_provider_emrkit.hooks.patience import MAX_FAULTS
+from airflow_provider_emrkit.logs.wishes import NO_WISHES, LogWishes
 from airflow_provider_emrkit.runs.sending import LAST_LOOK_PAUSES, SEND_PAUSES
 from airflow_provider_emrkit.runs.step_adding import LONGEST_WAIT, PLACE_PATIENCE
 from airflow_provider_emrkit.runs.step_submission import StepSubmission
@@ -63,10 +64,17 @@ class Emr:
         self.pauses.append(seconds)
         return len(self.pauses) > self.stops_after
 
-    def submit(self, compute: Any, job: SparkJob = JOB, staging_uri: str | None = None, **others: Any) -> Any:
+    def submit(
+        self,
+        compute: Any,
+        job: SparkJob = JOB,
+        staging_uri: str | None = None,
+        wishes: LogWishes = NO_WISHES,
+        **others: Any,
+    ) -> Any:
         clients = clients_of(self.faulty, **others)
         submission = StepSubmission(clients, ClusterDefaults(), self.pause, self.settles.append, staging_uri)
-        return submission.submit(job, compute, TOKEN)
+        return submission.submit(job, compute, TOKEN, wishes)
 
     def compute(self, name: str) -> DynamicCluster | ExistingCluster:
         return NEW if name == "new" else self.there
@@ -129,6 +137,19 @@ def test_a_run_knows_where_its_logs_go_without_another_call(emr):
     run = emr.submit(ExistingCluster(monitored))
     assert (run.log_group, run.log_prefix) == (f"/aws/emr/{monitored}", "")
     assert emr.submit(emr.there).log_group is None
+
+
+def test_executors_logs_are_sent_where_they_are_wanted_and_the_cluster_is_new(emr):
+    wishes = LogWishes(True, (("/team", "driver"),))
+    run = emr.submit(NEW, wishes=wishes)
+    [request] = emr.faulty.sent("run_job_flow")
+    types = request["MonitoringConfiguration"]["CloudWatchLogConfiguration"]["LogTypes"]
+    assert types["SPARK_EXECUTOR"] == ["STDOUT", "STDERR"]
+    assert (run.executor_logs, run.executors_sent, run.log_streams) == (True, True, (("/team", "driver"),))
+    run = emr.submit(emr.there, wishes=wishes)
+    assert (run.executor_logs, run.executors_sent) == (True, False)
+    plain = emr.submit(NEW)
+    assert (plain.executor_logs, plain.executors_sent) == (False, False)
 
 
 def test_the_token_tells_try_and_relaunch(emr):

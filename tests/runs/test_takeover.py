@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_emrkit import ExistingCluster, SparkJob
 from airflow_provider_emrkit.exceptions import ExistingRunError, SubmitRefusedError
+from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.runs.earlier import Found
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.protocol import Released
@@ -57,6 +58,16 @@ def test_work_of_the_try_before_that_is_alive_or_done_is_taken_over(state):
     runs = FakeRuns([earlier])
     assert take_over(runs) == replace(earlier, run=replace(earlier.run, driver_apart=False))
     assert runs.ended == []
+
+
+def test_what_is_wanted_of_the_logs_now_counts_not_what_the_earlier_try_wanted():
+    earlier = found(FIRST, RunState.RUNNING)
+    earlier = replace(earlier, run=earlier.run.with_wishes(LogWishes(True, (("/old", "driver"),))))
+    wishes = LogWishes(False, (("/new", "driver"),))
+    takeover = Takeover(FakeRuns([earlier]), logging.getLogger("tests"), wishes)  # type: ignore[arg-type]
+    taken = takeover.run(SparkJob("s3://code/job.py"), ExistingCluster("j-1"), SECOND, STARTED, "attach")
+    assert taken is not None
+    assert (taken.run.executor_logs, taken.run.log_streams) == (False, (("/new", "driver"),))
 
 
 def test_failed_work_is_no_work():
