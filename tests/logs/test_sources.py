@@ -48,7 +48,7 @@ def test_late_events_of_a_stream_are_given_once_and_bring_back_no_others(logs, w
     read = source.read(None)
     assert texts(read.lines) == ["a", "c", "e"]
     found = []
-    for late in ([(5, "b")], [(15, "d"), (16, "dd")], [], [(30, "f"), (29, "late f")], []):
+    for late in ([(5, "b")], [(15, "d"), (16, "dd")], [], [(29, "late f"), (30, "f")], []):
         if late:
             write("/emr", "s", *late)
         now[0] += 2
