@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.exceptions import exceptions_in
-from airflow_provider_emrkit.logs.last_words import exit_words, last_words, submit_error, yarn_words
+from airflow_provider_emrkit.logs.last_words import exit_words, last_words, refusal, submit_error, yarn_words
 from airflow_provider_emrkit.logs.signals import MEMORY, Signal, signal_in, signals_in, tells_little
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.logs.traces import Page, Standing
@@ -98,13 +98,14 @@ class _Rank(IntEnum):
     EMPTY = 1  # it only says that something else has failed
     EXECUTOR = 2  # what became of executors, which Spark replaces
     WORDS = 3  # the last error that the program wrote
-    SUBMIT = 4  # spark-submit, or YARN, could not begin
+    SUBMIT = 4  # what a shell, or YARN, says about the end
     LOGGED = 5  # an exception that somebody caught and wrote down
     EXITED = 6  # the program said why and ended itself
     SAID = 7  # EMR quotes an exception
-    PLATFORM = 8  # the container, the image or the node
-    ENDED = 9  # the exception that ended the program
-    CERTAIN = 10  # the program said why and ended itself with a status that no exception gives
+    REFUSED = 8  # it could not begin
+    PLATFORM = 9  # the container, the image or the node
+    ENDED = 10  # the exception that ended the program
+    CERTAIN = 11  # the program said why and ended itself with a status that no exception gives
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,9 @@ def _findings(log: _Log) -> Iterator[_Finding]:
         rank = _Rank.EXECUTOR if of_executor else _Rank.PLATFORM
         cause = cause_at(log.text, words, signal.about, index, (index, index))
         yield _Finding(rank, replace(cause, kind=signal.about, about=signal.about, hint=signal.hint))
+    refused = refusal(log.page)
+    if refused:
+        yield _of_words(log, refused, _Rank.REFUSED, "submit")
     for said in (submit_error(log.page), yarn_words(log.page)):
         if said:
             yield _of_words(log, said, _Rank.SUBMIT, "submit")

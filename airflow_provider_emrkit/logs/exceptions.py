@@ -66,7 +66,7 @@ def _told(page: Page, head: int, error: int) -> Trace:
     inner = java_cause(page, start, last)
     if start == error and inner.emptiness:
         return replace(trace, last=max(last, trace.last))
-    return replace(inner, first=head, last=max(last, error), place=inner.place or place)
+    return replace(inner, first=head, last=max(last, inner.last, error), place=inner.place or place)
 
 
 def _broken_gateway(page: Page, head: int, error: int) -> int:

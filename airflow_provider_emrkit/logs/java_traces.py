@@ -165,7 +165,7 @@ def _says_the_same(trace: Trace, deepest: Trace) -> bool:
     """Tell whether an exception says what the deepest one does, and more: the path, or what it means."""
     what, _, words = deepest.message.partition(": ")
     above, _, more = trace.message.partition(": ")
-    if what == above:
+    if what == above or (not words and not what.startswith("java.")):
         return " " not in words and " " in more
     before, quoted, _ = more.partition(deepest.message[:_TELLING])
     return bool(quoted) and len(before) > 3
@@ -193,7 +193,9 @@ def _told(page: Page, entry: _Entry, last: int) -> Trace:
     why = stage_failure(entry.text)
     text = entry.text if why is None else why
     if text.rstrip().endswith(TRACEBACK):
-        error = error_below(page, entry.index, min(last + 1, len(page)))
+        # Without a stack below it nothing tells where the message ends.
+        end = last + 1 if last > entry.index else entry.index + _LONGEST_MESSAGE
+        error = error_below(page, entry.index, min(end, len(page)))
         if error is not None:
             place = own_place(page, entry.index + 1, error)
             message = page.continued(error)

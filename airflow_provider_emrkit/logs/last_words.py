@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.traces import Page, Trace
 
 _EXITED = re.compile(r"User application exited with status (?!137\b|143\b)(?P<status>\d{1,3})")
+# What spark-submit says before it prints its usage, and nothing runs.
+_REFUSALS = re.compile(
+    r"(?:Error: |Unrecognized VM option |Invalid maximum heap size|Error occurred during initialization of VM"
+    r"|.{0,300}can't open file )"
+)
 _SUBMIT_ERRORS = re.compile(
-    r"(?:Error: .*|.{0,300}can't open file .*|Exception: (?:Python in worker|Java gateway) .*"
-    r"|[\w./-]{1,200}: error: .*|.{0,20}diagnostics: User class threw exception.*"
-    r"|Error occurred during initialization of VM.*|Unrecognized VM option .*|Invalid maximum heap size.*"
+    r"(?:Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
+    r"|.{0,20}diagnostics: User class threw exception.*"
+    r"|Error in query: .*|\[[A-Z][A-Z0-9_.]{3,80}\] [A-Z].*"  # spark-sql
     r"|(?:/\S{1,200}: )?(?:line \d{1,6}: )?\S{1,200}: (?:command not found|No such file or directory)$)"
 )
 # What YARN says around a container's own words.
@@ -113,8 +118,20 @@ def _is_continued(page: Page, index: int) -> bool:
     return above is not None and (page.records[above] or None) is not None and page.lines[index][:1] in " \t"
 
 
+def refusal(page: Page) -> Words | None:
+    """Find what spark-submit, Python or the JVM says when it does not begin at all."""
+    found: Words | None = None
+    for index in _from_end(page):
+        record, line = page.records[index], page.lines[index]
+        if record is None and found is None and _REFUSALS.match(line):
+            found = Words(line.strip(), index, index)
+        if record is not None and record.logger == "SparkContext" and "Running Spark" in record.message:
+            return None  # it did begin
+    return found
+
+
 def submit_error(page: Page) -> Words | None:
-    """Find what spark-submit, Python or the JVM says when it can't begin."""
+    """Find what a program, a shell or spark-submit says about its end in words of its own."""
     for index in _from_end(page):
         line = page.lines[index].strip()
         if page.records[index] is None and _SUBMIT_ERRORS.match(line):

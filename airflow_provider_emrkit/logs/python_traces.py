@@ -113,17 +113,12 @@ def _link(page: Page, error: int, head: int) -> str:
 
 
 def own_place(page: Page, head: int, error: int) -> str:
-    """Give the innermost frame that is the author's code and not a library's."""
-    innermost = ""
+    """Give the innermost frame that is the author's code and not a library's; empty for none."""
     for index in range(error - 1, head - 1, -1):
         frame = FRAME.match(page.lines[index])
-        if not frame:
-            continue
-        place = place_of(frame["file"], frame["line"])
-        if is_own(frame["file"]):
-            return place
-        innermost = innermost or place
-    return innermost
+        if frame and is_own(frame["file"]):
+            return place_of(frame["file"], frame["line"])
+    return ""
 
 
 def is_own(file: str) -> bool:

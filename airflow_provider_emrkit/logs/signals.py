@@ -145,7 +145,8 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         DOCKER,
-        r"exec user process caused:? .*|no matching manifest for \S+|: exec format error",
+        r"exec user process caused:? .*|no matching manifest for \S+"
+        r"|(?:(?<!\S)/\S{1,200}: )?exec format error",
         "build the image for the architecture of the cluster's instance types (amd64, or arm64 for Graviton)",
         "exec user process",
         "no matching manifest",
@@ -166,7 +167,7 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         DOCKER,
-        r"JAVA_HOME is not set|/\S{1,200}/bin/java: No such file or directory",
+        r"JAVA_HOME is not set|(?<!\S)/\S{0,200}/bin/java: No such file or directory",
         "the image needs Java, and JAVA_HOME that leads to it",
         "JAVA_HOME is not set",
         "/bin/java: No such file",
@@ -235,7 +236,7 @@ _TELLS_LITTLE = tuple(
         r"|An exception was thrown from the Python worker|Unable to instantiate \S+SessionCatalog"
         r"|(?:^|\.)(?:PythonException|Py4JJavaError|Py4JError): ?"
         r"(?:An error occurred while calling [\w.:$]+|Traceback.*)?$"
-        r"|ExecutionException: |UndeclaredThrowableException|InvocationTargetException",
+        r"|(?:^|\.)(?:ExecutionException|UndeclaredThrowableException|InvocationTargetException)(?::|$)",
         r"Application application_\d+_\d+ (?:finished with failed status|failed \d+ times)"
         r"|Exception from container-launch|exited with exitCode: (?:1|10|13|15)\b"
         r"|Shutdown hook called before final status",

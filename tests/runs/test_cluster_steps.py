@@ -157,6 +157,7 @@ def test_the_cause_is_looked_for_in_the_archive_when_cloudwatch_got_nothing(emr,
     body = gzip.compress(b"ValueError: no such day")
     s3.put_object(Bucket="archive", Key="logs/j-TEAM/steps/s-0/stderr.gz", Body=body)
     steps = steps_with(emr, logs=localemr_server.client("logs"), s3=s3)
-    facts = steps.failure_facts(replace(run_of("s-0"), log_uri="s3://archive/logs/"))
+    run = replace(run_of("s-0"), log_uri="s3://archive/logs/", log_group="/aws/emr/j-TEAM")
+    facts = steps.failure_facts(run)
     assert [text.lines for text in facts.texts] == [["ValueError: no such day"]]
     assert facts.followed is False
