@@ -244,7 +244,7 @@ class AttendedRun:
             took, total = value["seconds"], value["total_seconds"]
             self._log.info("Done: %s %s, job %s s, %s s in all", run, status.detail, took, total)
             return value
-        facts = self._failure_facts(run, self._archive_patience if status.state is RunState.FAILED else 0.0)
+        facts = self._failure_facts(run, 0.0 if status.state is RunState.CANCELLED else self._archive_patience)
         ending = self._ending_of(run)
         shown = ending.add_late(self._watch) if self._watch else ending.repeat(self._last_lines)
         if not shown and not facts.followed:

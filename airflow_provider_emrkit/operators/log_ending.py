@@ -59,7 +59,7 @@ class LogEnding:
 
     def show(self, facts: FailureFacts) -> None:
         """Write the ends of the logs that a failure's cause is looked for in."""
-        for text in facts.texts:
+        for text in (*facts.texts, *facts.start_texts):
             self.log.info("The end of %s:", text.name)
             for line in text.lines[-SHOWN_LINES:]:
                 self.log.info("%s", line)

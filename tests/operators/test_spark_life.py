@@ -312,12 +312,54 @@ def test_the_end_that_an_event_told_costs_one_look_and_no_log_is_read_again(
     run = first_try(NEW_CLUSTER, ti)
     wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "COMPLETED")
     told = {"state": "succeeded", "detail": "COMPLETED", "ended_at": 1.0, "by_event": True}
+    monkeypatch.setenv("AIRFLOW__EMRKIT__WORKER_LOG_LINES", "0")
     calls.clear()
     calls.refusals = [throttled() for _ in range(refusals)]
     value = make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
     assert calls == ["states"] * (1 + refusals)
     assert not any("24 rows" in line or "event" in line for line in task_log.lines)
     assert value["ended_at"] > run["submitted_at"] - 1  # what EMR says, not the event
+
+
+@pytest.mark.parametrize("by_event", [False, True])
+def test_a_worker_repeats_the_last_lines_of_a_log_that_was_followed_elsewhere(
+    localemr_server, emr, ti, task_log, monkeypatch, by_event
+):
+    localemr_server.runner.script("sales.load", stdout=[f"row {number}" for number in range(100)])
+    run = first_try(NEW_CLUSTER, ti)
+    wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "COMPLETED")
+    told = {"state": "succeeded", "detail": "COMPLETED", "ended_at": 1.0, "by_event": by_event}
+    monkeypatch.setenv("AIRFLOW__EMRKIT__WORKER_LOG_LINES", "3")
+    make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
+    start = next(
+        index for index, line in enumerate(task_log.lines) if "The last lines of the job's log" in line
+    )
+    assert task_log.lines[start + 1 : start + 4] == ["[stdout] row 97", "[stdout] row 98", "[stdout] row 99"]
+    assert task_log.lines[start + 4].startswith("Done")
+
+
+def test_of_a_job_that_failed_the_worker_repeats_the_last_lines_once(localemr_server, emr, ti, task_log):
+    localemr_server.runner.script("sales.load", stderr=["ValueError: no such day"], fails="exit 1")
+    run = first_try(NEW_CLUSTER, ti)
+    wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "FAILED")
+    told = {"state": "failed", "detail": "FAILED"}
+    with pytest.raises(UserCodeError, match="no such day"):
+        make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
+    assert len([line for line in task_log.lines if "no such day" in line]) == 1
+
+
+def test_trouble_with_the_last_lines_does_not_fail_the_task(localemr_server, emr, ti, task_log, monkeypatch):
+    run = first_try(NEW_CLUSTER, ti)
+    wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "COMPLETED")
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("not\nnow")
+
+    monkeypatch.setattr(ClusterSteps, "log_sources", refuse)
+    told = {"state": "succeeded", "detail": "COMPLETED"}
+    make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
+    [line] = [line for line in task_log.lines if "can't be shown" in line]
+    assert "RuntimeError" in line
 
 
 def test_an_end_that_emr_does_not_know_of_is_waited_for_and_the_log_says_so(
@@ -334,7 +376,7 @@ def test_an_end_that_emr_does_not_know_of_is_waited_for_and_the_log_says_so(
     assert value["state"] == "COMPLETED"
     [line] = [line for line in task_log.lines if "An event told" in line]
     assert line.endswith("is FAILED, but EMR says that it is RUNNING.")
-    assert any("read from its start once more" in line for line in task_log.lines)
+    assert any("may have been followed before" in line for line in task_log.lines)
     assert task_log.lines.count("[stdout] 24 rows") == 1
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -349,6 +350,51 @@ def test_trouble_wakes_the_task_up_instead_of_leaving_the_cluster_alone(emrkit_c
     assert payload["error"] == "NotFoundError"
 
 
-def test_a_restart_is_told_in_the_log(localemr_server, emrkit_connection, task_log):
-    payload_of(make(submitted(), deferred_at=time.time() - 600))
-    assert any("read from its start once more" in line for line in task_log.lines)
+@pytest.mark.parametrize(
+    ("ages", "again"),
+    [
+        pytest.param((600.0, 1.0), True, id="a triggerer started again"),
+        pytest.param((30.0, 1.0), True, id="soon after the deferral"),
+        pytest.param((2.0, 1.0), False, id="the first start"),
+        pytest.param((2.0, 3_600.0), True, id="a try that goes on with an earlier one's job"),
+    ],
+)
+def test_a_start_that_may_not_be_the_first_is_told_in_the_log(
+    localemr_server, emrkit_connection, task_log, ages, again
+):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"], hold=True)
+    deferred_ago, submitted_before = ages
+    deferred_at = time.time() - deferred_ago
+    run = replace(submitted(), submitted_at=deferred_at - submitted_before)
+    localemr_server.runner.wait_started("sales.load")
+    localemr_server.runner.finish("sales.load")
+    payload_of(make(run, deferred_at=deferred_at))
+    assert any("was started again" in line for line in task_log.lines) is again
+    assert task_log.lines.count("[stdout] 24 rows") == 1
+
+
+def test_a_trigger_that_sees_the_job_begin_is_the_first_to_follow_it(
+    localemr_server, emrkit_connection, task_log
+):
+    localemr_server.runner.script("sales.load", stdout=["24 rows"])
+    localemr_server.runner.hold_starts()
+    trigger = make(submitted(), deferred_at=time.time() - 600)
+    threading.Timer(1.0, localemr_server.runner.release_starts).start()
+    payload_of(trigger)
+    assert "[stdout] 24 rows" in task_log.lines
+    assert not any("started again" in line for line in task_log.lines)
+
+
+def test_a_trigger_that_starts_again_begins_before_the_end_of_a_long_log_and_says_what_is_missing(
+    localemr_server, emrkit_connection, task_log, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_emrkit.runs.log_watch.TAIL_LINES", 10)
+    localemr_server.runner.script("sales.load", stdout=[f"row {number}" for number in range(100)])
+    run = submitted()
+    localemr_server.wait_step(run.cluster_id, run.step_id, "COMPLETED")
+    payload_of(make(run, deferred_at=time.time() - 600))
+    rows = [line for line in task_log.lines if line.startswith("[stdout] row")]
+    assert rows == [f"[stdout] row {number}" for number in range(90, 100)]
+    [note] = [line for line in task_log.lines if "was started again" in line]
+    assert "the last 10 lines" in note
+    assert f"steps/{run.step_id}/stdout" in note
