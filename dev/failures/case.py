@@ -18,7 +18,7 @@ Run = tuple[str, str]
 """An EMR release and a deploy mode."""
 
 # The end of the line, in a job's source, that a traceback should lead to; it never reaches the job.
-_MARK = re.compile(r"  # fails$", re.MULTILINE)
+_MARK = re.compile(r"  (?:#|//) fails$", re.MULTILINE)
 _MINORS = {SPARK_33: "3.3", SPARK_35: "3.5", SPARK_40: "4.0"}
 
 
@@ -76,7 +76,7 @@ class Case:
     @property
     def place(self) -> str:
         """The line that fails, e.g. ``missing_module.py line 3``; empty when there is none."""
-        for name, source in {self.file: self.job, **self.modules}.items():
+        for name, source in {self.file: self.job, "Job.scala": self.scala, **self.modules}.items():
             for number, line in enumerate(source.splitlines(), 1):
                 if _MARK.search(line):
                     return f"{name.rpartition('/')[2]} line {number}"

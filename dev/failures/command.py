@@ -61,7 +61,7 @@ class Staging:
             return []
         compiler = self.compilers[case.compiled_for or release]
         known = [compiler.jar("Known", case.library)] if case.library else []
-        job = compiler.jar("Job", case.scala, *known)
+        job = compiler.jar("Job", unmarked(case.scala), *known)
         shipped = [compiler.jar("Shipped", case.shipped)] if case.shipped else []
         jars = ["--jars", self._upload(case, shipped[0])] if shipped else []
         return [*jars, "--class", case.main_class, self._upload(case, job)]

@@ -37,7 +37,7 @@ CASES = (
         scala=_job(
             """
 def price(text: String): Int =
-  try text.toInt
+  try text.toInt  // fails
   catch { case error: NumberFormatException => throw new IllegalArgumentException(s"bad price $text", error) }
 val prices = Seq("3", "12,5").toDF("price").as[String].collect()
 try println(prices.map(price).sum)
@@ -52,7 +52,7 @@ catch { case error: IllegalArgumentException => throw new RuntimeException("the 
         error="UserCodeError",
         scala=_job(
             """
-val share = org.apache.spark.sql.functions.udf((number: Int) => 100 / number)
+val share = org.apache.spark.sql.functions.udf((number: Int) => 100 / number)  // fails
 Seq(4, 2, 0).toDF("n").select(share($"n")).write.mode("overwrite").parquet("hdfs:///tmp/shares")
 """
         ),
@@ -65,7 +65,7 @@ Seq(4, 2, 0).toDF("n").select(share($"n")).write.mode("overwrite").parquet("hdfs
         scala=_job(
             """
 val bad = Seq(1, 2).toDF("id").count()
-assert(bad == 0, s"$bad rows have no price")
+assert(bad == 0, s"$bad rows have no price")  // fails
 """
         ),
     ),
@@ -85,7 +85,7 @@ assert(bad == 0, s"$bad rows have no price")
         about="not_found",
         error="JobNotFoundError",
         library=_RATES.replace("@parameter@", ""),
-        scala=_job('println(spark.range(3).count() * rates.Rates.of("USD"))'),
+        scala=_job('println(spark.range(3).count() * rates.Rates.of("USD"))  // fails'),
     ),
     Case(
         name="library-of-another-version",
@@ -94,7 +94,7 @@ assert(bad == 0, s"$bad rows have no price")
         error="UserCodeError",
         library=_RATES.replace("@parameter@", ", day: Int"),
         shipped=_RATES.replace("@parameter@", ""),
-        scala=_job('println(spark.range(3).count() * rates.Rates.of("USD", 7))'),
+        scala=_job('println(spark.range(3).count() * rates.Rates.of("USD", 7))  // fails'),
     ),
     Case(
         name="scala-of-another-version",
