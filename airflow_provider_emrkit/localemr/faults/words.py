@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.emr.ids import instance_id
+from airflow_provider_emrkit.localemr.run.bootstrap_failure import error_detail, returned
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.emr.model import ClusterRecord
     from airflow_provider_emrkit.localemr.faults.cluster_kinds import BootstrapFailure, NoCapacity
-
-_GUIDE = "https://docs.aws.amazon.com/emr/latest/ManagementGuide"
 
 LOST_NODE = (
     "Job aborted due to stage failure: ExecutorLostFailure (executor 1 exited caused by one of the running "
@@ -39,7 +38,7 @@ def no_capacity(fault: NoCapacity, cluster: ClusterRecord) -> ClusterStartError:
         f"EC2 is out of capacity for {instance_type} in availability zone {zone}. "
         "Learn more at https://docs.aws.amazon.com/console/elasticmapreduce/ERROR_noinstancecapacity"
     )
-    return ClusterStartError(message, fault.code, [_detail(code, message, data)])
+    return ClusterStartError(message, fault.code, [error_detail(code, message, data)])
 
 
 def bootstrap_failure(fault: BootstrapFailure, cluster: ClusterRecord) -> ClusterStartError:
@@ -51,20 +50,8 @@ def bootstrap_failure(fault: BootstrapFailure, cluster: ClusterRecord) -> Cluste
             f"On the master instance ({primary}), application provisioning failed", "BOOTSTRAP_FAILURE"
         )
     number = min(fault.action, len(actions))
-    message = f"On the master instance ({primary}), bootstrap action {number} returned a non-zero return code"
-    data = {
-        "primary-instance-id": primary,
-        "bootstrap-action": str(number),
-        "return-code": "1",
-        "amazon-s3-path": str(actions[number - 1]["ScriptBootstrapAction"]["Path"]),
-    }
-    code = "BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE"
-    return ClusterStartError(message, "BOOTSTRAP_FAILURE", [_detail(code, message, data)])
-
-
-def _detail(code: str, message: str, data: dict[str, str]) -> dict[str, Any]:
-    items = [{name: value} for name, value in {**data, "public-doc": f"{_GUIDE}/{code}.html"}.items()]
-    return {"ErrorCode": code, "ErrorData": items, "ErrorMessage": message}
+    path = str(actions[number - 1]["ScriptBootstrapAction"]["Path"])
+    return returned(primary, number, path, code=1)
 
 
 def _primary(cluster: ClusterRecord) -> tuple[str, bool]:

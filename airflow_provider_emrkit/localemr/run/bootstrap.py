@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.run.bootstrap_failure import not_downloaded, returned
 from airflow_provider_emrkit.localemr.run.commands import CommandError, script_command
-from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import command_environment, package_index_environment
 from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.logged_process import own_home
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
     from airflow_provider_emrkit.localemr.run.step import StepContext
 
-_CODE = "BOOTSTRAP_FAILURE"
+_LOGS = ("controller", "stdout", "stderr")
 _LOOK_EVERY = 1.0
 """Seconds between two looks whether the cluster is still wanted."""
 
@@ -49,38 +51,43 @@ def _run(
     # Below steps/, so that a restart finds and ends its processes like those of a step.
     directory = context.place.steps / f"bootstrap-{number}"
     (directory / "work" / "tmp").mkdir(parents=True)
-    where = _log_folder(number, context)
+    instance = master_instance_id(context.cluster_id)
+    where = f"node/{instance}/bootstrap-actions/{number}"
     # Not to CloudWatch: EMR does not send these logs there.
     outputs = replace(context.outputs, target=None)
-    logs = outputs.open(directory, {name: LogPlace(None, f"{where}/{name}") for name in ("stdout", "stderr")})
+    logs = outputs.open(directory, {name: LogPlace(None, f"{where}/{name}") for name in _LOGS})
     try:
-        process = _start(path, args, context, directory)
+        process = _start(path, args, context, directory, logs)
         logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
         code = _wait(process, directory, still_wanted)
+        logs.finish_reading()
+        logs.control(f"INFO waitProcessCompletion ended with exit code {code} : {path}")
+        logs.control(
+            "INFO Execution succeeded" if code == 0 else f"ERROR Execution failed with code '{code}'"
+        )
     except (CommandError, OSError) as error:
         logs["stderr"].write_lines([str(error)])
-        raise ClusterStartError(f"bootstrap action {number} could not be started: {error}", _CODE) from error
+        raise not_downloaded(instance, number, path, str(error)) from error
     finally:
         logs.close()
     if code:
-        stderr = logs["stderr"].path
-        line = failure_line(stderr, logs["stdout"].path)
-        location = outputs.location
-        log_file = location.uri(f"{where}/stderr.gz") if location else stderr
-        detail = f" ({line})" if line else ""
-        raise ClusterStartError(
-            f"bootstrap action {number} returned a non-zero return code {code}{detail}; see {log_file}", _CODE
-        )
+        # EMR says no more than that; what is not on S3 is gone with the cluster.
+        why = None if outputs.location else failure_line(logs["stderr"].path, logs["stdout"].path)
+        raise returned(instance, number, path, code, why or "")
 
 
-def _start(path: str, args: Sequence[str], context: StepContext, directory: Path) -> StepProcess:
+def _start(
+    path: str, args: Sequence[str], context: StepContext, directory: Path, logs: OpenLogs
+) -> StepProcess:
     work = directory / "work"
+    logs.control(f"INFO Fetching file '{path}'")
     script = context.fetch(path, work)
     home = own_home(context.place, directory)
     env = {
         **command_environment(context.place, work, own_home=home),
         **package_index_environment(os.environ),
     }
+    logs.control(f"INFO startExec {shlex.join([path, *args])!r}")
     return StepProcess.start([*script_command(script), *args], env=env, cwd=work, directory=directory)
 
 
@@ -94,10 +101,6 @@ def _wait(process: StepProcess, directory: Path, still_wanted: Callable[[], None
         raise
     (directory / SESSION_FILE).unlink(missing_ok=True)
     return code
-
-
-def _log_folder(number: int, context: StepContext) -> str:
-    return f"node/{master_instance_id(context.cluster_id)}/bootstrap-actions/{number}"
 
 
 def master_instance_id(cluster_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -110,6 +111,12 @@ class OpenLogs:
 
     def __getitem__(self, name: str) -> LogStream:
         return self.streams[name]
+
+    def control(self, text: str) -> None:
+        """Add a line to the log ``controller``, in EMR's form."""
+        now = dt.datetime.now(dt.timezone.utc)
+        line = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z {text}"
+        self.streams["controller"].write_lines([line])
 
     def read(self, pipes: Mapping[str, IO[bytes]]) -> None:
         """Move what comes out of pipes into the logs of the same names, and close the pipes at their end."""

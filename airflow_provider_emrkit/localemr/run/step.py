@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 import threading
 import time
@@ -143,9 +142,9 @@ class SparkStep:
         command = self._context.planner.plan(self._request, self._work)
         if command.submission and command.cluster_mode:
             localise(command.submission, self._work, self._context.fetch)
-        self._control(f"INFO startExec {shlex.join([self._request.jar, *self._request.args])!r}")
+        self._logs.control(f"INFO startExec {shlex.join([self._request.jar, *self._request.args])!r}")
         if self._context.place.notice:
-            self._control(f"WARN {self._context.place.notice}")
+            self._logs.control(f"WARN {self._context.place.notice}")
         if command.note:
             self._logs["stderr"].write_lines([command.note])
         try:
@@ -182,8 +181,10 @@ class SparkStep:
         if isinstance(self._run, _OwnProcess):
             abort_leftover_uploads(self._context.outputs.s3_client, self._work / "tmp")
         if code is not None:
-            self._control(f"INFO waitProcessCompletion ended with exit code {code} : {self._request.jar}")
-        self._control(f"INFO Step {'succeeded' if code == 0 else 'failed'}")
+            self._logs.control(
+                f"INFO waitProcessCompletion ended with exit code {code} : {self._request.jar}"
+            )
+        self._logs.control(f"INFO Step {'succeeded' if code == 0 else 'failed'}")
         self._logs.close()
         (self._directory / SESSION_FILE).unlink(missing_ok=True)
         return self._judge(code)
@@ -209,10 +210,4 @@ class SparkStep:
         return (
             failure_line(self._logs["stderr"].path, self._logs["stdout"].path)
             or f"the command ended with exit code {code}"
-        )
-
-    def _control(self, text: str) -> None:
-        now = dt.datetime.now(dt.timezone.utc)
-        self._logs["controller"].write_lines(
-            [f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z {text}"]
         )

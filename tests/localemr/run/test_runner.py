@@ -219,20 +219,48 @@ def test_a_bootstrap_action_really_runs_in_the_clusters_environment(start, tmp_p
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param(
-            "echo no disk >&2; exit 7", r"bootstrap action 1 .* code 7 \(no disk\); see s3://", id="fails"
-        ),
-        pytest.param(None, "bootstrap action 1 could not be started: .*can't be read", id="absent"),
+        pytest.param("echo no disk >&2; exit 7", "{}, bootstrap action 1 {}$", id="fails"),
+        pytest.param(None, "download bootstrap action 1 file from S3: .*can't be read", id="absent"),
     ],
 )
 def test_a_bootstrap_action_that_fails_stops_the_cluster(start, tmp_path, text, message):
     script = tmp_path / "boot.sh"
     if text:
         script.write_text(text)
-    with pytest.raises(ClusterStartError, match=message) as caught:
+    instance = master_instance_id("j-BAD")
+    where = rf"^On the master instance \({instance}\)"
+    with pytest.raises(
+        ClusterStartError, match=message.format(where, "returned a non-zero return code")
+    ) as caught:
         start("j-BAD", log_uri="s3://emr-logs/", bootstrap_actions=bootstrap(script))
     assert caught.value.code == "BOOTSTRAP_FAILURE"
+    (detail,) = caught.value.details
+    assert {"primary-instance-id": instance} in detail["ErrorData"]
     assert list((tmp_path / "instance" / "clusters").iterdir()) == []
+
+
+def test_the_log_of_a_bootstrap_action_says_how_it_ended(start, tmp_path, endpoint):
+    script = tmp_path / "boot.sh"
+    script.write_text("echo no disk >&2; exit 7")
+    with pytest.raises(ClusterStartError):
+        start("j-BADLOG", log_uri="s3://emr-logs/", bootstrap_actions=bootstrap(script, "a b"))
+    folder = f"j-BADLOG/node/{master_instance_id('j-BADLOG')}/bootstrap-actions/1"
+    assert on_s3(endpoint, f"{folder}/stderr.gz") == "no disk\n"
+    assert on_s3(endpoint, f"{folder}/stdout.gz") == ""
+    told = [line.split(" ", 1)[1] for line in on_s3(endpoint, f"{folder}/controller.gz").splitlines()]
+    assert told == [
+        f"INFO Fetching file '{script}'",
+        f"""INFO startExec "{script} 'a b'\"""",
+        f"INFO waitProcessCompletion ended with exit code 7 : {script}",
+        "ERROR Execution failed with code '7'",
+    ]
+
+
+def test_without_logs_on_s3_the_reason_says_what_a_bootstrap_action_wrote(start, tmp_path):
+    script = tmp_path / "boot.sh"
+    script.write_text("echo no disk >&2; exit 7")
+    with pytest.raises(ClusterStartError, match=r"non-zero return code: no disk$"):
+        start("j-BAD", bootstrap_actions=bootstrap(script))
 
 
 def test_a_bootstrap_action_ends_when_the_cluster_is_not_wanted_any_more(runner, tmp_path):
