@@ -331,15 +331,15 @@ def test_a_worker_repeats_the_last_lines_of_a_log_that_was_followed_elsewhere(
     told = {"state": "succeeded", "detail": "COMPLETED", "ended_at": 1.0, "by_event": by_event}
     monkeypatch.setenv("AIRFLOW__EMRKIT__WORKER_LOG_LINES", "3")
     make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
-    start = next(
-        index for index, line in enumerate(task_log.lines) if "The last lines of the job's log" in line
-    )
-    assert task_log.lines[start + 1 : start + 4] == ["[stdout] row 97", "[stdout] row 98", "[stdout] row 99"]
-    assert task_log.lines[start + 4].startswith("Done")
+    note, *rows, done = task_log.lines[-5:]
+    assert note.startswith("The last lines of the job's log (3), once more")
+    assert rows == ["[stdout] row 97", "[stdout] row 98", "[stdout] row 99"]
+    assert done.startswith("Done")
 
 
 def test_of_a_job_that_failed_the_worker_repeats_the_last_lines_once(localemr_server, emr, ti, task_log):
-    localemr_server.runner.script("sales.load", stderr=["ValueError: no such day"], fails="exit 1")
+    trace = ["Traceback (most recent call last):", '  File "job.py", line 3', "ValueError: no such day"]
+    localemr_server.runner.script("sales.load", stderr=trace, fails="exit 1")
     run = first_try(NEW_CLUSTER, ti)
     wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "FAILED")
     told = {"state": "failed", "detail": "FAILED"}

@@ -335,12 +335,12 @@ def test_a_job_goes_on_where_kills_are_to_leave_it(held_run, monkeypatch, emr, t
     assert any("goes on, as on_kill is 'leave'" in line for line in task_log.lines)
 
 
-def test_a_job_without_live_logs_asks_for_none(localemr_server, emrkit_connection, task_log):
+def test_a_job_without_live_logs_is_followed_on_s3(localemr_server, emrkit_connection, task_log):
     localemr_server.runner.script("sales.load", stdout=["24 rows"])
     run = replace(submitted(), log_group=None)
     assert payload_of(make(run))["state"] == "ended"
     assert len([line for line in task_log.lines if "does not send its logs to CloudWatch" in line]) == 1
-    assert not any("24 rows" in line for line in task_log.lines)
+    assert task_log.lines.count("[stdout] 24 rows") == 1
 
 
 def test_trouble_wakes_the_task_up_instead_of_leaving_the_cluster_alone(emrkit_connection):
