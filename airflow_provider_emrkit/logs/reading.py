@@ -27,12 +27,15 @@ WINDOW = 60_000
 # after its end; and without news after which a stream is taken for idle and what is remembered is dropped.
 SILENCE = 3.0
 IDLE = 60.0
-# Seconds between two sweeps of a stream that goes on: more where there is much to read again, fewer where not
-# the whole window can be remembered or where events do come late.
+# Seconds between two sweeps of a stream that goes on, at least and at most, and of one where events may or do
+# come late: that is silent, or had such events the last time.
 SWEEP_PAUSE = 10.0
 MAX_SWEEP_PAUSE = 30.0
+SHORT_SWEEP_PAUSE = 4.0
 MIN_SWEEP_PAUSE = 2.0
-EVENTS_PER_SECOND_OF_PAUSE = 100
+# Events that are read again in a second at most, on average.
+SWEPT_PER_SECOND = 100
+SWEPT_PER_SECOND_SOON = 1_000
 # Milliseconds that the newest event may be ahead of AWS's clock. All that comes after one that is further
 # ahead lies behind its token.
 MAX_AHEAD = 1_000
@@ -126,7 +129,7 @@ class StreamCursor:
         silent = now - self._last_news
         if silent >= SILENCE and self._last_sweep <= self._last_news:
             return True
-        return now - self._last_sweep >= self._sweep_pause()
+        return now - self._last_sweep >= self._sweep_pause(silent)
 
     def begin_sweep(self, now: float, *, is_routine: bool = False) -> None:
         """Go on without the token: from the earliest moment that all events are remembered of.
@@ -176,13 +179,17 @@ class StreamCursor:
             self._is_idle = True
             self.memory.trim(0, KEPT_SILENT)
 
-    def _sweep_pause(self) -> float:
-        if self._found_late or self._is_ahead():
-            return MIN_SWEEP_PAUSE
-        pause = max(SWEEP_PAUSE, len(self.memory) / EVENTS_PER_SECOND_OF_PAUSE)
+    def _sweep_pause(self, silent: float) -> float:
+        if self._is_ahead():
+            pause = MIN_SWEEP_PAUSE
+        elif self._found_late or silent >= SILENCE:
+            pause = min(max(SHORT_SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND_SOON), SWEEP_PAUSE)
+        else:
+            pause = min(max(SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND), MAX_SWEEP_PAUSE)
         if self.memory.is_cut:
+            # Half of what is remembered, so that what comes late by the other half is found.
             pause = min(pause, (self.newest - self.memory.floor) / 2000)
-        return min(max(pause, MIN_SWEEP_PAUSE), MAX_SWEEP_PAUSE)
+        return max(pause, MIN_SWEEP_PAUSE)
 
     def _is_ahead(self) -> bool:
         return self.newest > self.ingested + MAX_AHEAD

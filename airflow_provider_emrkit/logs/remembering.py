@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Events of a stream that are remembered at most, and of one that is silent; each takes 16 bytes.
-MAX_KEPT = 10_000
+# Events of a stream that are remembered at most, and of one that is silent; each takes 16 bytes. (A triggerer
+# writes some thousand lines a second in all: its streams can't all have as many in a minute.)
+MAX_KEPT = 30_000
 KEPT_SILENT = 32
 
 
