@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +28,7 @@ _CHUNK = 1024 * 1024
 # Spark's worker begins a file with the executor's command, which a YARN container's log does not have.
 _COMMAND = b"Spark Executor Command: "
 _RULE = b"=" * 40
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 class Containers(Protocol):
@@ -164,9 +166,13 @@ class _Followed:
 
 def _executors(work: Path) -> Iterator[tuple[str, int, Path]]:
     """List the executors' directories: application, number, directory; older ones first."""
-    # A job may change all of this.
+    for application in sorted(_entries(work)):
+        for number in sorted(int(one.name) for one in _entries(application) if _NUMBER.fullmatch(one.name)):
+            yield application.name, number, application / str(number)
+
+
+def _entries(directory: Path) -> list[Path]:
+    # A job may put there what it likes.
     with contextlib.suppress(OSError):
-        for application in sorted(work.iterdir()):
-            numbers = sorted(int(one.name) for one in application.iterdir() if one.name.isdecimal())
-            for number in numbers:
-                yield application.name, number, application / str(number)
+        return list(directory.iterdir())
+    return []

@@ -91,3 +91,10 @@ def test_temporary_files_go_where_the_environment_says(run):
 def test_the_rest_of_java_is_there(run, tmp_path):
     assert (tmp_path / "home" / "bin" / "jps").exists()
     assert (tmp_path / "home" / "release").exists()
+
+
+def test_of_a_spark_of_a_commands_own_the_shared_jars_are_named(run, tmp_path):
+    conf, own = f"{tmp_path}/conf", f"{tmp_path}/own spark"
+    path = f"/s3.jar:{conf}/:{own}/jars/*:/last.jar"
+    named = run("-cp", path, "Main", SPARK_CONF_DIR=conf, SPARK_HOME=own, EMRKIT_SPARK_HOME="/shared/spark")
+    assert named == ["-cp", f"/s3.jar:/shared/spark/jars/*:/last.jar:{conf}/", "Main"]
