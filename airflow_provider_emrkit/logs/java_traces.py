@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.python_traces import TRACEBACK, error_below, own_place
 from airflow_provider_emrkit.logs.signals import tells_little
-from airflow_provider_emrkit.logs.traces import Standing, Trace
+from airflow_provider_emrkit.logs.traces import CAUSED_BY, JAVA_FRAME, Standing, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +21,6 @@ _ERROR = re.compile(r"(?:[a-z_][\w$]{0,100}\.){1,12}[A-Z][\w$.]{0,200}(?:\([\w$.
 _ERROR_IN = re.compile(rf"(?:^|: )(?P<error>{_ERROR.pattern})")
 _DIAGNOSTICS = "diagnostics: "
 _IN_THREAD = re.compile(r'Exception(?::[^"]{0,200})? in thread "(?P<thread>[^"]{0,200})" (?P<error>.*)')
-_CAUSED_BY = "Caused by: "
-_FRAME = re.compile(
-    r"\s{1,20}(?:at (?P<method>[\w$.<>/@-]{1,400})\((?P<file>[^:()]{1,200}):(?P<line>\d{1,7})\)"
-    r"|at |\.\.\. \d+ )"
-)
 _LIBRARIES = re.compile(
     r"(?:[\w.@-]{0,100}/)?(?:java|javax|jdk|sun|com\.sun|scala|kotlin|py4j|org\.apache|com\.amazon|com\.amazonaws"
     r"|software\.amazon|io\.netty|org\.json4s|com\.fasterxml|com\.google|org\.codehaus|org\.sparkproject|io\.delta)\."
@@ -47,6 +42,10 @@ _MINOR_LOGGERS = re.compile(
     r"|DiskBlockManager|OneForOneBlockFetcher|RetryingBlock\w+|ContextCleaner|Utils|RpcOutboxMessage|EventLoggingListener"
     r"|SparkUncaughtExceptionHandler|CoarseGrainedExecutorBackend|YarnCoarseGrainedExecutorBackend|Heartbeat\w*"
 )
+# What begins something else below a stack.
+_NEW = "Exception in thread "
+# Characters of a logger's line that may name an exception.
+_NAMED = 400
 # Characters of a message by which it is known again.
 _TELLING = 80
 # The message of an exception may take many lines.
@@ -120,25 +119,21 @@ def _logged_head(page: Page, index: int) -> tuple[int, Standing] | None:
 
 def end_of(page: Page, start: int) -> int:
     """Give the last line of what was printed of the exception that begins at a line."""
-    last, since = start, start
-    for index in range(start + 1, len(page)):
-        line = page.lines[index]
-        if page.records[index] is not None or line.startswith("Exception in thread "):
-            break
-        if line.startswith((_CAUSED_BY, "Driver stacktrace:")) or _FRAME.match(line):
-            last = since = index
-        elif index - since > _LONGEST_MESSAGE or (_framed(page, since) and _is_words(line)):
-            break
+    last = start
+    below = page.stack_below[start + 1]
+    while below < len(page) and below - last <= _LONGEST_MESSAGE and _goes_on(page, last, below, start):
+        last = below
+        below = page.stack_below[last + 1]
     return last
 
 
-def _framed(page: Page, index: int) -> bool:
-    return bool(_FRAME.match(page.lines[index]))
-
-
-def _is_words(line: str) -> bool:
-    """Tell whether a line after a stack is something new."""
-    return line[:1] not in (" ", "\t", "")
+def _goes_on(page: Page, last: int, below: int, start: int) -> bool:
+    """Tell whether what is between two lines of a stack belongs to it: a message, and no new thing."""
+    between = range(last + 1, below)
+    if any(page.records[index] is not None or page.lines[index].startswith(_NEW) for index in between):
+        return False
+    in_message = last == start or page.lines[last].startswith(CAUSED_BY)
+    return in_message or all(page.lines[index][:1] in (" ", "\t", "") for index in between)
 
 
 def java_cause(page: Page, start: int, last: int) -> Trace:
@@ -150,8 +145,8 @@ def java_cause(page: Page, start: int, last: int) -> Trace:
     entries = [_Entry(start, _top(page, start))]
     for index in range(start + 1, last + 1):
         line = page.lines[index]
-        if line.startswith(_CAUSED_BY):
-            entries.append(_Entry(index, page.continued(index).removeprefix(_CAUSED_BY)))
+        if line.startswith(CAUSED_BY):
+            entries.append(_Entry(index, page.continued(index).removeprefix(CAUSED_BY)))
     told = [_told(page, entry, last) for entry in entries]
     telling = [trace for trace in reversed(told) if not trace.emptiness]
     if not telling:
@@ -184,7 +179,7 @@ def _top(page: Page, index: int) -> str:
 
 def _error_in(message: str) -> str:
     """Give the exception within what a logger says; empty for none."""
-    found = _ERROR_IN.search(message)
+    found = _ERROR_IN.search(message, 0, _NAMED) and _ERROR_IN.search(message)
     return found["error"] if found else ""
 
 
@@ -219,10 +214,10 @@ def java_place(page: Page, start: int, last: int) -> str:
     deepest = False
     for index in range(start, last + 1):
         line = page.lines[index]
-        if line.startswith(_CAUSED_BY):
+        if line.startswith(CAUSED_BY):
             deepest = False
             continue
-        frame = None if deepest else _FRAME.match(line)
+        frame = None if deepest else JAVA_FRAME.match(line)
         if frame and frame["file"] and not _LIBRARIES.match(frame["method"]):
             found = f"{frame['file']} line {frame['line']}"
             deepest = True

@@ -168,7 +168,10 @@ def syntax_errors(page: Page) -> Iterator[Trace]:
 def groups(page: Page) -> Iterator[Trace]:
     """Find groups of exceptions (Python 3.11), and name the first two of each."""
     heads = [index for index, line in enumerate(page.lines) if line.startswith(_GROUP)]
+    end = 0
     for head in heads:
+        if head < end:
+            continue  # a group within another one
         end = head + 1
         while end < len(page) and page.lines[end].startswith(("  |", "  +", "   ")):
             end += 1

@@ -84,6 +84,13 @@ def _signal(about: str, pattern: str, hint: str, *parts: str) -> Signal:
     return Signal(about, re.compile(pattern), hint, parts)
 
 
+def _endings(status: int) -> Iterator[str]:
+    """Give the words by which YARN, Spark and localemr tell what a process ended with."""
+    return (
+        f"{what} {status}" for what in ("tatus", "tatus:", "xitCode", "xitCode:", "ode", "ode:", "ode is")
+    )
+
+
 # Exceptions that quote data of the program's own.
 _QUOTES = re.compile(r"(?:KeyError|IndexError|AssertionError|AttributeError)\b")
 # Loggers of the driver that tell what became of executors.
@@ -104,10 +111,7 @@ SIGNALS: tuple[Signal, ...] = (
         _MORE_MEMORY,
         "OutOfMemoryError: ",
         "GC overhead limit",
-        "it status: 52",
-        "xitCode: 52",
-        "code 52",
-        "code is 52",
+        *_endings(52),
     ),
     _signal(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)", _MORE_MEMORY),
     _signal(
@@ -178,7 +182,7 @@ SIGNALS: tuple[Signal, ...] = (
         r"|[Ss]pot [Ii]nstance [Ii]nterruption",
         "keep core nodes, and so the driver, on On-Demand instances",
         "*lost* node",
-        " -100",
+        *_endings(-100),
         "Slave lost",
         "nstance ",
         "decommission",
@@ -188,8 +192,8 @@ SIGNALS: tuple[Signal, ...] = (
         MEMORY,
         r"(?:Exit status|exitCode|Exit code is|exited with status):? (?:143\b|-15\b)",
         _MORE_OVERHEAD,
-        " 143",
-        " -15",
+        *_endings(143),
+        *_endings(-15),
     ),
     _signal(
         NOT_FOUND,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.records import record_of
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 
 # Characters of a line that are looked at; what tells comes before.
 LONGEST = 2_000
+
+CAUSED_BY = "Caused by: "
+# One line of the JVM's stack, also where it says how many more there are.
+JAVA_FRAME = re.compile(
+    r"\s{1,20}(?:at (?P<method>[\w$.<>/@-]{1,400})\((?P<file>[^:()]{1,200}):(?P<line>\d{1,7})\)"
+    r"|at |\.\.\. \d+ )"
+)
 
 
 class Standing(IntEnum):
@@ -73,6 +82,24 @@ class Page:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def is_stack(self, index: int) -> bool:
+        """Tell whether a line is one of the JVM's stack."""
+        line = self.lines[index]
+        if line[:1] in ("\t", " "):
+            return bool(JAVA_FRAME.match(line))
+        return line.startswith((CAUSED_BY, "Driver stacktrace:"))
+
+    @cached_property
+    def stack_below(self) -> Sequence[int]:
+        """For each line the next one, itself included, that is one of the JVM's stack; the end for none."""
+        following = len(self)
+        found = [following] * (len(self) + 1)
+        for index in range(len(self) - 1, -1, -1):
+            if self.is_stack(index):
+                following = index
+            found[index] = following
+        return found
 
     def record_above(self, index: int) -> Record | None:
         """Give the record that ends right above a line, if any."""
