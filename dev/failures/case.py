@@ -31,8 +31,8 @@ class Case:
     :param contains: What the cause's message must contain: one text, or one for each Spark minor version.
     :param error: The exception's type.
     :param about: What it is about, as in :class:`airflow_provider_emrkit.logs.causes.Cause`.
-    :param job: Python source of the job; its line that fails ends in ``# fails``.
-    :param scala: Scala source of the job instead, and of nothing else in it.
+    :param job: Python source of the job; the line that fails ends in ``# fails``.
+    :param scala: Scala source of the job instead, an object ``Job``; its line ends in ``// fails``.
     :param library: Scala source of what the Scala job is compiled with.
     :param shipped: Scala source of what it is run with (``--jars``) instead.
     :param compiled_for: Release whose Scala it is compiled by; its own by default.

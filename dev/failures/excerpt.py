@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 MOST_LINES = 1_000
 # Lines that are kept of the beginning of a long log, and around what is no routine.
 HEAD, BEFORE, AFTER = 4, 3, 2
-# Frames that are kept of a Java stack trace: its first and its last ones.
+# Frames that are kept of a Java stack trace: its first and its last ones, and the job's own.
 FIRST_FRAMES, LAST_FRAMES = 8, 2
 _LONGEST_LINE = 4_000
 
-_DATED = re.compile(r"^\d\d/\d\d/\d\d ")
 _ROUTINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG) ")
 # What tells where a run stands is kept, though it is routine.
 _TELLING = re.compile(
@@ -26,7 +25,11 @@ _TELLING = re.compile(
 )
 # What only a local EMR says: it gives jobs no AWS configuration of the user's.
 _LOCAL = re.compile(r"^\S+ \S+ WARN \w+: Unable to load config file /dev/null")
+_LOCAL_TRACE = re.compile(r"^(?:java\.lang\.IllegalArgumentException: AWS credential profiles file|\s+at )")
 _FRAME = re.compile(r"^\s+at \S")
+_LIBRARY = re.compile(
+    r"^\s+at (?:\w+\.base/)?(?:java|jdk|sun|scala|py4j|org|com|net|io|software)[./]|^\s+at \.\.\."
+)
 _LOOPBACK = re.compile(r"\b127\.0\.\d+\.\d+\b|\blocalhost\b")
 
 
@@ -71,7 +74,7 @@ def _of_emr(lines: Iterable[str]) -> Iterator[str]:
     """Leave out what only a local EMR says, with the stack traces below it."""
     local = False
     for line in lines:
-        local = bool(_LOCAL.match(line)) or (local and not _DATED.match(line))
+        local = bool(_LOCAL.match(line)) or (local and bool(_LOCAL_TRACE.match(line)))
         if not local:
             yield line
 
@@ -82,6 +85,7 @@ def _shorter(lines: Sequence[str]) -> list[str]:
     for is_frame, group in itertools.groupby(lines, lambda line: bool(_FRAME.match(line))):
         block = list(group)
         if is_frame and len(block) > FIRST_FRAMES + LAST_FRAMES:
-            block = [*block[:FIRST_FRAMES], *block[-LAST_FRAMES:]]
+            own = (line for line in block[FIRST_FRAMES:-LAST_FRAMES] if not _LIBRARY.match(line))
+            block = [*block[:FIRST_FRAMES], *own, *block[-LAST_FRAMES:]]
         found += block
     return found

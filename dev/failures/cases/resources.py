@@ -36,7 +36,7 @@ import org.apache.spark.sql.SparkSession
 object Job {
   def main(args: Array[String]): Unit = {
     val spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-    val days = spark.range(100).collect().map(_ => new Array[Long](20 * 1024 * 1024))
+    val days = spark.range(100).collect().map(_ => new Array[Long](20 * 1024 * 1024))  // fails
     println(days.length)
   }
 }

@@ -235,9 +235,11 @@ OUTPUT = "s3://data-lake/daily"
 
 def overwrite_it_too():
     # What a second run of the same job does to the first one's output.
-    time.sleep(8)
     path = spark._jvm.org.apache.hadoop.fs.Path(OUTPUT + "/_temporary")
-    path.getFileSystem(spark._jsc.hadoopConfiguration()).delete(path, True)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    while True:
+        time.sleep(0.3)
+        files.delete(path, True)
 
 
 @udf("long")
@@ -246,7 +248,7 @@ def slow(number):
     return number
 
 
-threading.Thread(target=overwrite_it_too).start()
+threading.Thread(target=overwrite_it_too, daemon=True).start()
 spark.range(0, 8, 1, 2).select(slow("id").alias("id")).write.mode("overwrite").parquet(OUTPUT)  # fails
 """,
     ),

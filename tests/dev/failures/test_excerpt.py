@@ -31,17 +31,28 @@ def test_an_application_s_id_is_kept():
 
 
 def test_the_middle_of_a_long_stack_trace_is_left_out():
-    frames = [f"\tat com.example.Job.step{number}(Job.java:{number})" for number in range(30)]
+    frames = [f"\tat org.example.Library.step{number}(Library.java:{number})" for number in range(30)]
     assert told("java.lang.Error: no", *frames) == ["java.lang.Error: no", *frames[:8], *frames[-2:]]
+
+
+def test_the_frames_of_the_job_itself_are_kept():
+    frames = ["\tat scala.Option.map(Option.scala:9)"] * 30
+    frames[20] = "\tat Job$.main(Job.scala:9)"
+    assert told("java.lang.Error: no", *frames) == [
+        "java.lang.Error: no",
+        *frames[:8],
+        frames[20],
+        *frames[-2:],
+    ]
 
 
 def test_what_only_a_local_emr_says_is_left_out():
     ours = [
         "24/01/31 08:00:00 WARN Loader: Unable to load config file /dev/null",
-        "java.lang.Error: x",
+        "java.lang.IllegalArgumentException: AWS credential profiles file not found",
         "\tat a.B.c()",
     ]
-    after = "24/01/31 08:00:01 WARN TaskSetManager: Lost task"
+    after = "Error in query: no such table"
     assert told(*ours, after) == [after]
 
 
