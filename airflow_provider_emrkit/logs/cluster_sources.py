@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.log_events import stream_names
@@ -20,12 +20,12 @@ SUBMIT_LABELS = {"stdout": "submit stdout", "stderr": "submit"}
 DRIVER_LABELS = {"stdout": "stdout", "stderr": "stderr"}
 FILES = ("stdout", "stderr")
 
-# Seconds between two looks for the driver's streams, until both are there and after. The first is shorter
+# Seconds between two looks for the driver's streams, until one is there and after. The first is shorter
 # than the time between two looks at the logs: else every second of those would come a moment too early.
 LOOK_FOR_DRIVER = 1.0
 LOOK_FOR_NEXT_DRIVER = 30.0
 # Seconds between two looks for executors' streams.
-LOOK_FOR_EXECUTORS = 10.0
+LOOK_FOR_EXECUTORS = 5.0
 
 # Seconds between two looks at logs on S3 that make sense.
 S3_PAUSE = 30.0
@@ -124,15 +124,18 @@ class StepCloudWatchSources:
         prefix = f"{self.place.prefix}applications/{application_id}/"
         for stream in stream_names(self.logs, self.place.group, prefix):
             log = ContainerLog.of(stream)
-            if log and stream not in self._found and self.application.follows(log):
-                self._found[stream] = log
+            if log is None or not self.application.follows(log):
+                continue
+            # What a driver has written nothing to yet, it may write its last words to.
+            for file in FILES if log.is_master else (log.file,):
+                self._found[f"{stream.rpartition('/')[0]}/{file}"] = replace(log, file=file)
         self._next_look = self.clock() + self._wait()
 
     def _wait(self) -> float:
-        masters = sum(log.is_master for log in self._found.values())
-        if self.driver_apart and masters < len(FILES):
+        if self.driver_apart and not any(log.is_master for log in self._found.values()):
             return LOOK_FOR_DRIVER
-        return LOOK_FOR_EXECUTORS if self.executors else LOOK_FOR_NEXT_DRIVER
+        wants_more = self.executors and not self.application.is_crowded
+        return LOOK_FOR_EXECUTORS if wants_more else LOOK_FOR_NEXT_DRIVER
 
     def _source(self, stream: str, label: str) -> LogSource:
         return CloudWatchStream(self.logs, self.place.group, stream, label)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # Bytes of an unpacked log that are kept; the end of it is what tells.
-MAX_KEPT = 16 * 1024 * 1024
+MAX_KEPT = 8 * 1024 * 1024
 # Bytes that are unpacked at all, however much an archive claims to hold.
 MAX_UNPACKED = 1024 * 1024 * 1024
 BLOCK = 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.log_events import stream_names
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 DEFAULT_GROUP = "/aws/emr-serverless"
 FILES = ("stdout", "stderr")
 
-# Seconds between two looks for streams, until the driver's are both there and after.
+# Seconds between two looks for streams, until one of the driver's is there and after.
 LOOK_FOR_DRIVER = 1.0
-LOOK_FOR_MORE = 10.0
+LOOK_FOR_MORE = 5.0
 # Seconds between two uploads of a running job's logs to S3.
 S3_PAUSE = 15.0
 
@@ -132,8 +132,8 @@ class JobRunStreams:
         """Name the streams that exist (DescribeLogStreams)."""
         if self._next_look is None or self.clock() >= self._next_look:
             self._look()
-            drivers = sum(log.executor is None for log in self._found.values())
-            self._next_look = self.clock() + (LOOK_FOR_DRIVER if drivers < len(FILES) else LOOK_FOR_MORE)
+            has_driver = any(log.executor is None for log in self._found.values())
+            self._next_look = self.clock() + (LOOK_FOR_MORE if has_driver else LOOK_FOR_DRIVER)
         return [
             CloudWatchStream(self.logs, self.group, stream, log.label) for stream, log in self._found.items()
         ]
@@ -145,8 +145,11 @@ class JobRunStreams:
         for prefix in self.prefixes:
             for stream in stream_names(self.logs, self.group, prefix):
                 log = WorkerLog.of(stream.removeprefix(prefix))
-                if log and self.workers.follow(log):
-                    self._found[stream] = log
+                if log is None or not self.workers.follow(log):
+                    continue
+                # What a driver has written nothing to yet, it may write its last words to.
+                for file in FILES if log.executor is None else (log.file,):
+                    self._found[f"{prefix}{log.folder}/{file}"] = replace(log, file=file)
             if self._found:
                 self.prefixes = (prefix,)
                 return

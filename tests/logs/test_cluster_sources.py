@@ -78,6 +78,15 @@ def test_streams_that_are_not_there_yet_are_looked_for_at_every_look_at_the_logs
     assert [line.text for line in tail.read().lines] == ["24 rows"]
 
 
+def test_a_driver_s_last_words_are_read_though_it_has_written_nothing_there_before(logs, write):
+    write("/emr", "steps/s-1/stderr", (1, SUBMITTED))
+    write("/emr", f"{DRIVER}/stderr", (2, "Running"))
+    tail = LogTail(StepCloudWatchSources(logs, CloudWatchPlace("/emr"), "s-1", clock=lambda: 0.0))
+    tail.read()
+    write("/emr", f"{DRIVER}/stdout", (9, "24 rows"))
+    assert [(line.label, line.text) for line in tail.read().lines] == [("stdout", "24 rows")]
+
+
 def test_streams_of_a_second_driver_are_found_too(logs, write):
     write("/emr", "steps/s-1/stderr", (1, SUBMITTED))
     write("/emr", f"{DRIVER}/stdout", (5, "first"))
