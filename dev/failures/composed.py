@@ -13,6 +13,7 @@ from failures.yarn_frame import (
     NODE,
     LostMaster,
     exited_with,
+    failed_call,
     launch_failed,
     lost_executors,
 )
@@ -49,6 +50,9 @@ def entries() -> Iterator[Entry]:
     yield _driver_beyond_its_memory()
     yield _driver_killed()
     yield _image_not_trusted()
+    yield _above_the_maximum()
+    yield _denied_by_emrfs()
+    yield _denied_by_hdfs()
 
 
 def _lost(name: str, told: Mapping[str, str], reason: str, *more: str) -> Entry:
@@ -136,3 +140,63 @@ def _image_not_trusted() -> Entry:
     ]
     told = {"contains": "not trusted", "about": "docker", "error": "DockerError"}
     return entry("docker-not-trusted", {"submit.log": launch_failed(29, said).submit_log()}, told)
+
+
+def _above_the_maximum() -> Entry:
+    words = "Required executor memory (20480 MB), offHeap memory (0) MB, overhead (2048 MB), and PySpark memory (0 MB)"
+    submit = [
+        "24/01/31 08:51:20 INFO DefaultNoHARMFailoverProxyProvider: Connecting to ResourceManager at "
+        f"{NODE}/10.0.0.12:8032",
+        "24/01/31 08:51:21 INFO Client: Verifying our application has not requested more than the maximum memory "
+        "capability of the cluster (12288 MB per container)",
+        f'Exception in thread "main" java.lang.IllegalArgumentException: {words} is above the max threshold '
+        "(12288 MB) of this cluster! Please check the values of 'yarn.scheduler.maximum-allocation-mb' and/or "
+        "'yarn.nodemanager.resource.memory-mb'.",
+        "\tat org.apache.spark.deploy.yarn.Client.verifyClusterResources(Client.scala:463)",
+        "\tat org.apache.spark.deploy.yarn.Client.submitApplication(Client.scala:215)",
+        "\tat org.apache.spark.deploy.SparkSubmit.main(SparkSubmit.scala)",
+        "24/01/31 08:51:21 INFO ShutdownHookManager: Shutdown hook called",
+    ]
+    told = {"contains": words, "about": "", "error": "UserCodeError"}
+    return entry("above-the-maximum", {"submit.log": submit}, told)
+
+
+def _failed_call(name: str, told: Mapping[str, str], *exception: str) -> Entry:
+    """Make an entry of a PySpark job whose call of the JVM failed."""
+    logs = {"submit.log": exited_with(1), "stdout.log": failed_call(*exception)}
+    return entry(name, logs, {**told, "about": "denied", "error": "JobDeniedError", "place": _JOB_LINE})
+
+
+def _denied_by_emrfs() -> Entry:
+    s3 = "com.amazon.ws.emr.hadoop.fs.shaded.com.amazonaws"
+    return _failed_call(
+        "denied-by-emrfs",
+        {"contains": "Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied"},
+        f": java.io.IOException: {s3}.services.s3.model.AmazonS3Exception: Access Denied (Service: Amazon S3; "
+        "Status Code: 403; Error Code: AccessDenied; Request ID: 0A1B2C3D4E5F6071; S3 Extended Request ID: "
+        "abc=; Proxy: null), S3 Extended Request ID: abc=",
+        "\tat com.amazon.ws.emr.hadoop.fs.s3n.Jets3tNativeFileSystemStore.list(Jets3tNativeFileSystemStore.java:426)",
+        "\tat com.amazon.ws.emr.hadoop.fs.EmrFileSystem.getFileStatus(EmrFileSystem.java:574)",
+        f"Caused by: {s3}.services.s3.model.AmazonS3Exception: Access Denied (Service: Amazon S3; Status Code: 403; "
+        "Error Code: AccessDenied; Request ID: 0A1B2C3D4E5F6071; S3 Extended Request ID: abc=; Proxy: null), "
+        "S3 Extended Request ID: abc=",
+        f"\tat {s3}.http.AmazonHttpClient$RequestExecutor.handleErrorResponse(AmazonHttpClient.java:1879)",
+        "\t... 41 more",
+        "",
+    )
+
+
+def _denied_by_hdfs() -> Entry:
+    words = 'Permission denied: user=hadoop, access=WRITE, inode="/":hdfs:hdfsadmingroup:drwxr-xr-x'
+    control = "org.apache.hadoop.security.AccessControlException"
+    return _failed_call(
+        "denied-by-hdfs",
+        {"contains": words},
+        f": {control}: {words}",
+        "\tat org.apache.hadoop.hdfs.server.namenode.FSPermissionChecker.check(FSPermissionChecker.java:506)",
+        "\tat org.apache.hadoop.ipc.Server$Handler.run(Server.java:2899)",
+        f"Caused by: org.apache.hadoop.ipc.RemoteException({control}): {words}",
+        "\tat org.apache.hadoop.ipc.Client.getRpcResponse(Client.java:1612)",
+        "\t... 38 more",
+        "",
+    )

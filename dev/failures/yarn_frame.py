@@ -147,7 +147,24 @@ def lost_executors(reason: str, *more: str) -> tuple[list[str], list[str]]:
         "(reason: User application exited with status 1)",
         f"{_DAY} INFO ShutdownHookManager: Shutdown hook called",
     ]
-    stdout = [
+    stdout = failed_call(
+        f": org.apache.spark.SparkException: {abort}",
+        *more,
+        "Driver stacktrace:",
+        "\tat org.apache.spark.scheduler.DAGScheduler.failJobAndIndependentStages(DAGScheduler.scala:2856)",
+        "\tat org.apache.spark.scheduler.DAGScheduler.$anonfun$abortStage$2(DAGScheduler.scala:2792)",
+        "\tat java.lang.Thread.run(Thread.java:840)",
+        "",
+    )
+    return stderr, stdout
+
+
+def failed_call(*exception: str) -> list[str]:
+    """Give what a PySpark job prints when a call of the JVM fails.
+
+    :param exception: The JVM's exception, with its stack trace.
+    """
+    return [
         "Traceback (most recent call last):",
         '  File "/mnt/yarn/usercache/hadoop/appcache/application_1706690000000_0007/daily_sales.py", line 31, in <module>',
         '    sales.join(shops, "shop").write.mode("overwrite").parquet(target)',
@@ -156,15 +173,8 @@ def lost_executors(reason: str, *more: str) -> tuple[list[str], list[str]]:
         '  File "/usr/lib/spark/python/lib/pyspark.zip/pyspark/errors/exceptions/captured.py", line 179, in deco',
         '  File "/usr/lib/spark/python/lib/py4j-0.10.9.7-src.zip/py4j/protocol.py", line 326, in get_return_value',
         "py4j.protocol.Py4JJavaError: An error occurred while calling o112.parquet.",
-        f": org.apache.spark.SparkException: {abort}",
-        *more,
-        "Driver stacktrace:",
-        "\tat org.apache.spark.scheduler.DAGScheduler.failJobAndIndependentStages(DAGScheduler.scala:2856)",
-        "\tat org.apache.spark.scheduler.DAGScheduler.$anonfun$abortStage$2(DAGScheduler.scala:2792)",
-        "\tat java.lang.Thread.run(Thread.java:840)",
-        "",
+        *exception,
     ]
-    return stderr, stdout
 
 
 def exited_with(status: int) -> list[str]:

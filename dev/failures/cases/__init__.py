@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from failures.cases import jvm, python_code, resources, sql, submission
+from failures.cases import endings, executors, jvm, python_code, resources, sql, submission, surroundings
 
-CASES = (*python_code.CASES, *sql.CASES, *jvm.CASES, *submission.CASES, *resources.CASES)
+CASES = tuple(
+    case
+    for theme in (surroundings, python_code, endings, executors, sql, jvm, submission, resources)
+    for case in theme.CASES
+)

@@ -104,4 +104,24 @@ assert(bad == 0, s"$bad rows have no price")  // fails
         compiled_for=SPARK_35,
         scala=_job('println(Seq("a", "b").toDF("x").count()); println(List(1, 2).map(_ + 1).mkString)'),
     ),
+    Case(
+        name="scala-not-serializable",
+        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
+        contains="java.io.NotSerializableException: Job$Rates",
+        error="UserCodeError",
+        scala="""\
+import org.apache.spark.sql.SparkSession
+
+object Job {
+  class Rates { def of(currency: String): Double = 1.09 }
+
+  def main(args: Array[String]): Unit = {
+    val spark = SparkSession.builder.appName("daily-sales").getOrCreate()
+    val rates = new Rates
+    val prices = spark.sparkContext.parallelize(Seq(3.0, 4.0))
+    println(prices.map(_ * rates.of("USD")).sum())  // fails
+  }
+}
+""",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Failures of a job's own Python, on the driver and on executors."""
+"""Exceptions of a job's own Python, on the driver."""
 
 from __future__ import annotations
 
@@ -11,60 +11,6 @@ spark = SparkSession.builder.appName("daily-sales").getOrCreate()
 """
 
 CASES = (
-    Case(
-        name="missing-module",
-        runs=((SPARK_35, CLUSTER), (SPARK_33, CLIENT)),
-        contains="ModuleNotFoundError: No module named 'holidays'",
-        about="not_found",
-        error="JobNotFoundError",
-        job="""\
-from datetime import date
-
-import holidays  # fails
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.getOrCreate()
-spark.createDataFrame([(date(2024, 1, 1) in holidays.DE(),)], ["holiday"]).show()
-""",
-    ),
-    Case(
-        name="missing-module-in-udf",
-        runs=((SPARK_40, CLUSTER), (SPARK_35, CLIENT)),
-        contains="ModuleNotFoundError: No module named 'holidays'",
-        about="not_found",
-        error="JobNotFoundError",
-        job="""\
-from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
-
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-
-
-@udf("boolean")
-def is_holiday(day):
-    import holidays  # fails
-
-    return day in holidays.DE()
-
-
-days = spark.sql("select explode(sequence(date'2024-01-01', date'2024-01-31')) as day")
-print(days.where(is_holiday("day")).count())
-""",
-    ),
-    Case(
-        name="zip-without-the-package",
-        runs=((SPARK_35, CLIENT),),
-        contains="No module named 'etl.transform'",
-        about="not_found",
-        error="JobNotFoundError",
-        modules={"etl/__init__.py": "", "etl/load.py": "def load(): ...\n"},
-        job="""\
-from etl.load import load
-from etl.transform import clean  # fails
-
-clean(load())
-""",
-    ),
     Case(
         name="value-error",
         runs=((SPARK_33, CLUSTER), (SPARK_40, CLIENT)),
@@ -213,312 +159,40 @@ for row in errors.collect():
 """,
     ),
     Case(
-        name="bad-encoding",
-        runs=((SPARK_33, CLIENT), (SPARK_40, CLUSTER)),
-        contains="UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9",
+        name="exception-group",
+        runs=((SPARK_35, CLIENT),),
+        contains="ExceptionGroup: 2 of 3 shops failed (2 sub-exceptions)",
         error="UserCodeError",
         job=_SESSION
         + """\
-files = spark.sparkContext.parallelize(["Montr\\u00e9al".encode("latin-1"), b"Gent"], 1)
-print([city.decode("utf-8") for city in files.collect()])  # fails
-""",
-    ),
-    Case(
-        name="missing-variable",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
-        contains="KeyError: 'SALES_BUCKET'",
-        error="UserCodeError",
-        job="""\
-import os
-
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.getOrCreate()
-spark.read.parquet(f"s3://{os.environ['SALES_BUCKET']}/sales").show()  # fails
-""",
-    ),
-    Case(
-        name="syntax-error",
-        runs=((SPARK_35, CLUSTER), (SPARK_33, CLIENT)),
-        contains="SyntaxError: ",
-        error="UserCodeError",
-        job="""\
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.getOrCreate()
-if spark.range(3).count() > 2  # fails
-    print("many")
-""",
-    ),
-    Case(
-        name="indentation-error",
-        runs=((SPARK_40, CLIENT),),
-        contains="IndentationError: unexpected indent",
-        error="UserCodeError",
-        job="""\
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.getOrCreate()
-  frame = spark.range(3)  # fails
-frame.show()
-""",
-    ),
-    Case(
-        name="usage",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
-        contains="error: the following arguments are required: --day",
-        error="UserCodeError",
-        args=("--shop", "7"),
-        job="""\
-import argparse
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--day", required=True, help="the day to load, e.g. 2024-01-31")
-parser.add_argument("--shop", type=int)
-options = parser.parse_args()
-print(options.day)
-""",
-    ),
-    Case(
-        name="exit-code",
-        runs=((SPARK_35, CLUSTER),),
-        contains="User application exited with status 3",
-        error="UserCodeError",
-        job=_SESSION
-        + """\
-import sys
-
-if spark.range(0).count() == 0:
-    spark.stop()
-    sys.exit(3)
-""",
-    ),
-    Case(
-        name="exit-with-words",
-        runs=((SPARK_35, CLIENT), (SPARK_33, CLUSTER)),
-        contains="no sales on 2024-01-01: nothing to load",
-        error="UserCodeError",
-        job=_SESSION
-        + """\
-import sys
-
-if spark.range(0).count() == 0:
-    sys.exit("no sales on 2024-01-01: nothing to load")
-""",
-    ),
-    Case(
-        name="logged-and-exited",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
-        contains="ZeroDivisionError: division by zero",
-        error="UserCodeError",
-        job="""\
-import logging
-import sys
-
-from pyspark.sql import SparkSession
-
-logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-log = logging.getLogger("daily_sales")
+def load(shop):
+    if shop != 1:
+        raise LookupError(f"shop {shop} has no rows")
+    return spark.range(shop)
 
 
-def main():
-    spark = SparkSession.builder.getOrCreate()
-    days = spark.range(0).count()
-    log.info("%s days", days)
-    return 100 / days  # fails
-
-
-try:
-    main()
-except Exception:
-    log.exception("the job failed")
-    sys.exit(1)
-""",
-    ),
-    Case(
-        name="survived-errors",
-        runs=((SPARK_35, CLUSTER), (SPARK_33, CLIENT)),
-        contains="ValueError: only 1 of 4 partitions could be read",
-        error="UserCodeError",
-        job="""\
-import logging
-
-from pyspark.sql import SparkSession
-
-logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-log = logging.getLogger("daily_sales")
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-jvm_log = spark._jvm.org.apache.log4j.LogManager.getLogger("org.apache.spark.Listing")
-good = 0
-for shop in range(4):
+failed = []
+for shop in range(3):
     try:
-        if shop == 2:
-            good += 1
-        else:
-            spark.read.parquet(f"s3://data-lake/sales/shop={shop}")
-    except Exception as error:
-        log.exception("shop %s can't be read", shop)
-        jvm_log.warn("gave up on a partition", getattr(error, "_origin", None))
-if good < 4:
-    raise ValueError(f"only {good} of 4 partitions could be read")  # fails
+        load(shop)
+    except LookupError as error:
+        failed.append(error)
+if failed:
+    raise ExceptionGroup(f"{len(failed)} of 3 shops failed", failed)  # fails
 """,
     ),
     Case(
-        name="noise-after-it",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
-        contains="ValueError: invalid literal for int() with base 10: 'n/a'",
-        error="UserCodeError",
-        job="""\
-import atexit
-import logging
-
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-
-
-class Lock:
-    def __del__(self):
-        raise OSError("the lock is gone")
-
-
-def release():
-    raise ConnectionError("the scheduler's lock can't be released: connection refused")
-
-
-def report():
-    logging.warning("the metrics were not sent", exc_info=TimeoutError("no answer after 5 s"))
-
-
-atexit.register(release)
-atexit.register(report)
-lock = Lock()
-amounts = [row.amount for row in spark.createDataFrame([("1",), ("n/a",)], ["amount"]).collect()]
-print(sum(int(amount) for amount in amounts))  # fails
-""",
-    ),
-    Case(
-        name="udf-divides-by-zero",
-        runs=((SPARK_33, CLIENT), (SPARK_35, CLUSTER), (SPARK_40, CLUSTER)),
-        contains="ZeroDivisionError: ",
-        error="UserCodeError",
-        job="""\
-from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
-
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-
-
-@udf("double")
-def share(part, whole):
-    return part / whole  # fails
-
-
-sales = spark.createDataFrame([(1.0, 4.0), (2.0, 0.0)], ["part", "whole"])
-sales.select(share("part", "whole").alias("share")).write.mode("overwrite").parquet("hdfs:///tmp/shares")
-""",
-    ),
-    Case(
-        name="rdd-value-error",
-        runs=((SPARK_40, CLIENT), (SPARK_33, CLUSTER)),
-        contains="ValueError: invalid literal for int() with base 10: '12,5'",
+        name="recursion",
+        runs=((SPARK_35, CLUSTER),),
+        contains="RecursionError: maximum recursion depth exceeded",
         error="UserCodeError",
         job=_SESSION
         + """\
-def price(line):
-    return int(line.split(";")[1])  # fails
+def depth(tree):
+    return 1 + max(depth(branch) for branch in [tree])  # fails
 
 
-lines = spark.sparkContext.parallelize(["apple;3", "pear;12,5", "plum;9"], 2)
-print(lines.map(price).sum())
-""",
-    ),
-    Case(
-        name="context-in-udf",
-        runs=((SPARK_33, CLIENT), (SPARK_35, CLUSTER)),
-        contains={"3.3": "SPARK-5063", "3.5": "[CONTEXT_ONLY_VALID_ON_DRIVER]"},
-        error="UserCodeError",
-        job=_SESSION
-        + """\
-def rate(day):
-    return spark.sql(f"select {day} as rate").first().rate
-
-
-print(spark.sparkContext.parallelize(range(3)).map(rate).collect())  # fails
-""",
-    ),
-    Case(
-        name="lock-in-udf",
-        runs=((SPARK_35, CLIENT),),
-        contains="cannot pickle '_thread.lock' object",
-        error="UserCodeError",
-        job="""\
-import threading
-
-from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
-
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-lock = threading.Lock()
-
-
-@udf("long")
-def counted(number):
-    with lock:
-        return number + 1
-
-
-spark.range(3).select(counted("id")).show()  # fails
-""",
-    ),
-    Case(
-        name="udf-of-wrong-type",
-        runs=((SPARK_35, CLUSTER), (SPARK_33, CLIENT)),
-        contains="expected zero arguments for construction of ClassDict (for fractions.Fraction)",
-        error="UserCodeError",
-        job="""\
-from fractions import Fraction
-
-from pyspark.sql import SparkSession
-from pyspark.sql.functions import udf
-
-spark = SparkSession.builder.appName("daily-sales").getOrCreate()
-
-
-@udf("double")
-def third(number):
-    return Fraction(number, 3)
-
-
-print(spark.range(3).select(third("id")).collect())  # fails
-""",
-    ),
-    Case(
-        name="other-python-on-executors",
-        runs=((SPARK_35, CLIENT),),
-        contains="Python in worker has different version",
-        error="UserCodeError",
-        options=("--conf", "spark.pyspark.driver.python={python}", "--conf", "spark.pyspark.python={other}"),
-        job=_SESSION
-        + """\
-print(spark.sparkContext.parallelize(range(3)).map(str).collect())  # fails
-""",
-    ),
-    Case(
-        name="stream",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
-        contains="LookupError: batch 0 names no shop",
-        error="UserCodeError",
-        job=_SESSION
-        + """\
-def write(batch, number):
-    if not batch.columns.count("shop"):
-        raise LookupError(f"batch {number} names no shop")  # fails
-    batch.write.saveAsTable("sales")
-
-
-rows = spark.readStream.format("rate").option("rowsPerSecond", 5).load()
-rows.writeStream.foreachBatch(write).option("checkpointLocation", "hdfs:///tmp/stream").start().awaitTermination()
+print(depth({"shops": spark.range(3).count()}))
 """,
     ),
 )

@@ -148,4 +148,23 @@ print(spark.range(3).count())
 os.kill(os.getppid(), signal.SIGTERM)
 """,
     ),
+    Case(
+        name="udf-memory",
+        runs=((SPARK_35, CLUSTER),),
+        contains="MemoryError",
+        about="memory",
+        error="OutOfMemoryError",
+        job=_SESSION
+        + """\
+import resource
+
+
+def history(shop):
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    return len(bytearray(8 << 30))  # fails
+
+
+print(spark.sparkContext.parallelize(range(3), 1).map(history).sum())
+""",
+    ),
 )

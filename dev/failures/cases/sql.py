@@ -303,4 +303,19 @@ reader = spark.read.format("jdbc").option("driver", "org.postgresql.Driver")
 reader.options(url="jdbc:postgresql://10.0.0.7/shop", dbtable="orders").load().show()  # fails
 """,
     ),
+    Case(
+        name="missing-database",
+        runs=((SPARK_35, CLIENT), (SPARK_33, CLUSTER)),
+        contains={
+            "3.3": "Database 'sales_2024' not found",
+            "3.5": "[SCHEMA_NOT_FOUND] The schema `sales_2024`",
+        },
+        about="not_found",
+        error="JobNotFoundError",
+        job=_SESSION
+        + """\
+spark.catalog.setCurrentDatabase("sales_2024")  # fails
+spark.table("orders").show()
+""",
+    ),
 )
