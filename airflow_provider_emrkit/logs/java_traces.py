@@ -89,10 +89,14 @@ def _head(page: Page, index: int) -> tuple[int, Standing] | None:
     thread = _IN_THREAD.match(line) if line.startswith("Exception") else None
     if thread:
         return index, _thread_standing(thread["thread"])
-    said = line.strip().removeprefix(_DIAGNOSTICS)
-    if said != line and any(words in said for words in _ENDED_BY) and _error_in(said):
+    if _DIAGNOSTICS in line[:40] and _is_ending(line) and _error_in(line):
         return index, Standing.FATAL
     return (index, Standing.LOGGED) if _ERROR.match(line.removeprefix(": ")) else None
+
+
+def _is_ending(line: str) -> bool:
+    start = line[:_NAMED]
+    return any(words in start for words in _ENDED_BY)
 
 
 def _thread_standing(thread: str) -> Standing:
@@ -105,7 +109,7 @@ def _logged_head(page: Page, index: int) -> tuple[int, Standing] | None:
     record = page.records[index]
     if record is None or record.level < logging.WARNING:
         return None
-    if any(words in record.message for words in _ENDED_BY):
+    if _is_ending(record.message):
         found_standing = Standing.FATAL
     elif record.level < logging.ERROR or _MINOR_LOGGERS.fullmatch(record.logger):
         found_standing = Standing.MINOR
@@ -160,7 +164,9 @@ def _says_the_same(trace: Trace, deepest: Trace) -> bool:
     """Tell whether an exception says what the deepest one does, and more: the path, or what it means."""
     what, _, words = deepest.message.partition(": ")
     above, _, more = trace.message.partition(": ")
-    if what == above or (not words and not what.startswith("java.")):
+    # SparkClassNotFoundException says in words what ClassNotFoundException only names.
+    same = above.rpartition(".")[2].endswith(what.rpartition(".")[2])
+    if same or (not words and not what.startswith("java.")):
         return " " not in words and " " in more
     before, quoted, _ = more.partition(deepest.message[:_TELLING])
     return bool(quoted) and len(before) > 3

@@ -44,9 +44,10 @@ _LOGGERS_OF_THE_END = re.compile(
     r"|SparkUncaughtExceptionHandler|CoarseGrained\w+|FileOutputCommitter|AppendDataExec|WriteToDataSourceV2Exec"
     r"|MicroBatchExecution|OneForOne\w+|Dispatcher|Heartbeat\w*|\w+\$"
 )
-# A line is no words of the program's: what the JVM, the shell and loggers print when they begin or end.
+# What is no words of the program's: what is more of something above, and what the JVM, the shell and loggers
+# print when they begin or end.
 _NO_WORDS = re.compile(
-    r"\s*$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
+    r"\s|$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
     r"|During handling of|The above exception|JVM stacktrace:|== SQL"
 )
 
@@ -102,20 +103,10 @@ def last_words(page: Page, traces: Sequence[Trace]) -> Words | None:
 def _words(page: Page, index: int) -> Words | None:
     line, record = page.lines[index], page.records[index]
     if record is None:
-        return (
-            None if _NO_WORDS.match(line) or _is_continued(page, index) else Words(line.strip(), index, index)
-        )
+        return None if _NO_WORDS.match(line) else Words(line.strip(), index, index)
     if record.level < logging.ERROR or (record.spark and _LOGGERS_OF_THE_END.fullmatch(record.logger)):
         return None
     return Words(record.message, index, index, is_error=True)
-
-
-def _is_continued(page: Page, index: int) -> bool:
-    """Tell whether a line is the second one of a logger's entry."""
-    above = next(
-        (at for at in range(index - 1, max(-1, index - 5), -1) if page.records[at] is not None), None
-    )
-    return above is not None and (page.records[above] or None) is not None and page.lines[index][:1] in " \t"
 
 
 def refusal(page: Page) -> Words | None:

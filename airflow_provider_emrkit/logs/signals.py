@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.traces import Page
 
 # Of a log, what is looked through for signals: a pattern costs some time on every character.
-MOST_LINES = 3_000
-LONGEST_LINE = 1_000
+MOST_LINES = 2_000
+LONGEST_LINE = 600
 
 # What a failure can be about.
 MEMORY = "memory"
