@@ -16,7 +16,7 @@ from rich.console import Console
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from benchmarks.logs.figures import LogFigures
-from benchmarks.logs.scenarios import LOG_PEERS, LOGS_FULL, LOGS_QUICK
+from benchmarks.logs.scenarios import LOG_READERS, LOGS_FULL, LOGS_QUICK
 from benchmarks.logs.table import logs_in_brief, logs_table
 from benchmarks.running import MeasurementError, in_order, run
 from benchmarks.scenarios import EMRKIT, FLOOR, FULL, PEERS, QUICK
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _FULL: Sequence[Scenario] = (*FULL, *LOGS_FULL)
 _QUICK: Sequence[Scenario] = (*QUICK, *LOGS_QUICK)
-_CONTESTANTS = (EMRKIT, *PEERS, *LOG_PEERS, FLOOR)
+_CONTESTANTS = (EMRKIT, *PEERS, *LOG_READERS, FLOOR)
 _ALL: Sequence[Scenario] = (*_FULL, *_QUICK)
 
 # So that the table fits where nobody looks at a terminal.
@@ -87,7 +87,7 @@ def _report(arguments: argparse.Namespace, figures: Sequence[AnyFigures], second
 def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[AnyFigures], bool]:
     """Measure, telling how it goes on; gives what was measured, and whether that is all of it."""
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
-    groups = in_order(scenarios, arguments.contestant or (EMRKIT, *PEERS, *LOG_PEERS))
+    groups = in_order(scenarios, arguments.contestant or (EMRKIT, *PEERS, *LOG_READERS))
     began = time.monotonic()
     figures: list[AnyFigures] = []
     try:

@@ -22,11 +22,12 @@ from airflow.providers.amazon.aws.utils.task_log_fetcher import AwsTaskLogFetche
 from airflow.sdk.log import configure_logging
 from botocore.exceptions import ClientError
 
+from airflow_provider_emrkit.hooks.logs import CloudWatchLogsHook
 from benchmarks.logs.counting import COUNTED
-from benchmarks.logs.scenarios import FETCHER, HOOK, PAUSE, PLAIN
+from benchmarks.logs.scenarios import FETCHER, HOOK, OWN_HOOK, PAUSE, PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     Order = dict[str, Any]
     Read = Callable[[], Iterator[dict[str, Any]]]
@@ -89,8 +90,41 @@ class Follower(threading.Thread):
                 raise
 
 
-def follower(contestant: str, order: Order, stream: str, log: Any) -> Follower | AwsTaskLogFetcher:
-    """Make the thread that reads a stream."""
+class OwnHook(threading.Thread):
+    """Reads all streams with emrkit's hook, interleaved by time.
+
+    :param streams: Pairs of group and stream.
+    :param log: Where the lines go.
+    """
+
+    def __init__(self, streams: Sequence[tuple[str, str]], log: Any) -> None:
+        super().__init__()
+        self._streams = streams
+        self._log = log
+        self._job_has_ended = threading.Event()
+
+    def run(self) -> None:
+        """Read until the job has ended and its log is silent."""
+        hook = CloudWatchLogsHook()
+        for line in hook.stream(self._streams, until=self._job_has_ended, poll_interval=PAUSE):
+            self._log.log(20, line.text)
+
+    def stop(self) -> None:
+        """Tell it that the job has ended."""
+        self._job_has_ended.set()
+
+
+Reader = Follower | AwsTaskLogFetcher | OwnHook
+
+
+def readers(contestant: str, order: Order, log: Any) -> Sequence[Reader]:
+    """Make the threads that read the streams."""
+    if contestant == OWN_HOOK:
+        return [OwnHook([(order["group"], stream) for stream in order["streams"]], log)]
+    return [_follower(contestant, order, stream, log) for stream in order["streams"]]
+
+
+def _follower(contestant: str, order: Order, stream: str, log: Any) -> Follower | AwsTaskLogFetcher:
     if contestant == FETCHER:
         return AwsTaskLogFetcher(
             log_group=order["group"],
@@ -114,13 +148,13 @@ def main() -> None:
         log = _task_log(arguments.log_fd)
     print("ready", flush=True)
     order = json.loads(sys.stdin.readline())
-    followers = [follower(arguments.contestant, order, stream, log) for stream in order["streams"]]
-    for one in followers:
+    threads = readers(arguments.contestant, order, log)
+    for one in threads:
         one.start()
     threading.Event().wait(max(0.0, order["until"] - time.time()))
-    for one in followers:
+    for one in threads:
         one.stop()
-    for one in followers:
+    for one in threads:
         one.join()
     arguments.report.write_text(json.dumps({"lines": COUNTED.lines}))
     print("done", flush=True)

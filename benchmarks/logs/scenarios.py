@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 BARE, HOOK, FETCHER = "GetLogEvents", "AwsLogsHook", "AwsTaskLogFetcher"
 ASYNC, ECS = "AwsLogsHook-async", "TaskDoneTrigger"
 
+OWN_HOOK = "CloudWatchLogsHook"
+
 # Those that are no triggers: they read in threads of a process of their own, as a worker does.
-PLAIN = (BARE, HOOK, FETCHER)
-LOG_PEERS = (*PLAIN, ASYNC, ECS)
+PLAIN = (BARE, HOOK, FETCHER, OWN_HOOK)
+LOG_READERS = (*PLAIN, ASYNC, ECS)
 
 # Seconds between two looks of all of them.
 PAUSE = 2.0
@@ -71,7 +73,7 @@ _FAST = (
 _SMOOTH = (Goal("lag_max", "event loop never held up for > 0.2 s", at_most=0.2),)
 
 # All is there, but for some events of the last seconds that arrive later.
-_STOCK = LogShape(1, 50_100, rate=1_000, begins=-50, late=0.01, lateness=10, twins=0.01)
+_STOCK = LogShape(1, 50_100, rate=1_000, begins=-50.1, late=0.01, lateness=10, twins=0.01)
 # 4 streams that are written to, out of order.
 _LIVE = LogShape(4, 2_000, rate=100, begins=4, late=0.05, lateness=10, twins=0.02)
 # A job that writes a lot.
@@ -82,7 +84,7 @@ LOGS_FULL = (
         "logs-bulk",
         "reading: 50,100 events, one stream",
         _STOCK,
-        (*LOG_PEERS, EMRKIT),
+        (BARE, HOOK, FETCHER, ASYNC, ECS, OWN_HOOK, EMRKIT),
         (*_FAST, *_COMPLETE),
         sink=False,
     ),
@@ -90,7 +92,7 @@ LOGS_FULL = (
         "logs-live",
         "reading: 4 streams, 100 events/s each, 20 s, 5 % late",
         _LIVE,
-        (HOOK, FETCHER, ECS, EMRKIT),
+        (HOOK, FETCHER, ECS, OWN_HOOK, EMRKIT),
         _COMPLETE,
         sink=False,
     ),

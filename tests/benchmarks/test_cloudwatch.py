@@ -42,7 +42,7 @@ def texts(page: dict[str, Any]) -> list[str]:
 
 def pages(logs: CloudWatch, now: float = 1_000.0) -> Iterator[dict[str, Any]]:
     """Go on until the token stays the same."""
-    token: dict[str, str] = {}
+    token: dict[str, Any] = {}
     while True:
         page = get(logs, now, **token)
         yield page
@@ -108,7 +108,7 @@ def test_a_page_holds_no_more_than_a_megabyte_each_event_counted_with_26_bytes()
 
 def test_some_pages_are_empty_and_not_the_last() -> None:
     found = logs(many(EMPTY_PAGE + 2))
-    token: dict[str, str] = {}
+    token: dict[str, Any] = {}
     sizes, tokens = [], []
     for _ in range(EMPTY_PAGE + 3):
         page = get(found, limit=1, **token)

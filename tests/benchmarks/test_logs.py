@@ -16,7 +16,7 @@ from benchmarks.goals import judge
 from benchmarks.logs.counting import CountingLog
 from benchmarks.logs.figures import LogFigures
 from benchmarks.logs.plan import GROUP, LogShape, key_of, make_plan, stream_names
-from benchmarks.logs.scenarios import LOG_PEERS, LOGS_FULL, LOGS_QUICK
+from benchmarks.logs.scenarios import LOG_READERS, LOGS_FULL, LOGS_QUICK
 from benchmarks.logs.table import logs_table
 from benchmarks.logs.tally import tally
 from benchmarks.scenarios import EMRKIT
@@ -214,14 +214,14 @@ def test_all_that_is_promised_of_logs_is_judged() -> None:
 
 def test_the_table_shows_every_contestant() -> None:
     scenario = next(one for one in LOGS_FULL if one.name == "logs-bulk")
-    peer = replace(GOOD, contestant=LOG_PEERS[0], lag_max=math.nan, missing=3, latencies=[])
+    peer = replace(GOOD, contestant=LOG_READERS[0], lag_max=math.nan, missing=3, latencies=[])
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(logs_table([scenario], {"logs-bulk": {EMRKIT: GOOD, LOG_PEERS[0]: peer}}))
+        console.print(logs_table([scenario], {"logs-bulk": {EMRKIT: GOOD, LOG_READERS[0]: peer}}))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capture.get().splitlines()]
     found = {row[0]: row[1:] for row in rows if row}
     assert found[EMRKIT] == ["20,000", "2.0", "30", "0", "0", "1.0", "0.20", "0.01", "1.00", "2.00", "2.00"]
-    assert found[LOG_PEERS[0]][3:] == ["3", "0", "1.0", "-", "0.01", "-", "-", "-"]
+    assert found[LOG_READERS[0]][3:] == ["3", "0", "1.0", "-", "0.01", "-", "-", "-"]
 
 
 def test_the_figures_can_be_written_as_json() -> None:
@@ -235,6 +235,6 @@ def test_every_log_is_written_before_its_job_ends_and_waited_for_after() -> None
     for scenario in (*LOGS_FULL, *LOGS_QUICK):
         assert scenario.log is not None
         assert scenario.log.ends < scenario.shape.last_end < scenario.cut_off, scenario.name
-        assert set(scenario.contestants) <= {EMRKIT, *LOG_PEERS}
+        assert set(scenario.contestants) <= {EMRKIT, *LOG_READERS}
         # Emrkit shows so many lines of a run by default.
         assert scenario.log.streams * scenario.log.events <= 100_000
