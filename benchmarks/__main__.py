@@ -47,9 +47,10 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         description="Compare waiting for deferred EMR steps, and reading their logs: emrkit and the amazon "
         f"provider.\n\n{loads}",
         epilog="examples:\n"
-        "  python -m benchmarks                      all of it, about 19 minutes\n"
-        "  python -m benchmarks --quick              small loads, 2 to 3 minutes\n"
-        "  python -m benchmarks --only steps-1000 --contestant emrkit\n\n"
+        "  python -m benchmarks                      all of it, about 28 minutes\n"
+        "  python -m benchmarks --quick              small loads, 5 minutes\n"
+        "  python -m benchmarks --only steps-1000 --contestant emrkit\n"
+        "  python -m benchmarks --only logs-bulk     reading a log, 3 minutes\n\n"
         "exit codes:\n  0  all goals that could be judged are met\n  1  one is missed\n"
         "  2  something could not be measured",
         formatter_class=RawDescriptionRichHelpFormatter,
