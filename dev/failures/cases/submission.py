@@ -50,7 +50,7 @@ CASES = (
     Case(
         name="bad-memory-size",
         runs=((SPARK_35, CLIENT), (SPARK_40, CLIENT)),
-        contains="2gigs",
+        contains="Executor memory must be a positive number",
         error="UserCodeError",
         options=("--conf", "spark.executor.memory=2gigs"),
         job=_COUNT,
@@ -83,7 +83,7 @@ print(spark.range(30).groupBy("id").count().collect())  # fails
         command=(
             "bash",
             "-c",
-            "aws s3 cp {home}/load.sh . 2>&1 || hadoop fs -get {home}/load.sh . && bash load.sh",
+            "hadoop fs -get {home}/load.sh . && bash load.sh",
         ),
     ),
     Case(
