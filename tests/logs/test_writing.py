@@ -82,20 +82,6 @@ def test_lines_after_those_passed_over_have_the_times_and_levels_that_they_would
     assert log.entries == structured(Tick(None, lines=lines))[1:]
 
 
-def test_lines_of_a_job_are_the_same_whoever_writes_them():
-    """So that Airflow shows a line once that a triggerer and a worker have written."""
-    structlog = pytest.importorskip("structlog")
-    with structlog.testing.capture_logs(processors=[_compat_logger_name()]) as entries:
-        for name in ("trigger", "operator"):
-            LogWriter(structlog.get_logger(name)).write([LogLine(WHEN, "x", "stdout")])
-    assert entries[0] == entries[1]
-
-
-def _compat_logger_name() -> Any:
-    logging_module = pytest.importorskip("airflow.sdk._shared.logging.structlog")
-    return logging_module.logger_name
-
-
 def test_a_line_without_a_time_gets_the_present():
     [entry] = structured(Tick(None, lines=[LogLine(None, "archived", "stderr")]))
     assert abs(datetime.fromisoformat(entry["timestamp"]) - datetime.now(timezone.utc)).total_seconds() < 60

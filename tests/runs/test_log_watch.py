@@ -8,7 +8,15 @@ import pytest
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.sources import LogLine, Read
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.log_watch import LONGEST_SILENCE, MAX_BACKOFF, LogWatch, Pace, Trouble
+from airflow_provider_emrkit.runs.log_watch import (
+    COUNTING_PAUSE,
+    LONGEST_SILENCE,
+    MAX_BACKOFF,
+    TAIL_LINES,
+    LogWatch,
+    Pace,
+    Trouble,
+)
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1")
@@ -35,6 +43,9 @@ class OneSource:
     name: str = "stream"
     label: str = "stdout"
     looks: int = 0
+    pause: float | None = None
+    lines_a_look: int = 1
+    earlier: int = 0
 
     def current(self) -> Any:
         return [self]
@@ -45,7 +56,16 @@ class OneSource:
     def read(self, cursor: Any) -> Read:
         self.looks += 1
         self.clock.seconds += self.took
-        return Read([LogLine(1, "a", "stdout")] if self.looks in self.lines_at else [], "next")
+        lines = [LogLine(1, f"{self.looks}.{number}", "stdout") for number in range(self.lines_a_look)]
+        return Read(lines if self.looks in self.lines_at else [], "next")
+
+    def from_end(self, limit: int) -> Read:
+        self.looks += 1
+        lines = [LogLine(1, f"earlier {number}", "stdout") for number in range(self.earlier)][-limit:]
+        return Read(lines, "next", skipped=len(lines) < self.earlier)
+
+    def link(self, region: str) -> str:
+        return f"https://{region}/{self.name}"
 
     def log_sources(self, run: JobRun) -> Any:
         return self
@@ -169,3 +189,98 @@ def test_backing_off_has_an_end():
     assert trouble.delay(300.0) == 300
     trouble.end()
     assert trouble.delay(10.0) == 20
+
+
+def test_sources_that_change_seldom_are_looked_at_seldom():
+    clock = Clock()
+    source = OneSource(clock, pause=30.0)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    assert looks_in(600, watch, clock, source) == 20
+
+
+def test_what_is_uploaded_every_few_minutes_gets_one_last_look_and_is_not_waited_for():
+    clock = Clock()
+    source = OneSource(clock, lines_at={2}, pause=30.0)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    watch.read()
+    clock.seconds += 5
+    watch.see(DONE)
+    assert watch.due is not None
+    assert watch.due <= clock()
+    assert not watch.is_over
+    lines, _ = watch.read()
+    assert [line.text for line in lines] == ["2.0"]
+    assert watch.is_over
+
+
+def told(notes: Any) -> list[str]:
+    return [note.text for note in notes]
+
+
+def test_what_is_too_much_for_a_run_is_counted_seldom_and_its_end_shown_and_linked():
+    clock = Clock()
+    source = OneSource(clock, lines_at=set(range(1_000)), lines_a_look=300)
+    watch = make(source, clock, max_run_lines=400)
+    watch.see(RUNNING)
+    watch.read()
+    watch.read()
+    assert looks_in(100, watch, clock, source) == 100 / COUNTING_PAUSE
+    watch.see(DONE)
+    lines, notes = watch.read()
+    assert not lines
+    rest, notes = watch.close()
+    assert [line.text for line in rest][1:] == [f"{source.looks}.{number}" for number in range(200, 300)]
+    missing = f"{source.looks * 300 - 400 - 100:,} lines"
+    assert rest[0].text.startswith(f"… {missing} left out")
+    assert told(notes) == [
+        f"{missing} of the job's log are not shown here. All of it: stdout: https://us-east-1/stream"
+    ]
+
+
+def test_where_the_console_shows_nothing_the_log_is_named():
+    clock = Clock()
+    source = OneSource(clock, lines_at={1}, lines_a_look=30)
+    watch = LogWatch(RUN, source, Pace(max_lines=10), clock, on_aws=False)
+    watch.see(DONE)
+    watch.read()
+    _, notes = watch.close()
+    assert told(notes) == ["20 lines of the job's log are not shown here. All of it: stdout: stream"]
+
+
+def test_a_log_that_is_shown_whole_needs_no_word():
+    clock = Clock()
+    watch = make(OneSource(clock, lines_at={1}), clock)
+    watch.see(DONE)
+    watch.read()
+    assert watch.close() == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("earlier", "words"),
+    [
+        pytest.param(TAIL_LINES, "its log is shown from its start", id="all of it"),
+        pytest.param(TAIL_LINES + 1, "the last 10,000 lines of its log so far are shown", id="the end"),
+    ],
+)
+def test_a_log_that_was_followed_before_is_followed_from_before_its_end(earlier, words):
+    clock = Clock()
+    source = OneSource(clock, lines_at={2}, earlier=earlier)
+    watch = LogWatch(RUN, source, Pace(), clock, again=True)
+    watch.see(RUNNING)
+    lines, notes = watch.read()
+    assert (len(lines), lines[-1].text) == (TAIL_LINES, f"earlier {earlier - 1}")
+    [note] = told(notes)
+    assert words in note
+    assert ("https://us-east-1/stream" in note) is (earlier > TAIL_LINES)
+    lines, notes = watch.read()
+    assert [line.text for line in lines] == ["2.0"]
+    assert not notes
+
+
+def test_nothing_is_said_of_a_log_that_has_no_lines_yet():
+    clock = Clock()
+    watch = LogWatch(RUN, OneSource(clock), Pace(), clock, again=True)
+    watch.see(RUNNING)
+    assert watch.read() == ([], [])
