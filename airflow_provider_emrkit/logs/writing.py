@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.sources import LogLine
     from airflow_provider_emrkit.runs.watch import Tick
 
-# A triggerer writes a few lines in a millisecond, and serves all its triggers with one loop.
-LINES_AT_ONCE = 50
+# A triggerer writes a few lines in a millisecond, and serves all its triggers with one loop: many may write.
+LINES_AT_ONCE = 10
 
 
 class LogWriter:
