@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.log_events import EventPage, TokenRefusedError
-from airflow_provider_emrkit.logs.remembering import KEPT_SILENT, Memory, mark_of
+from airflow_provider_emrkit.logs.remembering import KEPT_SILENT, MAX_KEPT, Memory, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ MAX_SWEEP_PAUSE = 30.0
 SHORT_SWEEP_PAUSE = 4.0
 MIN_SWEEP_PAUSE = 2.0
 # Events that are read again in a second at most, on average.
-SWEPT_PER_SECOND = 100
+SWEPT_PER_SECOND = 200
 SWEPT_PER_SECOND_SOON = 1_000
 # Milliseconds that the newest event may be ahead of AWS's clock. All that comes after one that is further
 # ahead lies behind its token.
@@ -67,6 +67,7 @@ class StreamCursor:
     # By the clock of the reader.
     _last_news: float = field(default=float("-inf"), repr=False)
     _last_sweep: float = field(default=float("-inf"), repr=False)
+    _unswept: int = field(default=0, repr=False)
     _found_late: bool = field(default=False, repr=False)
     _at_end: bool = field(default=False, repr=False)
     _is_idle: bool = field(default=True, repr=False)
@@ -129,6 +130,8 @@ class StreamCursor:
         silent = now - self._last_news
         if silent >= SILENCE and self._last_sweep <= self._last_news:
             return True
+        if self._unswept > MAX_KEPT / 2:
+            return True  # soon they can't all be remembered any more
         return now - self._last_sweep >= self._sweep_pause(silent)
 
     def begin_sweep(self, now: float, *, is_routine: bool = False) -> None:
@@ -140,7 +143,7 @@ class StreamCursor:
         self.memory.trim(min(self.newest, self.ingested) - WINDOW)
         self.token, self.start = None, self.memory.floor
         self._missing, self._until = self.memory.counts(), self.newest
-        self._last_sweep, self._found_late = now, False
+        self._last_sweep, self._found_late, self._unswept = now, False, 0
 
     def take(self, page: EventPage, now: float) -> Sequence[Mapping[str, Any]] | None:
         """Move on over a page.
@@ -155,6 +158,7 @@ class StreamCursor:
         new = self._new(page.events)
         if new:
             self._remember(new)
+            self._unswept += len(new)
             self._last_news = now
             self._is_idle = False
         if self._at_end:
@@ -181,15 +185,10 @@ class StreamCursor:
 
     def _sweep_pause(self, silent: float) -> float:
         if self._is_ahead():
-            pause = MIN_SWEEP_PAUSE
-        elif self._found_late or silent >= SILENCE:
-            pause = min(max(SHORT_SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND_SOON), SWEEP_PAUSE)
-        else:
-            pause = min(max(SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND), MAX_SWEEP_PAUSE)
-        if self.memory.is_cut:
-            # Half of what is remembered, so that what comes late by the other half is found.
-            pause = min(pause, (self.newest - self.memory.floor) / 2000)
-        return max(pause, MIN_SWEEP_PAUSE)
+            return MIN_SWEEP_PAUSE
+        if self._found_late or silent >= SILENCE:
+            return min(max(SHORT_SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND_SOON), SWEEP_PAUSE)
+        return min(max(SWEEP_PAUSE, len(self.memory) / SWEPT_PER_SECOND), MAX_SWEEP_PAUSE)
 
     def _is_ahead(self) -> bool:
         return self.newest > self.ingested + MAX_AHEAD

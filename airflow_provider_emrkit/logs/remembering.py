@@ -35,7 +35,6 @@ class Memory:
     """The last events of a stream: every one that was read and is not older than ``floor`` is in it.
 
     :param floor: Milliseconds since 1970.
-    :param is_cut: Whether there were too many for remembering as long as was asked for.
 
     >>> memory = Memory()
     >>> memory.add([{"timestamp": 5, "ingestionTime": 6, "message": "a"}], floor=0)
@@ -44,7 +43,6 @@ class Memory:
     """
 
     floor: int = 0
-    is_cut: bool = False
     _times: array[int] = field(default_factory=_numbers, repr=False)
     _marks: array[int] = field(default_factory=_numbers, repr=False)
 
@@ -53,7 +51,7 @@ class Memory:
 
     def copy(self) -> Memory:
         """Give one that can be changed while this one stays."""
-        return Memory(self.floor, self.is_cut, self._times[:], self._marks[:])
+        return Memory(self.floor, self._times[:], self._marks[:])
 
     def add(self, events: Sequence[Mapping[str, Any]], floor: int) -> None:
         """Remember events.
@@ -80,8 +78,7 @@ class Memory:
         """
         floor, most = max(floor, self.floor), MAX_KEPT if most is None else most
         times = sorted(when for when in self._times if when >= floor)
-        self.is_cut = len(times) > most
-        if self.is_cut:
+        if len(times) > most:
             floor = times[-most - 1] + 1
         kept = [(when, mark) for when, mark in zip(self._times, self._marks, strict=True) if when >= floor]
         self.floor = floor
@@ -103,4 +100,4 @@ class Memory:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Memory:
         """Take up what :meth:`to_dict` gave."""
-        return cls(values["floor"], False, array("q", values["times"]), array("q", values["marks"]))
+        return cls(values["floor"], array("q", values["times"]), array("q", values["marks"]))
