@@ -28,7 +28,7 @@ MOST_BYTES = 1_500_000
 ORDER = ("stdout", "stderr", "submit", "submit stdout", "executor", "bootstrap", "node")
 
 OF_THIS_MACHINE = re.compile(
-    r"/root/|/work/|/home/(?!hadoop)|/Users/|\.pyenv|/\.cache/|localemr-|127\.0\.0\.1"
+    r"/root\b|/work/|/home/(?!hadoop)|/Users/|\.pyenv|/\.cache/|localemr-|127\.0\.0\.1"
 )
 SECRETS = re.compile(
     r"AKIA[A-Z0-9]{16}|ASIA[A-Z0-9]{16}|(?i:secret.?access.?key|session.?token|password)\S{0,3}[=:]"
