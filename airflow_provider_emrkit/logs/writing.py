@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit._compat import log_at
 from airflow_provider_emrkit.logs.levels import LevelReader
 from airflow_provider_emrkit.logs.moments import Moments
+from airflow_provider_emrkit.logs.text import clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,8 @@ class LogWriter:
     def write(self, lines: Sequence[LogLine]) -> None:
         """Write some lines."""
         for line in lines:
-            log_at(self._log, self._levels.level(line), f"[{line.label}] {line.text}", self._moments.of(line))
+            text = f"[{clean_line(line.label)}] {line.text}"  # a label may be the name of somebody's stream
+            log_at(self._log, self._levels.level(line), text, self._moments.of(line))
 
     def skip(self, lines: Sequence[LogLine]) -> None:
         """Pass over lines, so that those after them get the times and levels that they would have."""

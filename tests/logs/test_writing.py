@@ -98,3 +98,8 @@ def test_the_end_is_told_after_the_last_lines_and_the_start_before_the_first():
     ended = structured(Tick(RunStatus(RunState.SUCCEEDED, "COMPLETED"), note, lines))
     assert ["timestamp" in entry for entry in running] == [False, True]
     assert ["timestamp" in entry for entry in ended] == [True, False]
+
+
+def test_the_name_of_an_output_does_no_harm():
+    [entry] = structured(Tick(None, lines=[LogLine(WHEN, "x", "a\n::group::b")]))
+    assert entry["event"] == "[a\\n: :group::b] x"

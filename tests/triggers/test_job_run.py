@@ -379,8 +379,15 @@ def test_a_trigger_that_sees_the_job_begin_is_the_first_to_follow_it(
     localemr_server.runner.script("sales.load", stdout=["24 rows"])
     localemr_server.runner.hold_starts()
     trigger = make(submitted(), deferred_at=time.time() - 600)
-    threading.Timer(1.0, localemr_server.runner.release_starts).start()
+
+    def start_when_it_is_watched() -> None:
+        wait_for(lambda: any("STARTING" in line for line in task_log.lines))
+        localemr_server.runner.release_starts()
+
+    starter = threading.Thread(target=start_when_it_is_watched)
+    starter.start()
     payload_of(trigger)
+    starter.join()
     assert "[stdout] 24 rows" in task_log.lines
     assert not any("started again" in line for line in task_log.lines)
 
@@ -398,3 +405,15 @@ def test_a_trigger_that_starts_again_begins_before_the_end_of_a_long_log_and_say
     [note] = [line for line in task_log.lines if "was started again" in line]
     assert "the last 10 lines" in note
     assert f"steps/{run.step_id}/stdout" in note
+
+
+def test_a_log_that_is_too_long_is_shown_in_part_with_its_end_and_a_word_about_the_rest(
+    localemr_server, emrkit_connection, task_log
+):
+    localemr_server.runner.script("sales.load", stdout=[f"row {number}" for number in range(1_000)])
+    payload_of(make(submitted(), max_run_lines=50))
+    rows = [line for line in task_log.lines if line.startswith("[stdout] row")]
+    assert rows == [f"[stdout] row {number}" for number in [*range(50), *range(900, 1_000)]]
+    [note] = [line for line in task_log.lines if "not shown here" in line]
+    assert note.startswith("850 lines of the job's log")
+    assert task_log.lines.index(note) > task_log.lines.index(rows[-1])
