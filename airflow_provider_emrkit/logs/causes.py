@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.exceptions import exceptions_in
 from airflow_provider_emrkit.logs.last_words import exit_words, last_words, refusal, submit_error, yarn_words
+from airflow_provider_emrkit.logs.python_traces import TRACEBACK
 from airflow_provider_emrkit.logs.signals import MEMORY, Signal, signal_in, signals_in, tells_little
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.logs.traces import Page, Standing
@@ -95,17 +96,18 @@ class _Rank(IntEnum):
     """How much something that was found tells about the failure; the most telling counts."""
 
     PASSED = 0  # a warning: the program may well have lived on
-    EMPTY = 1  # it only says that something else has failed
-    EXECUTOR = 2  # what became of executors, which Spark replaces
-    WORDS = 3  # the last error that the program wrote
-    SUBMIT = 4  # what a shell, or YARN, says about the end
-    LOGGED = 5  # an exception that somebody caught and wrote down
-    EXITED = 6  # the program said why and ended itself
-    SAID = 7  # EMR quotes an exception
-    REFUSED = 8  # it could not begin
-    PLATFORM = 9  # the container, the image or the node
-    ENDED = 10  # the exception that ended the program
-    CERTAIN = 11  # the program said why and ended itself with a status that no exception gives
+    LINE = 1  # the last line that the program wrote, whatever it says
+    EMPTY = 2  # it only says that something else has failed
+    EXECUTOR = 3  # what became of executors, which Spark replaces
+    WORDS = 4  # the last error that the program wrote
+    SUBMIT = 5  # what a shell, or YARN, says about the end
+    LOGGED = 6  # an exception that somebody caught and wrote down
+    EXITED = 7  # the program said why and ended itself
+    SAID = 8  # EMR quotes an exception
+    REFUSED = 9  # it could not begin
+    PLATFORM = 10  # the container, the image or the node
+    ENDED = 11  # the exception that ended the program
+    CERTAIN = 12  # the program said why and ended itself with a status that no exception gives
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,17 @@ class _Log:
         self.text = text
         self.page = Page(text.lines)
         self.traces = exceptions_in(self.page)
+
+    @property
+    def has_uncaught_python(self) -> bool:
+        """Whether an exception ended a Python program, so that its status says nothing more."""
+        uncaught = (trace for trace in self.traces if trace.standing is Standing.FATAL)
+        return any(self.page.lines[trace.first].startswith(TRACEBACK) for trace in uncaught)
+
+    @property
+    def has_logged(self) -> bool:
+        """Whether an exception was logged that may be why the program ended itself."""
+        return any(trace.standing is Standing.LOGGED and not trace.emptiness for trace in self.traces)
 
 
 def cause_at(
@@ -161,10 +174,20 @@ def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
         return best.cause
     vague = [finding for finding in findings if finding.rank is _Rank.EMPTY]
     if vague:
-        return replace(min(vague, key=lambda finding: finding.emptiness).cause, kind="unknown")
+        least = min(vague, key=lambda finding: finding.emptiness)
+        return least.cause if least.emptiness == 1 else replace(least.cause, kind="unknown")
     if said_by_emr.strip():
-        return _judged(said_by_emr, "api")
+        said = _judged(said_by_emr, "api")
+        return _with_last_line(said, best.cause) if best and best.rank is _Rank.LINE else said
     return replace(best.cause, kind="unknown") if best else Cause("the logs do not say why")
+
+
+def _with_last_line(said: Cause, line: Cause) -> Cause:
+    """Add to EMR's words the last line that the program wrote, which need not be why it ended."""
+    if line.message in said.message:
+        return said
+    message = one_line(f"{said.message.rstrip('.')}; its last line: {line.message}", _LONGEST)
+    return replace(line, message=message, kind=said.kind, about=said.about, hint=said.hint)
 
 
 def says_little(cause: Cause) -> bool:
@@ -232,28 +255,26 @@ def _exits(logs: Sequence[_Log], said_by_emr: str) -> Iterator[_Finding]:
     found = next(((log, words) for log in logs if (words := exit_words(log.page))), None)
     status = found[1].text if found else _exit_status(said_by_emr)
     last = next(((log, words) for log in logs if (words := last_words(log.page, log.traces))), None)
-    if last and (status or last[1].is_error):
+    if last and status:
         log, words = last
-        if status:
-            words = replace(words, text=f"{one_line(words.text, 250)} ({status})")
-        yield _of_words(log, words, _exit_rank(status), "submit")
+        words = replace(words, text=f"{one_line(words.text, 250)} ({status})")
+        yield _of_words(log, words, _exit_rank(status, logs), "submit")
     elif found:
         log, words = found
-        yield _of_words(log, words, _Rank.WORDS if _caught(logs) else _Rank.EXITED, "submit")
+        rank = _Rank.WORDS if any(log.has_logged for log in logs) else _exit_rank("", logs)
+        yield _of_words(log, words, rank, "submit")
+    elif last:
+        log, words = last
+        yield _of_words(log, words, _Rank.WORDS if words.is_error else _Rank.LINE, "submit")
 
 
-def _exit_rank(status: str) -> _Rank:
-    """Tell how sure it is that a program's last words are why it ended."""
-    if not status:
-        return _Rank.WORDS
+def _exit_rank(status: str, logs: Sequence[_Log]) -> _Rank:
+    """Tell how sure it is that a program ended itself, and for what it said last."""
     number = int(re.sub(r"\D", "", status) or 1)
-    return _Rank.EXITED if number == 1 else _Rank.CERTAIN
-
-
-def _caught(logs: Sequence[_Log]) -> bool:
-    return any(
-        trace.standing is Standing.LOGGED and not trace.emptiness for log in logs for trace in log.traces
-    )
+    if number != 1:
+        return _Rank.CERTAIN
+    # An exception ended it, though it may only say that something else failed.
+    return _Rank.LINE if any(log.has_uncaught_python for log in logs) else _Rank.EXITED
 
 
 _EXIT_STATUS = re.compile(

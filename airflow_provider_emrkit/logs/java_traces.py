@@ -42,6 +42,7 @@ _MINOR_LOGGERS = re.compile(
     r"|DiskBlockManager|OneForOneBlockFetcher|RetryingBlock\w+|ContextCleaner|Utils|RpcOutboxMessage|EventLoggingListener"
     r"|SparkUncaughtExceptionHandler|CoarseGrainedExecutorBackend|YarnCoarseGrainedExecutorBackend|Heartbeat\w*"
 )
+_ERROR_CLASS = re.compile(r"\[[A-Z][A-Z0-9_.]{3,80}\] ")
 # What begins something else below a stack.
 _NEW = "Exception in thread "
 # Characters of a logger's line that may name an exception.
@@ -164,6 +165,9 @@ def _says_the_same(trace: Trace, deepest: Trace) -> bool:
     """Tell whether an exception says what the deepest one does, and more: the path, or what it means."""
     what, _, words = deepest.message.partition(": ")
     above, _, more = trace.message.partition(": ")
+    # Of Spark's own exceptions the one with an error class is what it means to tell.
+    if what.startswith("org.apache.spark.") and _ERROR_CLASS.match(more) and not _ERROR_CLASS.match(words):
+        return True
     # SparkClassNotFoundException says in words what ClassNotFoundException only names.
     same = above.rpartition(".")[2].endswith(what.rpartition(".")[2])
     if same or (not words and not what.startswith("java.")):

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.logs.traces import Page, Trace
 
-_EXITED = re.compile(r"User application exited with status (?!137\b|143\b)(?P<status>\d{1,3})")
+# YARN's word for it, and that of EMR, which ran spark-submit.
+_EXITED = re.compile(
+    r"(?:User application exited with status |Command exiting with ret '|ended with exit code )"
+    r"(?!0\b|137\b|143\b)\d{1,3}\b'?"
+)
 # What spark-submit says before it prints its usage, and nothing runs.
 _REFUSALS = re.compile(
     r"(?:Error: |Unrecognized VM option |Invalid maximum heap size|Error occurred during initialization of VM"
@@ -48,7 +52,7 @@ _LOGGERS_OF_THE_END = re.compile(
 # print when they begin or end.
 _NO_WORDS = re.compile(
     r"\s|$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
-    r"|During handling of|The above exception|JVM stacktrace:|== SQL"
+    r"|During handling of|The above exception|JVM stacktrace:|Driver stacktrace:|Caused by: |== SQL"
 )
 
 
@@ -74,7 +78,7 @@ class Words:
 def exit_words(page: Page) -> Words | None:
     """Find YARN's word for it that the program ended itself; 137 and 143 say that it was killed."""
     for index in _from_end(page):
-        found = _EXITED.search(page.lines[index]) if "exited with status" in page.lines[index] else None
+        found = _EXITED.search(page.lines[index]) if " exit" in page.lines[index] else None
         if found:
             return Words(found.group(), index, index)
     return None

@@ -237,6 +237,7 @@ _TELLS_LITTLE = tuple(
         r"|^java\.(?:io\.IOException|net\.SocketException): "
         r"(?:Broken pipe|Connection reset|Stream (?:is )?closed|Filesystem closed)",
         r"Job aborted|Writing job aborted|Exception thrown in awaitResult|Task failed while writing rows"
+        r"|\[(?:FAILED_EXECUTE_UDF|TASK_WRITE_FAILED|STREAM_FAILED|FAILED_READ_FILE\.NO_HINT)\] "
         r"|An exception was thrown from the Python worker|Unable to instantiate \S+SessionCatalog"
         r"|(?:^|\.)(?:PythonException|Py4JJavaError|Py4JError): ?"
         r"(?:An error occurred while calling [\w.:$]+|Traceback.*)?$"

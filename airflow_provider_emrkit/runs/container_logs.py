@@ -1,4 +1,4 @@
-"""Finds the logs of executors and of nodes that tell what the driver does not know."""
+"""Reads the logs of executors, of nodes and of EMR itself, which tell what the driver does not know."""
 
 from __future__ import annotations
 
@@ -107,6 +107,18 @@ def node_texts(
     read = (ends.read(S3LogFile(s3, bucket, key, _node_label(key, prefix))) for key in keys[:MAX_NODES])
     about = (_about(text, application.group().removeprefix("application")) for text in read)
     return [text for text in about if text.lines]
+
+
+def controller_texts(
+    clients: AwsClients, run: JobRun, _: Sequence[LogText], ends: LogEnds
+) -> Sequence[LogText]:
+    """Read what EMR says about the process that it ran, where that was the driver: how it ended."""
+    if run.driver_apart or not run.log_uri:
+        return ()
+    bucket, root = bucket_and_prefix(run.log_uri)
+    key = f"{root}{run.cluster_id}/steps/{run.step_id}/controller.gz"
+    text = ends.read(S3LogFile(clients.client("s3"), bucket, key, "controller"))
+    return (text,) if text.lines else ()
 
 
 def _node_logs(s3: Any, bucket: str, prefix: str) -> list[str]:

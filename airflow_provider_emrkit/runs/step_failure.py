@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.causes import find_cause, is_definite
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
-from airflow_provider_emrkit.runs.container_logs import executor_texts, node_texts
+from airflow_provider_emrkit.runs.container_logs import controller_texts, executor_texts, node_texts
 from airflow_provider_emrkit.runs.log_ends import LogEnds
 from airflow_provider_emrkit.runs.protocol import FailureFacts
 from airflow_provider_emrkit.runs.start_logs import StartLogs
@@ -100,18 +100,22 @@ class _Search:
     message: str = ""
 
     def facts(self) -> FailureFacts:
-        step = self._ends().without_trouble(self._step) or {}
-        details = (step.get("Status") or {}).get("FailureDetails") or {}
+        step = self._ends().without_trouble(self._step)
+        if step is None:  # EMR could not be asked; its logs may be there all the same
+            texts, followed = self._texts()
+            return FailureFacts(texts=texts, followed=followed)
+        status = step.get("Status") or {}
         self.message = failure_message(step)
-        log_file = details.get("LogFile") or ""
-        if not _has_run(step):
+        log_file = (status.get("FailureDetails") or {}).get("LogFile") or ""
+        if status.get("State") == "FAILED":
+            texts, followed = self._texts()
+            return FailureFacts(self.message, log_file, texts, followed=followed)
+        if step and not (status.get("Timeline") or {}).get("StartDateTime"):
             said = self._ends().without_trouble(self._said_of_cluster) or ""
             if _CAME_UP_BADLY.search(said):
                 return FailureFacts(self.message, log_file, start_texts=self._start_texts(said))
-            if step:
-                return FailureFacts(self.message, log_file)
-        texts, followed = self._texts()
-        return FailureFacts(self.message, log_file, texts, followed=followed)
+        # Nothing that the job wrote tells why it was cancelled, or its cluster went away.
+        return FailureFacts(self.message, log_file)
 
     def _ends(self) -> LogEnds:
         return LogEnds(self.run.region, in_console=not self.clients.has_own_endpoint)
@@ -140,7 +144,7 @@ class _Search:
             # Also a cluster that is to send its logs to CloudWatch may not be allowed to, or too short-lived.
             texts = self.patience.until(self._suffices, self._archived, self._where)
             followed = bool(texts) and not self.run.log_group and not self.patience.used
-        for further in (executor_texts, node_texts):
+        for further in (executor_texts, node_texts, controller_texts):
             if is_definite(find_cause(texts, self.message)):
                 break
             texts = [*texts, *further(self.clients, self.run, texts, self._ends())]
@@ -162,8 +166,3 @@ class _Search:
     @property
     def _where(self) -> str:
         return f"{(self.run.log_uri or '').rstrip('/')}/{self.run.cluster_id}/"
-
-
-def _has_run(step: Mapping[str, Any]) -> bool:
-    status = step.get("Status") or {}
-    return bool((status.get("Timeline") or {}).get("StartDateTime")) or status.get("State") == "FAILED"

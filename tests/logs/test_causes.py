@@ -197,9 +197,15 @@ def test_a_hint_is_given_where_there_is_one(log, hint):
 
 
 def test_emr_is_quoted_when_the_logs_are_silent():
-    cause = find_cause([LogText("stderr", ["nothing special"])], "Exit status 1")
+    cause = find_cause([LogText("stderr", ["24/01/01 00:00:00 INFO A: fine"])], "Exit status 1")
     assert (cause.message, cause.kind, cause.sentence()) == ("Exit status 1", "api", "Exit status 1")
     assert find_cause([]).message == "the logs do not say why"
+
+
+def test_the_last_line_is_given_with_emr_s_words_where_nothing_tells():
+    cause = find_cause([LogText("stdout", ["3 shops", "no sales"])], "Unknown Error.")
+    assert (cause.message, cause.kind) == ("Unknown Error; its last line: no sales", "api")
+    assert cause.line == 2
 
 
 def test_a_cause_is_one_short_line_whatever_the_log_holds():
@@ -416,14 +422,14 @@ def test_false_friends_are_told_from_the_true_cause(log, message):
 
 
 @pytest.mark.parametrize(
-    ("driver", "kind"), [pytest.param(CRASHED, "memory", id="worker crashed"), pytest.param(DISASSOCIATED, "memory", id="lost")]
-)  # fmt: skip
+    ("driver", "kind"),
+    [pytest.param(CRASHED, "java", id="worker crashed"), pytest.param(DISASSOCIATED, "unknown", id="lost")],
+)
 def test_an_executor_s_own_log_tells_what_the_driver_does_not_know(driver, kind):
     alone = find_cause([LogText("stderr", lines(driver))])
-    assert not is_definite(alone)
-    assert alone.kind == "unknown"
+    assert (alone.kind, is_definite(alone)) == (kind, False)
     both = find_cause([LogText("stderr", lines(driver)), LogText("executor 2", lines(EXECUTOR_HEAP))])
-    assert (both.source, both.kind) == ("executor 2", kind)
+    assert (both.source, both.kind) == ("executor 2", "memory")
 
 
 def test_emr_s_words_do_not_hide_what_the_logs_say():

@@ -382,3 +382,37 @@ def test_a_cluster_without_logs_keeps_emr_s_words(world):
     error = world.error(run, patience=60.0)
     assert f"did not start: {FAILED_ACTION} - see what the bootstrap action" in str(error)
     assert world.pauses == []
+
+
+def test_a_program_s_last_words_count_where_emr_says_only_what_it_ended_with(world):
+    run = world.failed(driver_apart=False)
+    world.archive(run, f"steps/{run.step_id}/stdout.gz", "3 shops", "no sales on 2024-01-01: nothing to load")
+    assert "Unknown Error; its last line: no sales on 2024-01-01" in str(world.error(run))
+    controller = "2024-01-01T00:00:00.000Z WARN Command exiting with ret '1'"
+    world.archive(run, f"steps/{run.step_id}/controller.gz", controller)
+    error = world.error(run)
+    assert type(error) is UserCodeError
+    assert "failed: no sales on 2024-01-01: nothing to load (Command exiting with ret '1')" in str(error)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_run_that_did_not_fail_by_itself_is_not_waited_for(world, listed):
+    world.server.runner.script("daily", hold=True)
+    cluster_id = world.server.run_cluster()
+    world.server.wait_cluster(cluster_id, "WAITING")
+    step_id = world.server.add_step(cluster_id, "daily")
+    world.server.runner.wait_started("daily")
+    emr = world.server.client("emr")
+    emr.cancel_steps(ClusterId=cluster_id, StepIds=[step_id], StepCancellationOption="SEND_INTERRUPT")
+    world.server.wait_step(cluster_id, step_id, "CANCELLED")
+    run = JobRun(
+        "step",
+        cluster_id,
+        step_id if listed else "s-GONE",
+        "t-1",
+        "daily",
+        "us-east-1",
+        log_uri="s3://archive/",
+    )
+    world.facts(run, patience=60.0)
+    assert (world.pauses, world.calls) == ([], [])
