@@ -183,7 +183,7 @@ print(events.groupBy("shop").sum("amount").collect())  # fails
         runs=((SPARK_33, CLUSTER), (SPARK_40, CLIENT)),
         contains={
             "3.3": "Column: [id], Expected: int, Found: BINARY",
-            "4.0": "column: [id], physicalType: BINARY, logicalType: int",
+            "4.0": "reading Parquet column [id]. Expected Spark type int, actual Parquet type BINARY",
         },
         error="UserCodeError",
         job=_SESSION
