@@ -337,10 +337,24 @@ def test_a_worker_repeats_the_last_lines_of_a_log_that_was_followed_elsewhere(
     assert done.startswith("Done")
 
 
-def test_of_a_job_that_failed_the_worker_repeats_the_last_lines_once(localemr_server, emr, ti, task_log):
-    trace = ["Traceback (most recent call last):", '  File "job.py", line 3', "ValueError: no such day"]
-    localemr_server.runner.script("sales.load", stderr=trace, fails="exit 1")
-    run = first_try(NEW_CLUSTER, ti)
+TRACE = ["Traceback (most recent call last):", '  File "job.py", line 3', "ValueError: no such day"]
+
+
+def test_of_a_job_that_failed_in_a_worker_each_line_is_shown_once(
+    localemr_server, emr, ti, task_log, compute
+):
+    """Wherever its logs are: in CloudWatch, or on S3 alone."""
+    localemr_server.runner.script("sales.load", stderr=TRACE, fails="exit 1")
+    with pytest.raises(UserCodeError, match="no such day"):
+        make(compute).execute(context(ti))
+    assert [line for line in task_log.lines if "no such day" in line] == ["[stderr] ValueError: no such day"]
+
+
+def test_of_a_job_that_failed_the_worker_repeats_the_last_lines_once(
+    localemr_server, emr, ti, task_log, compute
+):
+    localemr_server.runner.script("sales.load", stderr=TRACE, fails="exit 1")
+    run = first_try(compute, ti)
     wait_for(lambda: all_steps(emr)[0]["Status"]["State"] == "FAILED")
     told = {"state": "failed", "detail": "FAILED"}
     with pytest.raises(UserCodeError, match="no such day"):

@@ -95,7 +95,7 @@ def held_run(localemr_server, emrkit_connection):
     [
         pytest.param(EmrJobRunTrigger(RUN.to_dict()), id="defaults"),
         pytest.param(
-            EmrJobRunTrigger(RUN.to_dict(), "mine", 1.0, 2.0, 3.0, 4, 5.0, 6.0, "leave", {"running": 7.0}),
+            EmrJobRunTrigger(RUN.to_dict(), "mine", 1.0, 2.0, 3.0, 4, 5.0, 6.0, "leave", {"running": 7.0}, 8),
             id="all arguments",
         ),
     ],
@@ -109,7 +109,9 @@ def test_it_can_be_made_again_from_what_it_serializes(trigger):
 
 def test_it_can_be_made_from_what_an_older_version_serialized():
     _, kwargs = EmrJobRunTrigger(RUN.to_dict()).serialize()
-    older = {name: value for name, value in kwargs.items() if name not in ("on_kill", "limits")}
+    older = {
+        name: value for name, value in kwargs.items() if name not in ("on_kill", "limits", "max_run_lines")
+    }
     assert EmrJobRunTrigger(**older).serialize()[1] == kwargs
 
 
