@@ -80,7 +80,8 @@ class ExecutorLogs:
 
     def _look(self) -> None:
         for application, number, folder in _executors(self._work):
-            if folder not in self._executors:
+            # One that could not be started any more, when its job ended, has no log.
+            if folder not in self._executors and (folder / FILES[-1]).is_file():
                 self._open(application, number, folder)
         for executor in self._executors.values():
             executor.look()

@@ -153,7 +153,8 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
     conf.write()
     place.home.mkdir(parents=True, exist_ok=True)
     make_environment(software.python, place.venv)
-    write_python_site(place.python_site, FITTED if machine.executors == "processes" else ())
+    apart = machine.executors == "processes"
+    write_python_site(place.python_site, FITTED if apart else (), stops=apart)
     write_shims(place, uv_program())
     return Prepared(place, machine, conf.requested)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from airflow_provider_emrkit.localemr.spark.executors import driver_heap_mib, master_conf
+from airflow_provider_emrkit.localemr.spark.executors import STANDALONE, driver_heap_mib, master_conf
 from airflow_provider_emrkit.localemr.spark.hdfs import default_properties, hdfs_properties, make_hdfs
 from airflow_provider_emrkit.localemr.spark.s3_conf import leads_elsewhere, s3_properties
 from airflow_provider_emrkit.localemr.spark.submit import Machine, local_conf
@@ -94,11 +94,22 @@ class ClusterConf:
             "hive-site.xml": site_xml(self.hive_site),
             "yarn-site.xml": site_xml(_NO_YARN),
             "spark-defaults.conf": properties(self.spark_defaults),
-            "log4j2.properties": _LOG4J2 + properties(self.classification("spark-log4j2"), separator=" = "),
-            "log4j.properties": _LOG4J1 + properties(self.classification("spark-log4j"), separator="="),
+            "log4j2.properties": _LOG4J2
+            + properties({**self._quiet("logger.{0}.level"), **self.classification("spark-log4j2")}, " = "),
+            "log4j.properties": _LOG4J1
+            + properties({**self._quiet("log4j.logger.{1}"), **self.classification("spark-log4j")}),
         }
         for name, text in files.items():
             (self.directory / name).write_text(text, encoding="utf-8")
+
+    def _quiet(self, level: str) -> dict[str, str]:
+        """Give the levels of what only a Spark says that starts executors itself, which YARN does on EMR."""
+        if self.machine.executors == "threads":
+            return {}
+        named = {name.rpartition(".")[2].lower(): name for name in STANDALONE}
+        levels = {level.format(key, name): "OFF" for key, name in named.items()}
+        names = {f"logger.{key}.name": name for key, name in named.items()} if "{0}" in level else {}
+        return {**names, **levels}
 
     @property
     def _event_logs(self) -> Path:

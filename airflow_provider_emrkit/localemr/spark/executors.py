@@ -32,6 +32,14 @@ _CLASS_PATH = "spark.executor.extraClassPath"
 _OPTIONS, _MORE_OPTIONS = "spark.executor.defaultJavaOptions", "spark.executor.extraJavaOptions"
 
 
+STANDALONE = (
+    "org.apache.spark.deploy.master",
+    "org.apache.spark.deploy.worker",
+    # Those two, about each other, when a job ends.
+    "org.apache.spark.network.server.TransportRequestHandler",
+)
+"""Loggers of what starts executors: when a job ends, they report errors that are none of the job's."""
+
 FITTED = (
     "spark.cores.max",
     "spark.dynamicAllocation.enabled",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # For every Python that a Spark takes, from 3.4 on.
 _SITE = '''"""Runs at the start of every Python here: a YARN that is named in code is this machine."""
+import atexit
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
@@ -22,7 +23,22 @@ from importlib.machinery import ModuleSpec, PathFinder
 FITTED = {fitted!r}
 
 
+def stop():
+    """End the executors before the JVM ends: it would try to start others in their place."""
+    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    active = getattr(context, "_active_spark_context", None)
+    if active is not None:
+        py4j = getattr(sys.modules.get("py4j.protocol"), "Py4JError", OSError)
+        try:
+            active.stop()
+        except (EOFError, OSError, py4j):
+            # The JVM is gone, as the job has said by itself.
+            pass
+
+
 def adapt(conf):
+    if {stops!r}:
+        atexit.register(stop)
     original = conf.set
 
     def set(self, key, value):
@@ -61,12 +77,13 @@ if other is not None and other.loader is not None and hasattr(other.loader, "exe
 '''
 
 
-def write_python_site(folder: Path, fitted: Sequence[str] = ()) -> None:
+def write_python_site(folder: Path, fitted: Sequence[str] = (), *, stops: bool = False) -> None:
     """Write the module into a folder that is to come first in ``PYTHONPATH``.
 
     :param fitted: Properties that code does not change.
+    :param stops: Stop Spark at the end of a program that does not do so itself.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = ("spark.submit.deployMode", *fitted)
-    text = _SITE.format(fitted=kept, folder=str(folder))
+    text = _SITE.format(fitted=kept, stops=stops, folder=str(folder))
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")

@@ -100,6 +100,14 @@ def test_what_only_looks_like_a_command_is_kept(work, kept, logs, text):
     assert kept.lines[0, 0] == text.splitlines()
 
 
+def test_an_executor_that_could_not_be_started_has_no_log(work, kept, logs):
+    (work / APP / "0").mkdir(parents=True)
+    write(work, "one\n", executor=1)
+    kept.wait((0, 1), "one")
+    logs.close()
+    assert (0, 0) not in kept.lines
+
+
 def wait_for(path):
     deadline, pause = time.monotonic() + 10, threading.Event()
     while not path.exists():
@@ -136,7 +144,8 @@ def test_what_a_job_puts_in_the_place_of_a_log_holds_nothing_up(work, kept, logs
     folder = work / APP / "0"
     folder.mkdir(parents=True)
     os.mkfifo(folder / "stdout")
-    (folder / "stderr").mkdir()
+    (folder / "stderr").touch()
+    (work / APP / "2" / "stderr").mkdir(parents=True)
     for name in ("no number", "01", "9" * 200, "٣"):
         (work / APP / name).mkdir()
     (work / "a file").touch()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_provider_emrkit.localemr.s3_access import S3Access
 from airflow_provider_emrkit.localemr.spark.conf import ClusterConf
 from airflow_provider_emrkit.localemr.spark.executors import FITTED, master_conf
 from airflow_provider_emrkit.localemr.spark.own_home import WORK, make_own_home
@@ -115,6 +116,27 @@ def test_jobs_without_a_spark_submit_have_the_same(tmp_path):
     ).spark_defaults
     assert conf["spark.master"].startswith("local-cluster[2,3,")
     assert conf["spark.cores.max"] == "6"
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("log4j2.properties", "logger.worker.level = OFF"),
+        ("log4j.properties", "log4j.logger.org.apache.spark.deploy.worker=OFF"),
+    ],
+)
+def test_what_starts_executors_is_silent_unless_the_cluster_wants_to_hear_it(tmp_path, file, line):
+    def written(machine, **asked):
+        classes = [{"Classification": name, "Properties": value} for name, value in asked.items()]
+        s3 = S3Access("http://127.0.0.1:1")
+        ClusterConf(tmp_path, tmp_path, tmp_path, s3, "us-east-1", machine, classes).write()
+        return (tmp_path / file).read_text().splitlines()
+
+    assert line in written(MACHINE)
+    assert line not in written(replace(MACHINE, executors="threads"))
+    key = line.split("=")[0].strip()
+    asked = {"spark-log4j2": {key: "info"}, "spark-log4j": {key: "info"}}
+    assert [one for one in written(MACHINE, **asked) if one.startswith(key)] == [line.replace("OFF", "info")]
 
 
 def test_a_spark_of_a_commands_own_is_the_installed_one_but_for_executors_directories(tmp_path):

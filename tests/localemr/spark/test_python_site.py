@@ -63,6 +63,31 @@ def test_the_deploy_mode_is_not_the_codes_to_choose(run):
     assert run(f"import pyspark; print(pyspark.SparkConf().{change}.found)") == "{'a': 1}"
 
 
+def test_spark_is_stopped_at_the_end_where_that_is_wanted(tmp_path):
+    package = tmp_path / "lib" / "pyspark"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        """
+from pyspark.conf import SparkConf
+class SparkContext:
+    _active_spark_context = None
+    def stop(self):
+        print("stopped")
+        raise OSError("the JVM is gone")
+"""
+    )
+    (package / "conf.py").write_text(PYSPARK_CONF)
+    code = "import pyspark; pyspark.SparkContext._active_spark_context = pyspark.SparkContext(); 1 / 0"
+    for stops in (True, False):
+        site = tmp_path / f"site-{stops}"
+        write_python_site(site, stops=stops)
+        env = {"PYTHONPATH": f"{site}:{tmp_path / 'lib'}", "PATH": os.defpath}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("ZeroDivisionError")
+        assert done.stdout == ("stopped\n" if stops else "")
+
+
 def test_the_machines_own_sitecustomize_runs_too(run, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "sitecustomize.py").write_text("print('theirs')\n")
