@@ -11,7 +11,7 @@ from airflow_provider_emrkit.logs.java_traces import end_of, java_cause, java_tr
 from airflow_provider_emrkit.logs.python_traces import FROM, TRACEBACK, own_place
 from airflow_provider_emrkit.logs.records import json_exception
 from airflow_provider_emrkit.logs.signals import EMPTIEST, tells_little
-from airflow_provider_emrkit.logs.traces import Standing, Trace
+from airflow_provider_emrkit.logs.traces import JVM_STACK, Standing, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +31,7 @@ def exceptions_in(page: Page) -> Sequence[Trace]:
     python = [_python_trace(page, chain) for chain in python_traces.chains(page)]
     python += python_traces.syntax_errors(page)
     python += python_traces.groups(page)
+    python += python_traces.crashes(page)
     inside = {index for trace in python for index in range(trace.first, trace.last + 1)}
     java = [trace for trace in java_traces(page) if trace.first not in inside]
     return sorted([*python, *java, *_json_traces(page)], key=lambda trace: (trace.first, trace.last))
@@ -82,6 +83,10 @@ def _below(page: Page, error: int) -> int | None:
     if following.startswith(": "):
         return error + 1
     line = page.lines[error]
+    if tells_little(line):
+        for index in range(error + 1, min(error + 4, len(page) - 1)):
+            if page.lines[index].startswith(JVM_STACK):
+                return index + 1
     return error if stage_failure(line) or line.rstrip().endswith(TRACEBACK) else None
 
 

@@ -25,7 +25,7 @@ _REFUSALS = re.compile(
     r"|.{0,300}can't open file )"
 )
 _SUBMIT_ERRORS = re.compile(
-    r"(?:Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
+    r"(?:#  SIG\w{3,6} .*|Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
     r"|.{0,20}diagnostics: User class threw exception.*"
     r"|Error in query: .*|\[[A-Z][A-Z0-9_.]{3,80}\] [A-Z].*"  # spark-sql
     r"|(?:/\S{1,200}: )?(?:line \d{1,6}: )?\S{1,200}: (?:command not found|No such file or directory)$)"

@@ -24,6 +24,8 @@ _ERROR = re.compile(r"[A-Za-z_][\w.<>]{0,300}(?::|$)")
 _SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")
 _GROUP_ERROR = re.compile(r"[ |+]{2,60}(?P<error>[A-Za-z_][\w.<>]{0,300}: .{1,1000}|[A-Z]\w{1,100}Error)$")
 
+_CRASH = "Fatal Python error: "
+
 # What is not the author's own code.
 _LIBRARIES = (
     "/pyspark/",
@@ -70,7 +72,7 @@ class Chain:
 
 def chains(page: Page) -> Iterator[Chain]:
     """Find the tracebacks that begin at the start of a line."""
-    heads = [index for index, line in enumerate(page.lines) if line.startswith(TRACEBACK)]
+    heads = [index for index in range(len(page)) if _is_head(page, index)]
     parts: list[tuple[int, int]] = []
     links: list[str] = []
     for number, head in enumerate(heads):
@@ -87,6 +89,14 @@ def chains(page: Page) -> Iterator[Chain]:
         parts.append((head, error))
     if parts:
         yield Chain(tuple(parts), tuple(links))
+
+
+def _is_head(page: Page, index: int) -> bool:
+    """Tell whether a traceback begins at a line, which a logger of the program's may have written."""
+    line, record = page.lines[index], page.records[index]
+    if line.startswith(TRACEBACK):
+        return True
+    return record is not None and not record.spark and line.rstrip().endswith(TRACEBACK)
 
 
 def error_below(page: Page, head: int, end: int) -> int | None:
@@ -138,7 +148,7 @@ def standing(page: Page, first: int, last: int) -> tuple[Standing, bool]:
         return Standing.MINOR, False
     if above.startswith("Exception in thread "):
         return Standing.LOGGED, False
-    record = page.record_above(first)
+    record = page.records[first] or page.record_above(first)
     if record is None or record.spark:
         # Lines of the JVM come between those of Python, and have nothing to do with them.
         return Standing.FATAL, False
@@ -163,6 +173,20 @@ def syntax_errors(page: Page) -> Iterator[Trace]:
         if frames:
             place = own_place(page, frames[0], index)
             yield Trace("python", line.strip(), index, frames[0], index, place)
+
+
+def crashes(page: Page) -> Iterator[Trace]:
+    """Find where the interpreter itself has crashed; it prints the stack below, the innermost frame first."""
+    for index, line in enumerate(page.lines):
+        if not line.startswith(_CRASH):
+            continue
+        below = range(index + 1, min(index + _FURTHEST, len(page)))
+        frames = [(at, frame) for at in below if (frame := FRAME.match(page.lines[at]))]
+        own = (place_of(frame["file"], frame["line"]) for _, frame in frames if is_own(frame["file"]))
+        # What it says about its modules is the last of it.
+        last = next((at for at in reversed(below) if page.lines[at].startswith("Extension modules")), index)
+        last = max([last, *(at for at, _ in frames)])
+        yield Trace("python", line.strip(), index, index, last, next(own, ""))
 
 
 def groups(page: Page) -> Iterator[Trace]:

@@ -31,7 +31,7 @@ NOT_FOUND = "not_found"
 class Signal:
     """One text that tells what a failure is about.
 
-    :param about: ``memory``, ``docker``, ``node``, ``denied`` or ``not_found``.
+    :param about: ``memory``, ``docker``, ``node``, ``denied`` or ``not_found``; empty for none of these.
     :param pattern: The text; only what it matches is quoted when it is found in a log.
     :param hint: What may help.
     :param parts: What a line of a log must hold one of, for a signal that tells as much there as in an
@@ -113,7 +113,13 @@ SIGNALS: tuple[Signal, ...] = (
         "GC overhead limit",
         *_endings(52),
     ),
-    _signal(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)", _MORE_MEMORY),
+    _signal(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)|Cannot allocate memory", _MORE_MEMORY),
+    _signal(
+        MEMORY,
+        r"There is insufficient memory for the Java Runtime Environment to continue",
+        "the node has less memory than was asked for: choose larger instances, or ask for less",
+        "There is insufficient memory for the Java Runtime",
+    ),
     _signal(
         MEMORY,
         r"Container killed by YARN for exceeding (?:physical |virtual )?memory limits\."
@@ -223,6 +229,46 @@ SIGNALS: tuple[Signal, ...] = (
         r"Exception|EntityNotFoundException",
         "check the table's name and catalog",
     ),
+    # What follows is about nothing but itself, and yet something may help.
+    _signal(
+        "",
+        r"is bigger than spark\.driver\.maxResultSize",
+        "collect less on the driver, or raise spark.driver.maxResultSize",
+    ),
+    _signal(
+        "",
+        r"Kryo serialization failed: Buffer overflow",
+        "raise spark.kryoserializer.buffer.max",
+    ),
+    _signal(
+        "",
+        r"is above the max threshold \(\d+ MB\) of this cluster",
+        "ask for smaller executors, or choose larger instances",
+    ),
+    _signal(
+        "",
+        r"NoSuchMethodError|NoSuchFieldError|AbstractMethodError|IncompatibleClassChangeError"
+        r"|UnsupportedClassVersionError",
+        "build it for the Spark, Scala and Java of the cluster's release, and ship its libraries with it",
+    ),
+    _signal(
+        "",
+        r"No space left on device",
+        "give the instances larger EBS volumes, or shuffle less",
+    ),
+    _signal(
+        "",
+        r"UnknownHostException|[Cc]onnect(?:ion)? timed out|ConnectTimeout",
+        "check that the cluster's subnet and security groups let it reach that address",
+    ),
+    _signal(
+        "",
+        r"Python in worker has different version|PYTHON_VERSION_MISMATCH",
+        "set spark.pyspark.python and spark.pyspark.driver.python to the same Python",
+    ),
+    _signal(
+        "", r"Error Code: SlowDown|Status Code: 503", "S3 limits the rate: write to more prefixes, or later"
+    ),
 )
 
 # What only says that something else has failed, the emptiest last: an executor that was lost for a reason
@@ -238,7 +284,8 @@ _TELLS_LITTLE = tuple(
         r"(?:Broken pipe|Connection reset|Stream (?:is )?closed|Filesystem closed)",
         r"Job aborted|Writing job aborted|Exception thrown in awaitResult|Task failed while writing rows"
         r"|\[(?:FAILED_EXECUTE_UDF|TASK_WRITE_FAILED|STREAM_FAILED|FAILED_READ_FILE\.NO_HINT)\] "
-        r"|An exception was thrown from the Python worker|Unable to instantiate \S+SessionCatalog"
+        r"|An exception was thrown from the Python worker|Error while instantiating '"
+        r"|Unable to instantiate \S+SessionCatalog"
         r"|(?:^|\.)(?:PythonException|Py4JJavaError|Py4JError): ?"
         r"(?:An error occurred while calling [\w.:$]+|Traceback.*)?$"
         r"|(?:^|\.)(?:ExecutionException|UndeclaredThrowableException|InvocationTargetException)(?::|$)",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LONGEST = 2_000
 
 CAUSED_BY = "Caused by: "
+# PySpark writes it between its own message and the JVM's stack.
+JVM_STACK = "JVM stacktrace:"
 # One line of the JVM's stack, also where it says how many more there are.
 JAVA_FRAME = re.compile(
     r"\s{1,20}(?:at (?P<method>[\w$.<>/@-]{1,400})\((?P<file>[^:()]{1,200}):(?P<line>\d{1,7})\)"
@@ -113,6 +115,8 @@ class Page:
         for following in range(index + 1, min(index + 3, len(self))):
             text = self.lines[following].strip()
             if text:
-                announces = self.records[following] is None and not text.startswith(("at ", "Traceback ("))
+                announces = self.records[following] is None and not text.startswith(
+                    ("at ", "Traceback (", JVM_STACK)
+                )
                 return f"{line} {text}" if announces else line
         return line

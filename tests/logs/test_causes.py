@@ -190,6 +190,11 @@ def test_a_line_that_quotes_a_failure_is_not_quoted_whole():
         pytest.param(SUBMIT_CLASS, "main_class", id="class"),
         pytest.param(ANALYSIS, "table's name", id="table"),
         pytest.param(PYTHON, "", id="none"),
+        pytest.param(
+            "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device",
+            "EBS",
+            id="disk, which is about nothing else",
+        ),
     ],
 )
 def test_a_hint_is_given_where_there_is_one(log, hint):
@@ -341,6 +346,21 @@ java.io.IOException: Broken pipe
 \tat java.base/sun.nio.ch.FileDispatcherImpl.write0(Native Method)
 Exception in thread "main" java.lang.IllegalStateException: Cannot call methods on a stopped SparkContext.
 \tat org.apache.spark.SparkContext.assertNotStopped(SparkContext.scala:122)"""
+CRASH = """\
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007f2a (most recent call first):
+  File "/usr/lib/python3.9/site-packages/numpy/core/x.py", line 2 in dot
+  File "/mnt/tmp/daily.py", line 4 in share
+
+Extension modules: numpy.core._multiarray_umath (total: 1)
+\t diagnostics: User application exited with status 139"""
+IN_ONE_RECORD = """\
+2024-01-01 00:00:00,123 ERROR daily: Traceback (most recent call last):
+  File "/mnt/tmp/daily.py", line 21, in prices
+    return fetch(day)
+TimeoutError: no answer
+\t diagnostics: User application exited with status 1"""
 FRAME = """\
 24/01/01 00:00:09 INFO Client:
 \t client token: N/A
@@ -382,6 +402,8 @@ Caused by: java.lang.IllegalArgumentException: no table
         ),
         pytest.param(STAGE, "java.lang.ArithmeticException: / by zero", "Etl.scala line 12", id="task of a stage"),
         pytest.param(STRUCTURED, 'java.lang.IllegalStateException: no rate for "CHF" at com.example.Rates.of(Rates.scala:9)', "", id="JSON, cut"),
+        pytest.param(CRASH, "Fatal Python error: Segmentation fault", "daily.py line 4", id="interpreter crashed"),
+        pytest.param(IN_ONE_RECORD, "TimeoutError: no answer", "daily.py line 21", id="in a record"),
         pytest.param(AUTO_CLOSE, "java.lang.IllegalStateException: no rows", "Etl.java line 9", id="suppressed"),
         pytest.param(USER_CLASS_THREW, "java.lang.IllegalArgumentException: no table", "Etl.java line 7", id="user class threw"),
         pytest.param(FRAME.format(said="Error: Could not find or load main class org.apache.spark.Nope"), "Error: Could not find or load main class org.apache.spark.Nope", "", id="container's own words"),
