@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Seconds without a line after which logs are looked for in the other place, and between two looks there. What
 # is sent to CloudWatch is there within seconds, and spark-submit writes as soon as it starts.
-PATIENCE = 300.0
+PATIENCE = 120.0
 LOOK_PAUSE = 30.0
 # Seconds between two looks at a set that need not be looked at as often as others that it is joined with.
 JOINED_PAUSE = 4.0
@@ -51,6 +51,11 @@ class JoinedSources:
         """The shortest of the sets' pauses."""
         parts = [part for index, part in enumerate(self.parts) if index not in self._refused]
         return min((part.pause or 0.0 for part in parts), default=0.0) or None
+
+    @property
+    def silence(self) -> str | None:
+        """What to tell when nothing comes from any."""
+        return together(*(getattr(part, "silence", None) for part in self.parts))
 
     def current(self) -> Sequence[LogSource]:
         """Name the sources of all sets; the same stream once.
@@ -205,8 +210,18 @@ class FallbackSources:
             return
         self._is_silent = True
         self._next_look = now + LOOK_PAUSE
-        if self.second is not None and self.second.current():
+        if self.second is not None and self._has_lines(self.second):
             self._used = self.second
+
+    def _has_lines(self, second: LogSources) -> bool:
+        try:
+            return bool(second.current())
+        except Exception as error:  # the first one may speak yet
+            if not is_aws_error(error):
+                raise
+            if not is_transient(error):
+                self.second = None
+            return False
 
 
 def together(*sentences: str | None) -> str | None:

@@ -212,7 +212,7 @@ def serverless_sources(
         silence += f"{streams.group}; its execution role may not be allowed to write there."
         if not log_uri:
             return FallbackSources(streams, None, silence)
-        silence += f" They are looked for on S3 as well: {late}."
+        silence += f" {late}, too."
         return FallbackSources(
             streams, _archive(client("s3"), log_uri, job_run, executors=executors), silence
         )

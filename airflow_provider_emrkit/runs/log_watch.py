@@ -193,7 +193,7 @@ class LogWatch:
         """Give the last lines where only counting went on, and tell how many lines are not shown."""
         lines, left_out = self._volume.rest(), self._volume.left_out
         if not left_out or self._tail is None:
-            return lines, ()
+            return lines, self._silence_note()
         text = f"{left_out:,} lines of the job's log are not shown here. All of it: {self._places()}"
         return lines, [Note(logging.INFO, text)]
 
@@ -255,6 +255,13 @@ class LogWatch:
         if note not in self._noted:
             notes.append(Note(logging.INFO, note.removeprefix(self._noted).strip()))
             self._noted = note
+
+    def _silence_note(self) -> Sequence[Note]:
+        """Say why there may be no line at all, where the sources know and have not said so."""
+        silence = getattr(self._tail.sources, "silence", None) if self._tail else None
+        if not silence or self.has_lines or self._given_up or silence in self._noted:
+            return ()
+        return [Note(logging.WARNING, silence)]
 
     def _note_again(self, new: NewLines, notes: list[Note]) -> None:
         """Say once what is shown of a log that may have been followed before."""

@@ -94,7 +94,7 @@ def _with_fallback(clients: AwsClients, run: JobRun, cloudwatch: StepCloudWatchS
     where = step_logs_uri(run)
     if where is None:
         return FallbackSources(cloudwatch, None, silence)
-    silence += f" They are looked for in {where} as well, where EMR puts them every few minutes."
+    silence += f" EMR puts them to {where} as well, every few minutes."
     return FallbackSources(cloudwatch, archived_sources(clients, run), silence)
 
 

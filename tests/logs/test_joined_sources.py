@@ -194,6 +194,18 @@ def test_s3_is_looked_at_now_and_then(fallback, second, clock):
     assert second.looks == 2
 
 
+@pytest.mark.parametrize(("code", "looks"), [("AccessDenied", 1), ("SlowDown", 2)])
+def test_where_s3_can_t_be_listed_cloudwatch_is_listened_to_on(fallback, first, second, clock, code, looks):
+    tail = LogTail(fallback)
+    second.error = refused(code)
+    for moment in (0, PATIENCE, PATIENCE + 31):
+        clock[0] = moment
+        assert texts(tail) == []
+    first.write("one")
+    assert texts(tail) == ["one"]
+    assert second.looks == looks
+
+
 def test_where_there_is_nothing_but_cloudwatch_its_silence_is_told(first, clock):
     fallback = FallbackSources(first, None, "Silent.", clock=lambda: clock[0])
     tail = LogTail(fallback)

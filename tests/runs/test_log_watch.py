@@ -182,6 +182,18 @@ def test_what_sources_have_to_say_is_told_once_and_what_is_new_of_it_later():
     ]
 
 
+@pytest.mark.parametrize(("lines_at", "told"), [(set(), ["No permission?"]), ({1}, [])])
+def test_a_job_that_ended_without_a_line_is_told_why_that_may_be(lines_at, told):
+    clock = Clock()
+    source = OneSource(clock, lines_at=lines_at)
+    source.silence = "No permission?"  # type: ignore[attr-defined]
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    watch.read()
+    watch.see(DONE)
+    assert [note.text for note in watch.close()[1]] == told
+
+
 def test_backing_off_has_an_end():
     trouble = Trouble(lambda: 1.0)
     assert [trouble.delay(10.0) for _ in range(3)] == [20, 40, 60]
