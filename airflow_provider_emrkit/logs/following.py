@@ -75,7 +75,8 @@ class Following:
         except Exception as error:
             self._fail(error)
             return ()
-        if new.lines:
+        if new.lines or self._trouble.streak:
+            # There may have been lines, too, where nobody could see them.
             self._last_line = self.clock()
         if new.errors:
             self._fail(new.errors[0])
@@ -111,7 +112,6 @@ class Following:
         """Back off from what passes; whatever else goes wrong is raised by the next look."""
         self._faults += not is_throttled(error)
         self.delay = self._trouble.delay(self.poll_interval)
-        self._last_line = self.clock()  # nobody knows whether there was silence
         if not is_transient(error) or self._faults >= MAX_FAULTS:
             self._refusal, self.delay = error, 0.0
         elif self._trouble.streak == 1:

@@ -60,6 +60,28 @@ def test_what_is_there_can_be_read_at_once():
     assert streams.now == 0
 
 
+def test_what_takes_many_looks_is_read_to_its_end():
+    streams = Streams()
+    for number in range(120_000):
+        streams.out.put(number, "x")
+    assert len(follow(streams, drain=0)) == 120_000
+
+
+def test_a_time_without_answers_is_not_taken_for_silence():
+    streams = Streams()
+    streams.err.refuse = ["ThrottlingException"] * 4
+    following = Following(streams, clock=lambda: streams.now, jitter=lambda: 0.5)
+    texts: list[str] = []
+    answers = 0
+    while not following.is_over:
+        texts += [line.text for line in following.look()]
+        answers += not streams.err.refuse
+        if answers == 3:
+            streams.err.put(0, "just written")
+        streams.now += following.delay
+    assert texts == ["just written"]
+
+
 def test_lines_that_come_after_the_end_are_waited_for():
     streams = Streams()
 
@@ -86,6 +108,7 @@ def test_streams_that_never_fall_silent_are_left_at_last():
     while not following.is_over:
         streams.out.put(int(streams.now * 1000), "never silent")
         assert len(following.look()) == 1
+        assert streams.now < 60
         streams.now += following.delay
     assert streams.now == 40
 
