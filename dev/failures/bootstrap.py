@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.testing.waiting import wait_for_state
 from failures.case import REAL, SPARK_33, SPARK_35
 from failures.command import DATA
 from failures.corpus import Entry
@@ -21,7 +22,7 @@ CODE = "BOOTSTRAP_FAILURE"
 HOW = f"{REAL}, with EMR's words"
 # The local EMR says more than that.
 SAYS = "On the master instance (i-0a1b2c3d4e5f67890), bootstrap action 1 returned a non-zero return code"
-_PACE = {"Delay": 1, "MaxAttempts": 300}
+_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,12 @@ def entries(runs: FailureRuns) -> Iterator[Entry]:
 def _ended(emr: Server, request: Mapping[str, Any]) -> Mapping[str, Any]:
     client = emr.client("emr")
     cluster_id = client.run_job_flow(**request)["JobFlowId"]
-    client.get_waiter("cluster_terminated").wait(ClusterId=cluster_id, WaiterConfig=_PACE)
-    found: Mapping[str, Any] = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
-    return found
+
+    def describe() -> dict[str, Any]:
+        found: dict[str, Any] = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
+        return found
+
+    return wait_for_state(describe, ("TERMINATED", "TERMINATED_WITH_ERRORS"), _TIMEOUT, cluster_id)
 
 
 def _output(emr: Server, cluster_id: str) -> str:

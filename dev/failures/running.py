@@ -89,10 +89,9 @@ class FailureRuns:
         return Entry(folder_name(case.name, run), truth, logs)
 
     def _logs(self, step: FinishedStep, mode: str) -> Iterator[tuple[str, str]]:
-        if mode != CLUSTER:
-            yield from (("stdout.log", step.stdout), ("stderr.log", step.stderr))
-            return
-        yield from (("submit.log", step.stderr), ("submit-stdout.log", step.stdout))
+        apart = mode == CLUSTER
+        yield ("submit-stdout.log" if apart else "stdout.log"), step.stdout
+        yield ("submit.log" if apart else "stderr.log"), step.stderr
         found = _SUBMITTED.search(step.stderr)
         if found:
             yield from self._containers(f"{step.cluster_id}/containers/{found[1]}/")
@@ -136,6 +135,8 @@ class FailureRuns:
         software = self.software(release)
         clusters = re.escape(f"{self.emr.data_dir}/clusters/") + r"j-\w+"
         patterns = {
+            # Where executors are processes, each step has a Spark of its own.
+            rf"{clusters}/(?:steps|applications)/[\w-]+/spark/": "/usr/lib/spark/",
             rf"{clusters}/steps/(s-\w+)/work": r"/mnt/var/lib/hadoop/steps/\1",
             rf"{clusters}/(?:applications|staging)/([\w-]+)(?:/work)?": rf"{_APPCACHE}/\1",
             rf"{clusters}/venv/": "/usr/",

@@ -71,7 +71,7 @@ assert(bad == 0, s"$bad rows have no price")  // fails
     ),
     Case(
         name="missing-main-class",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="Failed to load class com.example.DailySales",
         about="not_found",
         error="JobNotFoundError",

@@ -16,7 +16,7 @@ print(SparkSession.builder.getOrCreate().range(3).count())
 CASES = (
     Case(
         name="missing-main-file",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="s3://data-lake/jobs/daily_sales.py",
         about="not_found",
         error="JobNotFoundError",
@@ -24,7 +24,7 @@ CASES = (
     ),
     Case(
         name="missing-local-file",
-        runs=((SPARK_35, CLIENT), (SPARK_33, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="/home/hadoop/daily_sales.py",
         about="not_found",
         error="JobNotFoundError",
@@ -32,7 +32,7 @@ CASES = (
     ),
     Case(
         name="missing-jar",
-        runs=((SPARK_35, CLIENT), (SPARK_33, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="s3://data-lake/jars/delta-core.jar",
         about="not_found",
         error="JobNotFoundError",
@@ -41,7 +41,7 @@ CASES = (
     ),
     Case(
         name="unknown-option",
-        runs=((SPARK_35, CLIENT), (SPARK_33, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="Unrecognized option: --executor-mem",
         error="UserCodeError",
         options=("--executor-mem", "4g"),
@@ -49,7 +49,7 @@ CASES = (
     ),
     Case(
         name="bad-memory-size",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="Executor memory must be a positive number",
         error="UserCodeError",
         options=("--conf", "spark.executor.memory=2gigs"),

@@ -7,6 +7,7 @@ import pytest
 from failures import bootstrap, composed
 from failures.case import CLIENT, SPARK_35, Case, folder_name, unmarked
 from failures.cases import CASES
+from failures.corpus import CORPUS
 
 
 def case(**members: object) -> Case:
@@ -46,3 +47,11 @@ def test_every_case_says_what_each_of_its_sparks_says(one):
     assert all(one.expected(release) for release, _ in one.runs)
     assert one.job or one.scala or one.command
     assert not (one.job and one.scala)
+
+
+def test_the_corpus_holds_every_failure_that_is_made_here():
+    made = {folder_name(one.name, run) for one in CASES for run in one.runs}
+    made |= {action.name for action in bootstrap.ACTIONS} | {entry.name for entry in composed.entries()}
+    kept = {folder.name for folder in CORPUS.iterdir() if folder.is_dir()}
+    assert made <= kept
+    assert all(name.startswith("docker-") for name in kept - made)
