@@ -33,6 +33,7 @@ class Action:
     :param release: The cluster's release.
     :param script: Its text.
     :param contains: What its output says.
+    :param place: The file and line in it.
 
     >>> Action("bootstrap-script", "emr-7.11.0", "exit 1", "").name
     'bootstrap-script'
@@ -42,6 +43,7 @@ class Action:
     release: str
     script: str
     contains: str
+    place: str = ""
 
 
 ACTIONS = (
@@ -75,6 +77,7 @@ END
 python3 settings.py
 """,
         "KeyError: 'TEAM'",
+        "settings.py line 3",
     ),
     Action(
         "bootstrap-command",
@@ -109,7 +112,7 @@ def entries(runs: FailureRuns) -> Iterator[Entry]:
             "contains": action.contains,
             "about": "",
             "error": "BootstrapError",
-            "place": "",
+            "place": action.place,
             "how": HOW,
             "state": "NEVER_RAN",
             "cluster_state": status["State"],

@@ -137,6 +137,7 @@ class FailureRuns:
         patterns = {
             # Where executors are processes, each step has a Spark of its own.
             rf"{clusters}/(?:steps|applications)/[\w-]+/spark/": "/usr/lib/spark/",
+            rf"{clusters}/steps/bootstrap-(\d+)/work": r"/mnt/var/lib/bootstrap-actions/\1",
             rf"{clusters}/steps/(s-\w+)/work": r"/mnt/var/lib/hadoop/steps/\1",
             rf"{clusters}/(?:applications|staging)/([\w-]+)(?:/work)?": rf"{_APPCACHE}/\1",
             rf"{clusters}/venv/": "/usr/",

@@ -88,9 +88,9 @@ print(wide.selectExpr("size(texts)").collect())  # fails
     Case(
         name="executor-killed",
         runs=((SPARK_35, CLIENT), (SPARK_33, CLIENT)),
+        # Spark does not know more: "containers exceeding thresholds, or network issues".
         contains="ExecutorLostFailure",
-        about="memory",
-        error="OutOfMemoryError",
+        error="RunFailedError",
         executors="processes",
         job="""\
 import os

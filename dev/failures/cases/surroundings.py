@@ -109,7 +109,7 @@ print(options.day)
 """,
     ),
     Case(
-        name="subprocess",
+        name="failed-command",
         runs=((SPARK_40, CLIENT), (SPARK_33, CLUSTER)),
         contains="CalledProcessError: Command '['tar', '-xzf', 'rates.tar.gz']' returned non-zero exit",
         error="UserCodeError",
