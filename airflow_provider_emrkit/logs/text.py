@@ -15,7 +15,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 # What Airflow's viewers fold the lines after, until they meet the end of it.
 _GROUPS = re.compile(r"(::|##\[)(?=(?:end)?group(?:::|\]))")
 # One state of a progress bar, as Spark, tqdm and pip draw them over one another.
-_PROGRESS = re.compile(r"\[Stage \d+:|\d%|\d\s*/\s*\d|^\s*$")
+_PROGRESS = re.compile(r"\[Stage \d+:|\d%|(?<![\d/])\d+\s*/\s*\d+(?![\d/])|^\s*$")
 
 
 def clean_lines(message: str) -> list[str]:

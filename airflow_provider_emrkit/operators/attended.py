@@ -24,7 +24,7 @@ from airflow_provider_emrkit.operators.stopping import Stopping
 from airflow_provider_emrkit.runs.limits import Limits, breach, next_deadline
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.outcome import failure, result
-from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
+from airflow_provider_emrkit.runs.protocol import Released
 from airflow_provider_emrkit.runs.releasing import release
 from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.takeover import Takeover
@@ -94,7 +94,7 @@ class AttendedRun:
         self._wishes = wishes or NO_WISHES
         self._last_lines = last_lines
         self._archive_patience = archive_patience
-        self._watch: RunWatch | None = None
+        self._watched: tuple[RunWatch, LogWriter] | None = None
         self._again = run is not None  # whether the run may have been followed before
         self._stopping = Stopping(task_instance, on_kill)
         self._over = False  # abandoned
@@ -172,7 +172,8 @@ class AttendedRun:
         :raises RunTimedOutError: when the run passes one of its limits.
         """
         watch = RunWatch(run, self.runs, pace, on_aws=self._is_on_aws(), again=self._again)
-        self._watch, writer = watch, LogWriter(self._log)
+        writer = LogWriter(self._log)
+        self._watched = watch, writer
         passed: Breach | None = None
         while True:
             self.refuse_if_stopped(run)
@@ -244,16 +245,13 @@ class AttendedRun:
             took, total = value["seconds"], value["total_seconds"]
             self._log.info("Done: %s %s, job %s s, %s s in all", run, status.detail, took, total)
             return value
-        facts = self._failure_facts(run, 0.0 if status.state is RunState.CANCELLED else self._archive_patience)
-        ending = self._ending_of(run)
-        shown = ending.add_late(self._watch) if self._watch else ending.repeat(self._last_lines)
-        if not shown and not facts.followed:
-            ending.show(facts)
+        patience = 0.0 if status.state is RunState.CANCELLED else self._archive_patience
+        facts = self._ending_of(run).of_failure(patience, self._last_lines, self._watched)
         raise failure(run, status, facts)
 
     def repeat_log(self, run: JobRun) -> None:
         """Write the last lines of the job's log here too, where it was not followed here."""
-        if self._watch is None:
+        if self._watched is None:
             self._ending_of(run).repeat(self._last_lines)
 
     def _ending_of(self, run: JobRun) -> LogEnding:
@@ -353,12 +351,3 @@ class AttendedRun:
         for lost in found:
             if lost.mark == token.mark:
                 self._end(lost.run, END_PATIENCE)
-
-    def _failure_facts(self, run: JobRun, patience: float) -> FailureFacts:
-        try:
-            return self.runs.failure_facts(run, patience)
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
-            self._log.warning("The logs could not be searched: %s", explain(error, run.region))
-            return FailureFacts()

@@ -1,4 +1,4 @@
-"""What a worker adds to a task's log about the end of its job's log. None of it ever fails the task."""
+"""What a worker adds to a task's log about the end of its job's log; trouble with it is only told."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from airflow_provider_emrkit.logs.tail import LogTail
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.logs.writing import LogWriter
 from airflow_provider_emrkit.runs.log_watch import TAIL_LINES
+from airflow_provider_emrkit.runs.protocol import FailureFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_emrkit.logs.sources import LogLine
     from airflow_provider_emrkit.runs.job_run import JobRun
-    from airflow_provider_emrkit.runs.protocol import FailureFacts, Runs
+    from airflow_provider_emrkit.runs.protocol import Runs
     from airflow_provider_emrkit.runs.watch import RunWatch
 
 # Outputs that tell less about a job than its driver's do.
@@ -53,12 +54,32 @@ class LogEnding:
         """
         return bool(count) and self._told(lambda: self._repeat(count))
 
-    def add_late(self, watch: RunWatch) -> bool:
-        """Write what the log has got since the watch was over; gives whether any of it is shown."""
-        return self._told(lambda: self._add_late(watch))
+    def of_failure(
+        self, patience: float, count: int, watched: tuple[RunWatch, LogWriter] | None
+    ) -> FailureFacts:
+        """Collect what tells why the run failed, and write what the task's log lacks of the job's.
 
-    def show(self, facts: FailureFacts) -> None:
-        """Write the ends of the logs that a failure's cause is looked for in."""
+        :param patience: Seconds for which logs that are archived late may be waited for.
+        :param count: Lines to repeat where the log was followed elsewhere.
+        :param watched: Who has followed it here, and written it.
+        """
+        facts = self._facts(patience)
+        shown = self._told(lambda: self._add_late(*watched)) if watched else self.repeat(count)
+        if not shown and not facts.followed:
+            self._show(facts)
+        return facts
+
+    def _facts(self, patience: float) -> FailureFacts:
+        try:
+            return self.runs.failure_facts(self.run, patience)
+        except Exception as error:
+            if not is_aws_error(error):
+                raise
+            self.log.warning("The logs could not be searched: %s", explain(error, self.run.region))
+            return FailureFacts()
+
+    def _show(self, facts: FailureFacts) -> None:
+        """Write the ends of the logs that the cause is looked for in."""
         for text in (*facts.texts, *facts.start_texts):
             self.log.info("The end of %s:", text.name)
             for line in text.lines[-SHOWN_LINES:]:
@@ -79,9 +100,8 @@ class LogEnding:
             raise new.errors[0]
         return bool(told)
 
-    def _add_late(self, watch: RunWatch) -> bool:
-        lines = watch.late_lines()
-        LogWriter(self.log).write(lines)
+    def _add_late(self, watch: RunWatch, writer: LogWriter) -> bool:
+        writer.write(watch.late_lines())
         return watch.has_lines
 
     def _told(self, work: Callable[[], bool]) -> bool:

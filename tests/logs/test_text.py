@@ -14,6 +14,7 @@ from airflow_provider_emrkit.logs.text import MAX_CHARACTERS, clean_line, clean_
         pytest.param("10%\r20%\r", ["20%"], id="progress bar"),
         pytest.param("\r[Stage 0:>  (0 + 2) / 8]\r      \rdone", ["done"], id="a bar that is wiped out"),
         pytest.param("one\rtwo\rthree", ["one", "two", "three"], id="ends of lines of old"),
+        pytest.param("25/01/01 a\r25/01/01 b", ["25/01/01 a", "25/01/01 b"], id="dates are no progress"),
         pytest.param("\r\r", [""], id="nothing but returns"),
         pytest.param("x\n::group::fold", ["x", ": :group::fold"], id="group of Airflow 3"),
         pytest.param("a INFO - ::endgroup::b", ["a INFO - : :endgroup::b"], id="end of a group"),
