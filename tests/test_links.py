@@ -28,6 +28,15 @@ def test_the_console_s_pages():
     }
 
 
+def test_the_log_in_cloudwatch_where_the_cluster_sends_it():
+    run = replace(RUN, log_group="/team/emr", log_prefix="nightly/")
+    assert console_links(run, on_aws=True)["cloudwatch"] == (
+        "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+        "#logsV2:log-groups/log-group/$252Fteam$252Femr/log-events/nightly$252Fsteps$252Fs-1$252Fstderr"
+    )
+    assert "cloudwatch" not in console_links(run, on_aws=False)
+
+
 @pytest.mark.parametrize(
     ("region", "domain"),
     [

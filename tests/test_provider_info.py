@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.compute.defaults import ClusterDefaults
 from airflow_provider_emrkit.get_provider_info import get_provider_info
+from airflow_provider_emrkit.operators.timing import archive_patience, last_lines, pace
 
 
 def airflow_schema(name: str) -> dict:
@@ -49,6 +50,20 @@ def test_every_setting_has_what_airflow_2_asks_for():
     for option in get_provider_info()["config"]["emrkit"]["options"].values():
         assert option.keys() == {"description", "version_added", "type", "example", "default"}
         assert isinstance(option["default"], str)
+
+
+def test_the_settings_of_logs_have_the_defaults_they_say():
+    options = get_provider_info()["config"]["emrkit"]["options"]
+    defaults = pace(None)
+    assert {
+        "max_log_lines": defaults.max_lines,
+        "max_run_log_lines": defaults.max_run_lines,
+        "worker_log_lines": last_lines(),
+        "s3_log_wait": archive_patience(),
+    } == {
+        name: float(options[name]["default"])
+        for name in ("max_log_lines", "max_run_log_lines", "worker_log_lines", "s3_log_wait")
+    }
 
 
 def test_reading_it_imports_nothing_of_airflow():
