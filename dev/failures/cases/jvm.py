@@ -99,7 +99,7 @@ assert(bad == 0, s"$bad rows have no price")  // fails
     Case(
         name="scala-of-another-version",
         runs=((SPARK_40, CLUSTER),),
-        contains="NoSuchMethodError: 'org.apache.spark.sql.SparkSession$implicits$ org.apache.spark.sql.Spark",
+        contains="NoSuchMethodError: 'org.apache.spark.sql.SparkSession$implicits$ org.apache.spark",
         error="UserCodeError",
         compiled_for=SPARK_35,
         scala=_job('println(Seq("a", "b").toDF("city").count())  // fails'),

@@ -167,7 +167,7 @@ for row in errors.collect():
         + """\
 def load(shop):
     if shop != 1:
-        raise LookupError(f"shop {shop} has no rows")
+        raise LookupError(f"shop {shop} has no rows")  # fails
     return spark.range(shop)
 
 
@@ -178,7 +178,7 @@ for shop in range(3):
     except LookupError as error:
         failed.append(error)
 if failed:
-    raise ExceptionGroup(f"{len(failed)} of 3 shops failed", failed)  # fails
+    raise ExceptionGroup(f"{len(failed)} of 3 shops failed", failed)
 """,
     ),
     Case(
