@@ -92,6 +92,7 @@ class FailureRuns:
         apart = mode == CLUSTER
         yield ("submit-stdout.log" if apart else "stdout.log"), step.stdout
         yield ("submit.log" if apart else "stderr.log"), step.stderr
+        yield "controller.log", step.controller
         found = _SUBMITTED.search(step.stderr)
         if found:
             yield from self._containers(f"{step.cluster_id}/containers/{found[1]}/")

@@ -25,7 +25,7 @@ FOLDERS = sorted(path for path in CORPUS.iterdir() if path.is_dir())
 MOST_LINES = 1_000
 MOST_BYTES = 1_500_000
 # The most telling log first, as step_failure.read_facts puts them.
-ORDER = ("stdout", "stderr", "submit", "submit stdout", "executor", "bootstrap", "node")
+ORDER = ("stdout", "stderr", "submit", "submit stdout", "executor", "bootstrap", "node", "controller")
 
 OF_THIS_MACHINE = re.compile(
     r"/root\b|/work/|/home/(?!hadoop)|/Users/|\.pyenv|/\.cache/|localemr-|127\.0\.0\.1"

@@ -307,7 +307,7 @@ reader.options(url="jdbc:postgresql://10.0.0.7/shop", dbtable="orders").load().s
         name="missing-database",
         runs=((SPARK_35, CLIENT), (SPARK_33, CLUSTER)),
         contains={
-            "3.3": "Database 'sales_2024' not found",
+            "3.3": "Database 'sales_2024' does not exist",
             "3.5": "[SCHEMA_NOT_FOUND] The schema `sales_2024`",
         },
         about="not_found",
