@@ -31,6 +31,7 @@ class Case:
     :param contains: What the cause's message must contain: one text, or one for each Spark minor version.
     :param error: The exception's type.
     :param about: What it is about, as in :class:`airflow_provider_emrkit.logs.causes.Cause`.
+    :param script: File name of the Python job, where it matters.
     :param job: Python source of the job; the line that fails ends in ``# fails``.
     :param scala: Scala source of the job instead, an object ``Job``; its line ends in ``// fails``.
     :param library: Scala source of what the Scala job is compiled with.
@@ -55,6 +56,7 @@ class Case:
     contains: str | Mapping[str, str]
     error: str
     about: str = ""
+    script: str = ""
     job: str = ""
     scala: str = ""
     library: str = ""
@@ -71,7 +73,7 @@ class Case:
     @property
     def file(self) -> str:
         """Name of its Python job."""
-        return f"{self.name.replace('-', '_')}.py"
+        return self.script or f"{self.name.replace('-', '_')}.py"
 
     @property
     def place(self) -> str:

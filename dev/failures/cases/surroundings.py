@@ -109,6 +109,19 @@ print(options.day)
 """,
     ),
     Case(
+        name="shadowed-module",
+        runs=((SPARK_40, CLIENT),),
+        contains="ImportError: cannot import name '_NoValue' from partially initialized module 'pyspark'",
+        error="UserCodeError",
+        # Python finds it instead of its own module.
+        script="subprocess.py",
+        job="""\
+from pyspark.sql import SparkSession  # fails
+
+print(SparkSession.builder.getOrCreate().range(3).count())
+""",
+    ),
+    Case(
         name="failed-command",
         runs=((SPARK_40, CLIENT), (SPARK_33, CLUSTER)),
         contains="CalledProcessError: Command '['tar', '-xzf', 'rates.tar.gz']' returned non-zero exit",
