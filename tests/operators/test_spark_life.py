@@ -383,7 +383,12 @@ def test_an_end_that_emr_does_not_know_of_is_waited_for_and_the_log_says_so(
     run = first_try(NEW_CLUSTER, ti)
     localemr_server.runner.wait_started("sales.load")
     told = {"state": "failed", "detail": "FAILED", "by_event": True}
-    finish = threading.Timer(0.5, localemr_server.runner.finish, ["sales.load"])
+
+    def finish_when_emr_was_asked() -> None:
+        wait_for(lambda: any("An event told" in line for line in task_log.lines))
+        localemr_server.runner.finish("sales.load")
+
+    finish = threading.Thread(target=finish_when_emr_was_asked)
     finish.start()
     value = make().execute_complete(context(ti), {"state": "ended", "run": run, "status": told})
     finish.join()
