@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error
+from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error, is_transient
 from airflow_provider_emrkit.logs.causes import LogText
 from airflow_provider_emrkit.logs.sources import Read
 
@@ -78,7 +78,7 @@ class LogEnds:
         try:
             return work()
         except Exception as error:
-            if not is_aws_error(error):
+            if not is_aws_error(error) and not is_transient(error):
                 raise
             what = error_code(error) or type(error).__name__
             if what not in self._told:

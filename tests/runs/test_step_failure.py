@@ -359,7 +359,7 @@ def test_a_bootstrap_action_s_output_is_waited_for(world):
 
 def test_the_last_bootstrap_action_is_read_where_emr_names_none(world):
     run = came_up_badly(world, "Bootstrap failure")
-    world.archive(run, ACTION.replace("/2", "/1") + "/stderr.gz", "Warning: all is well")
+    world.archive(run, ACTION.replace("/2", "/1") + "/stderr.gz", "error: not this one")
     world.archive(run, f"{ACTION}/stderr.gz", "cp: cannot stat 'jars/a.jar': No such file or directory")
     assert "Bootstrap failure: cp: cannot stat 'jars/a.jar'" in str(world.error(run))
 
