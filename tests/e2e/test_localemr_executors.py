@@ -180,7 +180,7 @@ def test_what_executors_write_is_where_emr_has_it(submit, read, s3, label, mode)
     assert "ROWS 10" in printed
     # What starts executors here is none of the job's business, least of all when that ends.
     assert not re.search(
-        r"Shutdown hooks|(Worker|Master|ExecutorRunner): ", "\n".join((report, *read(apart).values()))
+        r"Shutdown hooks| (Worker|Master|ExecutorRunner): ", "\n".join((report, *read(apart).values()))
     )
     executors = read(f"^applications/{application}/container_.*(?<!_000001)/stderr$")
     assert [name.split("_")[-1] for name in sorted(executors)] == ["000002/stderr", "000003/stderr"]

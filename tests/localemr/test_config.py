@@ -110,6 +110,7 @@ def test_directories_follow_the_users_wishes():
             allowed_hosts=("a", "b"),
             ephemeral=True,
             jvm_profile="full",
+            executors="processes",
             s3_filesystem="s3a",
             s3_endpoint="http://127.0.0.1:9000",
             s3_credentials=Path(__file__),

@@ -329,6 +329,6 @@ def test_a_bootstrap_action_that_fails_ends_what_it_submitted(runner, tmp_path):
         f"cat {tmp_path}/instance/clusters/*/applications/*/process.json > {tmp_path}/session.json; exit 1"
     )
     action = {"Name": "one", "ScriptBootstrapAction": {"Path": os.fspath(script)}}
-    with pytest.raises(Exception, match="non-zero return code 1"):
+    with pytest.raises(Exception, match="bootstrap action 1 returned a non-zero return code"):
         runner.start(ClusterRequest("j-BOOT", "emr-7.11.0", bootstrap_actions=[action]), lambda _: None)
     assert Session.load(tmp_path / "session.json").pids() == []
