@@ -14,7 +14,7 @@ MOST_LINES = 1_000
 # Lines that are kept of the beginning of a long log, and around what is no routine.
 HEAD, BEFORE, AFTER = 4, 3, 2
 # Frames that are kept of a Java stack trace: its first and its last ones, and the job's own.
-FIRST_FRAMES, LAST_FRAMES = 8, 2
+FIRST_FRAMES, LAST_FRAMES = 4, 1
 _LONGEST_LINE = 4_000
 
 _ROUTINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG) ")

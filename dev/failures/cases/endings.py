@@ -40,7 +40,7 @@ if spark.range(0).count() == 0:
     ),
     Case(
         name="logged-and-exited",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLUSTER),),
         contains="ZeroDivisionError: division by zero",
         error="UserCodeError",
         job="""\

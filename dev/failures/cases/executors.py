@@ -13,7 +13,7 @@ spark = SparkSession.builder.appName("daily-sales").getOrCreate()
 CASES = (
     Case(
         name="missing-module-in-udf",
-        runs=((SPARK_40, CLUSTER), (SPARK_35, CLIENT)),
+        runs=((SPARK_35, CLIENT),),
         contains="ModuleNotFoundError: No module named 'holidays'",
         about="not_found",
         error="JobNotFoundError",
@@ -58,7 +58,7 @@ sales.select(share("part", "whole").alias("share")).write.mode("overwrite").parq
     ),
     Case(
         name="rdd-value-error",
-        runs=((SPARK_40, CLIENT), (SPARK_33, CLUSTER)),
+        runs=((SPARK_33, CLUSTER),),
         contains="ValueError: invalid literal for int() with base 10: '12,5'",
         error="UserCodeError",
         job=_SESSION

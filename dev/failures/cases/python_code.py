@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failures.case import CLIENT, CLUSTER, SPARK_33, SPARK_35, SPARK_40, Case
+from failures.case import CLIENT, CLUSTER, SPARK_33, SPARK_35, Case
 
 _SESSION = """\
 from pyspark.sql import SparkSession
@@ -13,7 +13,7 @@ spark = SparkSession.builder.appName("daily-sales").getOrCreate()
 CASES = (
     Case(
         name="value-error",
-        runs=((SPARK_33, CLUSTER), (SPARK_40, CLIENT)),
+        runs=((SPARK_33, CLUSTER),),
         contains="ValueError: no such day: 2024-02-30",
         error="UserCodeError",
         args=("--day", "2024-02-30"),
@@ -37,7 +37,7 @@ spark.createDataFrame([(day_of(sys.argv[-1]),)], ["day"]).show()
     ),
     Case(
         name="assertion",
-        runs=((SPARK_40, CLIENT), (SPARK_33, CLUSTER)),
+        runs=((SPARK_33, CLUSTER),),
         contains="AssertionError: expected 5 shops, got 3",
         error="UserCodeError",
         job=_SESSION
@@ -63,7 +63,7 @@ check(spark.range(0))
     ),
     Case(
         name="raise-from",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
+        runs=((SPARK_35, CLIENT),),
         contains="RuntimeError: the rates of 2024-01-01 can't be loaded",
         error="UserCodeError",
         job=_SESSION
@@ -104,7 +104,7 @@ print(day_of(spark.range(1).first()))
     ),
     Case(
         name="own-exception",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLUSTER),),
         contains="quality.checks.DataQualityError: 2 of 3 rows have no price",
         error="UserCodeError",
         modules={
@@ -130,7 +130,7 @@ check(spark.createDataFrame([(1, 2.5), (2, None), (3, None)], ["id", "price"]))
     ),
     Case(
         name="message-of-many-lines",
-        runs=((SPARK_40, CLUSTER), (SPARK_33, CLIENT)),
+        runs=((SPARK_33, CLIENT),),
         contains="ValueError: 3 checks of table sales failed",
         error="UserCodeError",
         job=_SESSION

@@ -29,7 +29,7 @@ spark.sql("select shop, sum(price) from sales.orders group by shop").show()  # f
     ),
     Case(
         name="missing-column",
-        runs=((SPARK_33, CLUSTER), (SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
+        runs=((SPARK_33, CLUSTER), (SPARK_35, CLIENT)),
         contains={
             "3.3": "Column 'amont' does not exist",
             "3.5": "[UNRESOLVED_COLUMN.WITH_SUGGESTION]",
@@ -59,7 +59,7 @@ spark.sql(QUERY).show()  # fails
     ),
     Case(
         name="missing-path",
-        runs=((SPARK_33, CLIENT), (SPARK_40, CLUSTER)),
+        runs=((SPARK_33, CLIENT),),
         contains={
             "3.3": "Path does not exist: s3://data-lake/sales/2024-01-01",
             "4.0": "[PATH_NOT_FOUND] Path does not exist: s3://data-lake/sales/2024-01-01",
@@ -155,7 +155,7 @@ orders.join(shops, orders.city == shops.city).write.parquet("hdfs:///tmp/orders"
     ),
     Case(
         name="ambiguous-column",
-        runs=((SPARK_33, CLUSTER), (SPARK_40, CLUSTER)),
+        runs=((SPARK_33, CLUSTER),),
         contains={"3.3": "Reference 'city' is ambiguous", "4.0": "[AMBIGUOUS_REFERENCE]"},
         error="UserCodeError",
         job=_SESSION

@@ -43,7 +43,7 @@ clean(load())
     ),
     Case(
         name="bad-encoding",
-        runs=((SPARK_33, CLIENT), (SPARK_40, CLUSTER)),
+        runs=((SPARK_33, CLIENT),),
         contains="UnicodeDecodeError: 'utf-8' codec can't decode byte 0xe9",
         error="UserCodeError",
         job=_SESSION
@@ -54,7 +54,7 @@ print([city.decode("utf-8") for city in files.collect()])  # fails
     ),
     Case(
         name="missing-variable",
-        runs=((SPARK_35, CLUSTER), (SPARK_40, CLIENT)),
+        runs=((SPARK_35, CLUSTER),),
         contains="KeyError: 'SALES_BUCKET'",
         error="UserCodeError",
         job="""\
@@ -94,7 +94,7 @@ frame.show()
     ),
     Case(
         name="usage",
-        runs=((SPARK_35, CLIENT), (SPARK_40, CLUSTER)),
+        runs=((SPARK_35, CLIENT),),
         contains="error: the following arguments are required: --day",
         error="UserCodeError",
         args=("--shop", "7"),
