@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 # Calls that one read makes at most; the rest is read next time.
 MAX_PAGES = 10
 
+# A page with fewer events and fewer bytes is not full. An event is fresh for so many milliseconds after AWS
+# took it in, the difference of the clocks included.
+FULL_EVENTS = 7_500
+FULL_BYTES = 750_000
+FRESH = 10_000
+
 # Milliseconds before the newest event that are read again in a sweep: how late an event may be.
 WINDOW = 60_000
 # Seconds of silence after which the last events are read again, in the time that a run's logs are waited for
@@ -165,13 +171,16 @@ class StreamCursor:
             self._missing = None
         return new
 
-    def is_done(self, new: Sequence[Any]) -> bool:
+    def is_done(self, new: Sequence[Any], page: EventPage, today: float) -> bool:
         """Tell whether a page was the last one for now.
 
         :param new: What was new of it.
+        :param today: Seconds since 1970.
         """
-        if self._at_end or new or self._missing is None:
-            return self._at_end
+        if self._at_end or (self._missing is None and _is_being_written(page, today)):
+            return True
+        if new or self._missing is None:
+            return False
         # A sweep that found all there was, and nothing else, has come to where the stream ended before.
         return self._is_routine and not self._missing
 
@@ -236,20 +245,36 @@ class StreamCursor:
         self.memory.add(new, min(self.newest, self.ingested) - WINDOW)
 
 
+def _is_being_written(page: EventPage, today: float) -> bool:
+    """Tell whether a page ends with what is being written just now.
+
+    Each further call would find what was written during the one before, and a look would never end.
+    """
+    events = page.events
+    if not events or len(events) >= FULL_EVENTS:
+        return False
+    if events[-1].get("ingestionTime", 0) < today * 1000 - FRESH:
+        return False  # of what was written before, a page may hold any part
+    return sum(len(event["message"]) for event in events) < FULL_BYTES
+
+
 def read_on(
     ask: Callable[[str | None, int], EventPage | None],
     cursor: StreamCursor | None,
     now: float,
     since: int = 0,
+    today: float = 0.0,
 ) -> tuple[list[Mapping[str, Any]], StreamCursor | None, bool]:
     """Read what a stream has got since.
 
-    A page may be empty and yet not the last; the end is where the token stays the same.
+    A page may be empty and yet not the last; the end is where the token stays the same, or what is being
+    written just now.
 
     :param ask: Gives a page of the stream for a token and a start time; None when there is no stream (yet).
     :param cursor: Where the last read ended; None for the start. It is not changed.
     :param now: Seconds that only go up.
     :param since: Only events from this time on, where there is no cursor.
+    :param today: Seconds since 1970.
     :return: The new events in their order, where to go on, and whether that was all for now.
     :raises Exception: what ``ask`` raised, unless something had been read by then.
     """
@@ -273,7 +298,7 @@ def read_on(
         if new is None:
             continue
         events += new
-        if moved.is_done(new):
+        if moved.is_done(new, page, today):
             return _ended(events, moved, complete=True)
     return _ended(events, moved, complete=False)
 

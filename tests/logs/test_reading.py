@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from faithful_logs import START, FaithfulLogs
 
+from airflow_provider_emrkit.hooks.log_events import EventPage
 from airflow_provider_emrkit.logs import reading, remembering
 from airflow_provider_emrkit.logs.reading import StreamCursor
 from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine
@@ -398,3 +399,43 @@ def test_the_pause_between_sweeps_grows_with_what_there_is_to_read_again(logs):
         reader.look(2)
     assert len(reader.lines) == 24_000
     assert given[0] < 3 * 24_000
+
+
+TODAY = 1_700_000_000.0
+
+
+def page_at(seconds: float, token: str, count: int = 3, size: int = 10) -> EventPage:
+    """Give a page whose events were taken in so many seconds ago."""
+    when = round((TODAY - seconds) * 1000)
+    event = {"timestamp": when, "ingestionTime": when, "message": "x" * size}
+    return EventPage([event] * count, token)
+
+
+def calls_of_a_look(*pages: EventPage) -> tuple[int, bool]:
+    """Look at a stream that gives one page after the other, and then what comes during each call."""
+    asked: list[str | None] = []
+
+    def ask(token: str | None, _start: int) -> EventPage:
+        asked.append(token)
+        number = len(asked)
+        return pages[number - 1] if number <= len(pages) else page_at(-number / 10, f"f/{number}")
+
+    complete = reading.read_on(ask, None, 0.0, today=TODAY)[2]
+    return len(asked), complete
+
+
+def test_a_look_at_what_is_being_written_ends_though_more_comes_during_each_call():
+    assert calls_of_a_look(page_at(1.0, "f/1")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page_at(3_600.0, "f/1"), id="written long ago: a page may hold any part"),
+        pytest.param(page_at(1.0, "f/1", count=reading.FULL_EVENTS), id="many events"),
+        pytest.param(page_at(1.0, "f/1", count=2, size=reading.FULL_BYTES), id="many bytes"),
+        pytest.param(page_at(0.0, "f/1", count=0), id="empty, with another token"),
+    ],
+)
+def test_a_look_goes_on_after_a_page_that_may_not_be_the_last(page):
+    assert calls_of_a_look(page) == (2, True)
