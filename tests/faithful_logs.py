@@ -45,11 +45,6 @@ class FaithfulLogs:
         number = len(self.events)
         insort(self.events, (START + when, number, START + (when if arrived is None else arrived), message))
 
-    def expire(self) -> None:
-        """Let a day pass for all tokens given so far."""
-        self.expired.update(request["nextToken"] for request in self.asked if "nextToken" in request)
-        self.expired.add("all before")
-
     def get_log_events(self, **request: Any) -> dict[str, Any]:
         self.calls += 1
         self.asked.append(request)

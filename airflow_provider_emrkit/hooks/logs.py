@@ -172,9 +172,9 @@ class CloudWatchLogsHook(BaseHook):
         cursor: MutableMapping[str, Any] | None,
     ) -> Following:
         _check_cursor(cursor)
-        checked = [one if isinstance(one, LogStream) else LogStream(*one) for one in streams]
+        pairs = [_pair(one) for one in streams]
         start = int(since.timestamp() * 1000) if isinstance(since, datetime) else since or 0
-        sources = UserStreams(self.get_conn(), [(one.group, one.stream) for one in checked], start)
+        sources = UserStreams(self.get_conn(), pairs, start)
         return Following(
             sources,
             getattr(until, "is_set", until),
@@ -200,6 +200,15 @@ class CloudWatchLogsHook(BaseHook):
         for note in following.take_notes():
             self.log.warning("%s", note)
         return lines
+
+
+def _pair(stream: Any) -> tuple[str, str]:
+    if not isinstance(stream, LogStream):
+        if isinstance(stream, str) or len(stream) != 2:
+            mend = 'give a list of them, like [("/team/sales", "driver-*")]'
+            raise InvalidValueError("CloudWatchLogsHook", "streams", stream, "is no stream", mend)
+        stream = LogStream(*stream)
+    return stream.group, stream.stream
 
 
 def _check_cursor(cursor: Mapping[str, Any] | None) -> None:

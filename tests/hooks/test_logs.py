@@ -185,6 +185,7 @@ def test_what_aws_refuses_is_put_into_words(hook, monkeypatch):
     ("arguments", "field"),
     [
         pytest.param({"streams": [("/team", "a:b")]}, "stream", id="no name of a stream"),
+        pytest.param({"streams": ("/t", "ab")}, "streams", id="one stream, and no list"),
         pytest.param({"streams": [("/team", "a")], "cursor": {"x": 1}}, "cursor", id="no cursor"),
     ],
 )

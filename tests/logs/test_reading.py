@@ -287,18 +287,17 @@ def test_a_look_does_not_change_the_cursor_it_begins_with(logs):
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 def test_the_end_of_a_stream_is_found_behind_empty_pages(logs, limit):
+    for number in range(10):
+        logs.put(number, str(number))
     for seed in range(30):
         logs.random, logs.hard = random.Random(seed), 0.6
-        stream = logs.events[:] or [logs.put(number, str(number)) for number in range(10)]
-        monkey = Reader(logs)
         try:
-            read = monkey.stream.from_end(limit)
+            read = Reader(logs).stream.from_end(limit)
         except ClientError:
             continue
         texts = [line.text for line in read.lines]
         count = len(texts)
         assert texts == [str(number) for number in range(10 - count, 10)]
-        assert len(stream) == 10
         assert count == min(limit, 10) or read.skipped
         assert read.skipped or count == 10
 
