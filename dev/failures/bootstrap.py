@@ -34,6 +34,7 @@ class Action:
     :param script: Its text.
     :param contains: What its output says.
     :param place: The file and line in it.
+    :param about: What that is about.
 
     >>> Action("bootstrap-script", "emr-7.11.0", "exit 1", "").name
     'bootstrap-script'
@@ -44,6 +45,7 @@ class Action:
     script: str
     contains: str
     place: str = ""
+    about: str = ""
 
 
 ACTIONS = (
@@ -59,6 +61,7 @@ tar -xzf sales-libs.tar.gz -C libs
 echo "done"
 """,
         "sales-libs.tar.gz: Cannot open: No such file or directory",
+        about="not_found",
     ),
     Action(
         "bootstrap-python",
@@ -110,7 +113,7 @@ def entries(runs: FailureRuns) -> Iterator[Entry]:
             "deploy_mode": "cluster",
             "emr_says": SAYS,
             "contains": action.contains,
-            "about": "",
+            "about": action.about,
             "error": "BootstrapError",
             "place": action.place,
             "how": HOW,

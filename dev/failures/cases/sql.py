@@ -257,7 +257,7 @@ spark.range(0, 8, 1, 2).select(slow("id").alias("id")).write.mode("overwrite").p
         runs=((SPARK_35, CLIENT),),
         contains="Could not execute broadcast in 2 secs",
         error="UserCodeError",
-        options=("--conf", "spark.sql.broadcastTimeout=2"),
+        options=("--conf", "spark.sql.broadcastTimeout=2", "--conf", "spark.sql.adaptive.enabled=false"),
         job="""\
 import time
 

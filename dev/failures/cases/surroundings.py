@@ -160,9 +160,9 @@ print(spark.range(3).count(), rates())
         job=_SESSION
         + """\
 rows = spark.range(2000).collect()
-with open("/dev/full", "w", buffering=1) as report:
+with open("/dev/full", "w", buffering=1) as report:  # fails
     for row in rows:
-        report.write(f"{row.id}\\n")  # fails
+        report.write(f"{row.id}\\n")
 """,
     ),
     Case(
