@@ -29,7 +29,7 @@ _SQL_LINES = 12
 def exceptions_in(page: Page) -> Sequence[Trace]:
     """Find all exceptions of a log, the oldest first."""
     python = [_python_trace(page, chain) for chain in python_traces.chains(page)]
-    python += python_traces.syntax_errors(page)
+    python += python_traces.headless(page)
     python += python_traces.groups(page)
     python += python_traces.crashes(page)
     inside = {index for trace in python for index in range(trace.first, trace.last + 1)}

@@ -28,7 +28,7 @@ _SUBMIT_ERRORS = re.compile(
     r"(?:#  SIG\w{3,6} .*|Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
     r"|.{0,20}diagnostics: User class threw exception.*"
     r"|Error in query: .*|\[[A-Z][A-Z0-9_.]{3,80}\] [A-Z].*"  # spark-sql
-    r"|(?:/\S{1,200}: )?(?:line \d{1,6}: )?\S{1,200}: (?:command not found|No such file or directory)$)"
+    r"|.{1,250}: (?:command not found|No such file or directory)$)"
 )
 # What YARN says around a container's own words.
 _DIAGNOSTICS = re.compile(r"\s*diagnostics: |.{0,40}Application diagnostics message: ")

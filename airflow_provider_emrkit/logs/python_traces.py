@@ -164,15 +164,22 @@ def _goes_on(page: Page, last: int) -> bool:
     )
 
 
-def syntax_errors(page: Page) -> Iterator[Trace]:
-    """Find files that can't be compiled, for which Python prints no traceback's head."""
+def headless(page: Page) -> Iterator[Trace]:
+    """Find tracebacks without a head: of files that can't be compiled, and what began before these lines."""
+    heads = (index for index in range(len(page)) if _is_head(page, index))
+    cut_off = next(heads, len(page))
     for index, line in enumerate(page.lines):
-        if line[:1] not in "SIT" or not _SYNTAX_ERROR.match(line):
+        if page.records[index] is not None or not _ends_headless(line, cut=index < cut_off):
             continue
         frames = [above for above in range(max(0, index - 5), index) if FRAME.match(page.lines[above])]
-        if frames:
+        if frames and page.lines[index - 1][:1] == " ":
             place = own_place(page, frames[0], index)
             yield Trace("python", line.strip(), index, frames[0], index, place)
+            cut_off = index
+
+
+def _ends_headless(line: str, *, cut: bool) -> bool:
+    return bool(_SYNTAX_ERROR.match(line) or (cut and line[:1] not in " \t" and _ERROR.match(line)))
 
 
 def crashes(page: Page) -> Iterator[Trace]:

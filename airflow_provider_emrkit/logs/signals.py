@@ -213,20 +213,21 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     _signal(
         DENIED,
-        r"AccessDenied|Access Denied|Status Code: 403|: 403$|403 \(?Forbidden|AccessControlException"
+        r"AccessDenied|Access Denied|Status Code: 403|: 403$|\(403\) when calling|AccessControlException"
         r"|UnauthorizedOperation|is not authorized to perform|Insufficient Lake Formation permission",
         "allow it to the cluster's instance profile (job_flow_role)",
     ),
     _signal(
         NOT_FOUND,
         r"PATH_NOT_FOUND|Path does not exist|NoSuchBucket|NoSuchKey|FileNotFound|Status Code: 404"
-        r"|No such file or directory|Input path does not exist",
+        r"|\(404\) when calling|No such file or directory|Input path does not exist",
         "check the path",
     ),
     _signal(
         NOT_FOUND,
         r"TABLE_OR_VIEW_NOT_FOUND|Table or view not found|SCHEMA_NOT_FOUND|NoSuch(?:Table|Database|Namespace)"
-        r"Exception|EntityNotFoundException",
+        r"Exception|EntityNotFoundException"
+        r"|(?:Database|Table|Schema|Namespace) \S{1,200} (?:does not exist|not found)",
         "check the table's name and catalog",
     ),
     # What follows is about nothing but itself, and yet something may help.
@@ -276,10 +277,12 @@ SIGNALS: tuple[Signal, ...] = (
 _TELLS_LITTLE = tuple(
     re.compile(pattern)
     for pattern in (
-        r"Python worker exited unexpectedly|Python worker failed to connect back",
+        # What the job has done itself, unless something else tells more.
+        r"Python worker exited unexpectedly|Python worker failed to connect back|a stopped SparkContext",
         r"ExecutorLostFailure|Remote RPC client disassociated|Executor heartbeat timed out"
         r"|Container (?:marked as failed|from a bad node)",
-        r"(?:^|[ .])(?:EOFException|ClosedChannelException|InterruptedException|SparkUserAppException):?$"
+        r"(?:^|[ .])(?:EOFException|ClosedChannelException|InterruptedException|TimeoutException"
+        r"|SparkUserAppException):?$"
         r"|^java\.(?:io\.IOException|net\.SocketException): "
         r"(?:Broken pipe|Connection reset|Stream (?:is )?closed|Filesystem closed)",
         r"Job aborted|Writing job aborted|Exception thrown in awaitResult|Task failed while writing rows"
@@ -292,9 +295,9 @@ _TELLS_LITTLE = tuple(
         r"Application application_\d+_\d+ (?:finished with failed status|failed \d+ times)"
         r"|Exception from container-launch|exited with exitCode: (?:1|10|13|15)\b"
         r"|Shutdown hook called before final status",
-        r"SparkContext was shut down|stopped SparkContext|SparkContext (?:is|has been) (?:stopped|shutdown)"
+        r"SparkContext was shut down|SparkContext (?:is|has been) (?:stopped|shutdown)"
         r"|RpcEnv already stopped|Could not find (?:CoarseGrainedScheduler|HeartbeatReceiver)"
-        r"|KeyboardInterrupt",
+        r"|KeyboardInterrupt|RejectedExecutionException: .{0,300}\[(?:Shutting down|Terminated)",
         r"Py4JNetworkError|Answer from Java side is empty|trying to connect to the Java server"
         r"|Py4JError: Error while (?:sending|obtaining|receiving)",
     )

@@ -21,7 +21,7 @@ _NOISE = re.compile(
     r"|DEPRECATION: |.{0,80}\d{1,3}%|\s{0,8}(?:Collecting|Downloading|Using cached|Preparing|Building) "
     r"|Installing collected|Requirement |Loaded plugins: |Complete!|Warning: |hint: |note: "
     r"|.{0,60}(?:waitProcessCompletion|startExec|Command exiting with|total process run time)"
-    r"|Traceback \(most recent"
+    r"|Traceback \(most recent|.{0,60}(?:Error is not recoverable|Child returned status)"
 )
 # The words by which a line says that something went wrong.
 _TELLS = re.compile(
