@@ -151,8 +151,8 @@ def cause_at(
         source=one_line(text.name),
         line=line + number,
         place=one_line(place, 100),
-        first=span[0] + number,
-        last=span[1] + number,
+        first=min(line, span[0]) + number,
+        last=max(line, span[1]) + number,
         of_last=len(text.lines) if text.before is None else 0,
         link=text.link,
     )
