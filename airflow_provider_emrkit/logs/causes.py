@@ -168,6 +168,7 @@ def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
     findings = [finding for log in logs for finding in _findings(log)]
     findings += _exits(logs, said_by_emr)
     findings += _said(said_by_emr)
+    findings = [finding for finding in findings if finding.cause.message]  # a line may be cut anywhere
     # The first of the most telling ones: the logs are in order.
     best = max(findings, key=lambda finding: finding.rank, default=None)
     if best and best.rank > _Rank.EMPTY:

@@ -486,6 +486,10 @@ def test_lines_are_counted_in_the_whole_log_where_that_can_be(before, where):
     assert f"; {where})" in find_cause([LogText("stderr", lines(PYTHON), before)]).sentence()
 
 
+def test_a_line_that_was_cut_is_no_cause():
+    assert cause_of('Exception in thread "main" ', "\tat a.B.c(B.java:1)").message == "Unknown Error."
+
+
 def test_a_cause_can_be_pickled_and_made_of_little():
     cause = cause_of(PYTHON)
     assert pickle.loads(pickle.dumps(cause)) == cause
