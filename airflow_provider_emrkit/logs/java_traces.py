@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ERROR = re.compile(r"(?:[a-z_][\w$]{0,100}\.){1,12}[A-Z][\w$.]{0,200}(?:\([\w$.]{1,200}\))?(?::.*|$)")
 _ERROR_IN = re.compile(rf"(?:^|: )(?P<error>{_ERROR.pattern})")
 _DIAGNOSTICS = "diagnostics: "
-_IN_THREAD = re.compile(r'Exception(?::[^"]{0,200})? in thread "(?P<thread>[^"]{0,200})" (?P<error>.*)')
+_IN_THREAD = re.compile(r'Exception(?::[^"]{0,200})? in thread "(?P<thread>[^"]{0,200})" ?(?P<error>.*)')
 _LIBRARIES = re.compile(
     r"(?:[\w.@-]{0,100}/)?(?:java|javax|jdk|sun|com\.sun|scala|kotlin|py4j|org\.apache|com\.amazon|com\.amazonaws"
     r"|software\.amazon|io\.netty|org\.json4s|com\.fasterxml|com\.google|org\.codehaus|org\.sparkproject|io\.delta)\."
