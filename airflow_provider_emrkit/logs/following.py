@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.errors import error_code, is_throttled, is_transient
-from airflow_provider_emrkit.hooks.patience import MAX_FAULTS
+from airflow_provider_emrkit.hooks.patience import MAX_FAULTS, Trouble
 from airflow_provider_emrkit.logs.reading import StreamCursor
 from airflow_provider_emrkit.logs.tail import LogCursor, LogTail
-from airflow_provider_emrkit.runs.log_watch import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence

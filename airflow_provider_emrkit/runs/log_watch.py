@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error, is_transient
+from airflow_provider_emrkit.hooks.patience import Trouble
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.tail import LogTail
 from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, DEFAULT_MAX_RUN_LINES, RunVolume
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.protocol import Runs
     from airflow_provider_emrkit.runs.states import RunStatus
 
-# Seconds of the longest pause after calls that failed.
-MAX_BACKOFF = 60.0
 # Seconds of the longest pause between two looks at silent logs while the API quota is short; and the part of
 # its burst from which on it is.
 LONGEST_SILENCE = 30.0
@@ -70,33 +69,6 @@ class Note:
 
     level: int
     text: str
-
-
-@dataclass
-class Trouble:
-    """A streak of calls that failed for reasons that pass: backed off with jitter.
-
-    :param jitter: A random number from 0 to 1.
-
-    >>> Trouble(lambda: 1.0).delay(10.0)
-    20.0
-    """
-
-    jitter: Callable[[], float] = random.random
-    streak: int = 0
-
-    def delay(self, pause: float) -> float:
-        """Give the seconds to wait after another failure.
-
-        :param pause: The seconds where all is well.
-        """
-        self.streak += 1
-        longest: float = min(MAX_BACKOFF, pause * 2 ** min(self.streak, 16))
-        return pause + self.jitter() * max(0.0, longest - pause)
-
-    def end(self) -> None:
-        """Note that a call went well."""
-        self.streak = 0
 
 
 def _plenty() -> float:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.hooks.errors import error_code, is_aws_error, is_transient, typed
-from airflow_provider_emrkit.runs.log_watch import LogWatch, Note, Pace, Trouble
+from airflow_provider_emrkit.hooks.patience import Trouble
+from airflow_provider_emrkit.runs.log_watch import LogWatch, Note, Pace
 from airflow_provider_emrkit.runs.pacing import Situation, pause
 from airflow_provider_emrkit.runs.progress import Progress
 from airflow_provider_emrkit.runs.tolerance import Tolerance

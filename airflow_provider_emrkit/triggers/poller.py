@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_transient, typed
-from airflow_provider_emrkit.runs.log_watch import Trouble
+from airflow_provider_emrkit.hooks.patience import Trouble
 from airflow_provider_emrkit.runs.pacing import KEPT_SPARE, SOON_INTERVAL, Situation, UsualTimes, pause
 from airflow_provider_emrkit.runs.tolerance import REFUSAL_PAUSE, Tolerance
 from airflow_provider_emrkit.runs.watch import no_answer

@@ -11,11 +11,9 @@ from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.log_watch import (
     COUNTING_PAUSE,
     LONGEST_SILENCE,
-    MAX_BACKOFF,
     TAIL_LINES,
     LogWatch,
     Pace,
-    Trouble,
 )
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 
@@ -192,15 +190,6 @@ def test_a_job_that_ended_without_a_line_is_told_why_that_may_be(lines_at, told)
     watch.read()
     watch.see(DONE)
     assert [note.text for note in watch.close()[1]] == told
-
-
-def test_backing_off_has_an_end():
-    trouble = Trouble(lambda: 1.0)
-    assert [trouble.delay(10.0) for _ in range(3)] == [20, 40, 60]
-    assert max(trouble.delay(10.0) for _ in range(100)) == MAX_BACKOFF
-    assert trouble.delay(300.0) == 300
-    trouble.end()
-    assert trouble.delay(10.0) == 20
 
 
 def test_sources_that_change_seldom_are_looked_at_seldom():
