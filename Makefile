@@ -23,7 +23,7 @@ test: ## Run all checks: lint, types, unit and end-to-end tests on Airflow 3.3 a
 test-chaos: ## Kill worker, triggerer and local EMR at random points of 50 runs; RUNS=, SEED= change it
 	@$(if $(RUNS),EMRKIT_CHAOS_RUNS=$(RUNS) )$(if $(SEED),EMRKIT_CHAOS_SEED=$(SEED) )$(PYTHON) dev/checks.py chaos
 
-bench: ## Measure emrkit beside the amazon provider, 19 minutes; ARGS="--quick" takes 2 to 3 (see benchmarks/README.md)
+bench: ## Measure emrkit beside the amazon provider, 28 minutes; ARGS="--quick" takes 5 (see benchmarks/README.md)
 	@$(PYTHON) dev/bootstrap.py bench > /dev/null
 	@.venv/bench/bin/python -m benchmarks $(ARGS)
 

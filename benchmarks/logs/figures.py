@@ -19,7 +19,8 @@ class LogFigures:
     :param events: How many events there were.
     :param missing: How many of them no line showed when it was over.
     :param doubled: Lines that showed once more what others had shown.
-    :param counted: Lines that are taken for ``rate``: those of a log that was there from the start, else all.
+    :param counted: Lines that are taken for ``rate``: those of a log that was there from the start, else
+        those whose events were not late.
     :param counting: The seconds that these took: from the first call, or the first line, to the last line.
     :param calls: Calls to CloudWatch Logs until then.
     :param all_calls: Those until the end.

@@ -86,11 +86,14 @@ def _rated(plan: Sequence[LogEvent], found: Tally, calls: Sequence[float]) -> tu
     """Give how many events count for the rate, the seconds they took, and the calls.
 
     Of a log that is there from the start, its events, from the first call on. Of one that is being written
-    all lines, from the first to the last: it is the writing that takes the time.
+    all lines but those that came late, from the first to the last: it is the writing that takes the time.
     """
     is_there = sum(event.arrives <= 0 for event in plan) > len(plan) / 2
-    first, last = (min(calls, default=0.0), found.stock_read) if is_there else (found.first, found.last)
-    counted = found.stock if is_there else found.taken
+    if is_there:
+        counted, first, last = found.stock, min(calls, default=0.0), found.stock_read
+    else:
+        counted = len(found.prompt)
+        first, last = min(found.prompt, default=0.0), max(found.prompt, default=0.0)
     return counted, max(0.0, last - first), sum(at <= last for at in calls)
 
 

@@ -24,8 +24,8 @@ class Tally:
     :param latencies: From the arrival of each event to its line, in seconds.
     :param stock_read: When the last of the events came that had been there from the start; 0.0 when none had.
     :param stock: How many of those came.
-    :param first: When the first line came, in seconds since 1970.
-    :param last: When the last did.
+    :param prompt: When the lines came whose events were not late, in seconds since 1970.
+    :param last: When the last line came.
     """
 
     taken: int
@@ -34,7 +34,7 @@ class Tally:
     latencies: Sequence[float]
     stock_read: float
     stock: int
-    first: float
+    prompt: Sequence[float]
     last: float
 
 
@@ -46,13 +46,14 @@ def tally(plan: Sequence[LogEvent], lines: Iterable[tuple[float, str]], started:
     :param lines: When each line came, in seconds since 1970, and the line.
     :param started: Second 0 of the plan, in seconds since 1970.
     """
-    waiting: dict[str, list[float]] = defaultdict(list)
+    waiting: dict[str, list[LogEvent]] = defaultdict(list)
     for event in plan:
-        waiting[key_of(event.text) or ""].append(event.arrives)
+        waiting[key_of(event.text) or ""].append(event)
     came: Counter[str] = Counter()
     latencies: list[float] = []
     stock: list[float] = []
     times: list[float] = []
+    prompt: list[float] = []
     for at, line in lines:
         key = key_of(line)
         if key is None:
@@ -61,10 +62,12 @@ def tally(plan: Sequence[LogEvent], lines: Iterable[tuple[float, str]], started:
         times.append(at)
         if came[key] > len(waiting[key]):
             continue
-        arrived = waiting[key][came[key] - 1]
-        latencies.append(at - started - max(0.0, arrived))
-        if arrived <= 0:
+        event = waiting[key][came[key] - 1]
+        latencies.append(at - started - max(0.0, event.arrives))
+        if event.arrives <= 0:
             stock.append(at)
+        if event.arrives <= event.written:
+            prompt.append(at)
     return Tally(
         taken=len(times),
         missing=len(plan) - len(latencies),
@@ -72,6 +75,6 @@ def tally(plan: Sequence[LogEvent], lines: Iterable[tuple[float, str]], started:
         latencies=latencies,
         stock_read=max(stock, default=0.0),
         stock=len(stock),
-        first=min(times, default=0.0),
+        prompt=prompt,
         last=max(times, default=0.0),
     )
