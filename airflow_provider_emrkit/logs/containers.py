@@ -22,7 +22,7 @@ _LOG = re.compile(
 )
 # The application master tells which executor a container is for, and does so before there is its log.
 _LAUNCHED = re.compile(
-    r"Launching container (container_[e\d_]{1,60}) on host \S+ for executor with ID (\d{1,9})\b"
+    r"Launching container (container_[e\d_]{1,60}) on host \S{1,300} for executor with ID (\d{1,9})\b"
 )
 # Of so many containers that is kept in mind.
 _MAX_LAUNCHED = 10_000
@@ -65,6 +65,31 @@ class ContainerLog:
 
 
 @dataclass
+class Executors:
+    """Chooses the executors whose logs are followed: those that are met first.
+
+    :param wanted: Whether any is.
+
+    >>> Executors(wanted=False).follow("7")
+    False
+    """
+
+    wanted: bool
+    is_crowded: bool = False
+    _followed: set[str] = field(default_factory=set)
+
+    def follow(self, name: str) -> bool:
+        """Tell whether an executor's logs are to be followed."""
+        if not self.wanted or name in self._followed:
+            return self.wanted
+        if len(self._followed) >= MAX_EXECUTORS:
+            self.is_crowded = True
+            return False
+        self._followed.add(name)
+        return True
+
+
+@dataclass
 class Application:
     """The YARN application of a run: what is known of it, and which of its containers are followed.
 
@@ -83,9 +108,16 @@ class Application:
     submit_label: str
     executors: bool = False
     id: str | None = None
-    is_crowded: bool = False
-    _followed: set[str] = field(default_factory=set)
+    _chosen: Executors = field(init=False)
     _executor_ids: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._chosen = Executors(self.executors)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether it has more executors than are followed."""
+        return self._chosen.is_crowded
 
     @property
     def is_wanted(self) -> bool:
@@ -98,30 +130,42 @@ class Application:
             return
         for line in lines:
             if self.id is None and line.label == self.submit_label:
-                found = _APPLICATION_ID.search(line.text)
-                self.id = found and found.group()
+                self.id = application_id([line.text])
             if self.executors and len(self._executor_ids) < _MAX_LAUNCHED:
-                launched = _LAUNCHED.search(line.text)
+                launched = launched_executor(line.text)
                 if launched:
-                    self._executor_ids[launched.group(1)] = launched.group(2)
+                    container, executor = launched
+                    self._executor_ids[container] = executor
 
     def follows(self, log: ContainerLog) -> bool:
         """Tell whether a log is to be followed: a driver's always, of executors' those that are met first."""
-        if log.is_master:
-            return self.driver_apart
-        if not self.executors or log.container in self._followed:
-            return self.executors
-        if len(self._followed) >= MAX_EXECUTORS:
-            self.is_crowded = True
-            return False
-        self._followed.add(log.container)
-        return True
+        return self.driver_apart if log.is_master else self._chosen.follow(log.container)
 
     def label(self, log: ContainerLog) -> str:
         """Name what wrote a log: its executor by Spark's id where that is known, else by its container."""
         which = self._executor_ids.get(log.container) or str(log.number)
         who = log.file if log.is_master else f"executor {which} {log.file}"
         return of_attempt(who, log.attempt)
+
+
+def application_id(lines: Iterable[str]) -> str | None:
+    """Find the first YARN application that lines name.
+
+    >>> application_id(["Submitted application application_1700000000000_0001"])
+    'application_1700000000000_0001'
+    """
+    found = next(filter(None, map(_APPLICATION_ID.search, lines)), None)
+    return found and found.group()
+
+
+def launched_executor(line: str) -> tuple[str, str] | None:
+    """Read which container the application master launches, and for which of Spark's executors.
+
+    >>> launched_executor("Launching container container_1_0001_01_000002 on host a for executor with ID 7")
+    ('container_1_0001_01_000002', '7')
+    """
+    found = _LAUNCHED.search(line)
+    return (found[1], found[2]) if found else None
 
 
 def of_attempt(label: str, attempt: int) -> str:

@@ -70,14 +70,8 @@ class S3Folder:
         ]
 
     def _objects(self) -> Iterator[Mapping[str, Any]]:
-        request = {"Bucket": self.bucket, "Prefix": self.prefix}
         try:
-            for _ in range(MAX_PAGES):
-                page = self.s3.list_objects_v2(**request)
-                yield from page.get("Contents", [])
-                if not page.get("NextContinuationToken"):
-                    return
-                request["ContinuationToken"] = page["NextContinuationToken"]
+            yield from objects_below(self.s3, self.bucket, self.prefix, MAX_PAGES)
         except self.s3.exceptions.ClientError as error:
             if error_code(error) != "NoSuchBucket":
                 raise
@@ -91,6 +85,20 @@ def _in_order(parts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 def _folder_and_file(key: str) -> tuple[str, bool]:
     folder, _, file = key.rpartition("/")
     return folder, file.startswith("stderr")
+
+
+def objects_below(s3: Any, bucket: str, prefix: str, max_pages: int) -> Iterator[Mapping[str, Any]]:
+    """List the objects whose keys start with a prefix (ListObjectsV2).
+
+    :param max_pages: Calls to make at most; each gives up to 1,000 objects.
+    """
+    request = {"Bucket": bucket, "Prefix": prefix}
+    for _ in range(max_pages):
+        page = s3.list_objects_v2(**request)
+        yield from page.get("Contents", [])
+        if not page.get("NextContinuationToken"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 def bucket_and_prefix(uri: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.log_events import stream_names
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
-from airflow_provider_emrkit.logs.containers import MAX_EXECUTORS, crowded, of_attempt
+from airflow_provider_emrkit.logs.containers import Executors, crowded, of_attempt
 from airflow_provider_emrkit.logs.joined_sources import FallbackSources, together
 from airflow_provider_emrkit.logs.s3_folders import Part, S3Folder, bucket_and_prefix
 from airflow_provider_emrkit.logs.sources import CloudWatchStream
@@ -70,32 +70,12 @@ class WorkerLog:
         who = self.file if self.executor is None else f"executor {self.executor} {self.file}"
         return of_attempt(who, self.attempt)
 
+    def is_followed(self, executors: Executors) -> bool:
+        """Tell whether it is to be followed: a driver's always.
 
-@dataclass
-class Workers:
-    """Chooses whose logs are followed.
-
-    :param executors: Whether the executors' are wanted.
-
-    >>> Workers(executors=False).follow(WorkerLog("SPARK_EXECUTOR/1", 1, "1", "stderr"))
-    False
-    """
-
-    executors: bool
-    is_crowded: bool = False
-    _followed: set[str] = field(default_factory=set)
-
-    def follow(self, log: WorkerLog) -> bool:
-        """Tell whether a log is to be followed: a driver's always, of executors' those that are met first."""
-        if log.executor is None:
-            return True
-        if not self.executors or log.folder in self._followed:
-            return self.executors
-        if len(self._followed) >= MAX_EXECUTORS:
-            self.is_crowded = True
-            return False
-        self._followed.add(log.folder)
-        return True
+        :param executors: Chooses among the others.
+        """
+        return self.executor is None or executors.follow(self.folder)
 
 
 @dataclass
@@ -105,17 +85,17 @@ class JobRunStreams:
     :param logs: boto3 client of CloudWatch Logs.
     :param group: Log group.
     :param prefixes: What its streams' names may start with; the first that there are streams of is the one.
-    :param workers: Whose are followed.
+    :param executors: Chooses those whose logs are followed.
     :param reason: What the reader of the log should know about them.
     :param clock: Seconds, for the looks after streams that may have appeared.
 
-    >>> JobRunStreams(boto3.client("logs"), "/aws/emr-serverless", prefixes, workers)  # doctest: +SKIP
+    >>> JobRunStreams(boto3.client("logs"), "/aws/emr-serverless", prefixes, executors)  # doctest: +SKIP
     """
 
     logs: Any = field(repr=False)
     group: str
     prefixes: Sequence[str]
-    workers: Workers
+    executors: Executors
     reason: str | None = None
     clock: Callable[[], float] = time.monotonic
     pause: float | None = None
@@ -126,7 +106,7 @@ class JobRunStreams:
     def note(self) -> str | None:
         """Say what is to be known of them, and which executors are left out."""
         where = f"the streams {self.prefixes[0]}… of the log group {self.group}"
-        return together(self.reason, crowded(where) if self.workers.is_crowded else None)
+        return together(self.reason, crowded(where) if self.executors.is_crowded else None)
 
     def current(self) -> Sequence[LogSource]:
         """Name the streams that exist (DescribeLogStreams)."""
@@ -145,7 +125,7 @@ class JobRunStreams:
         for prefix in self.prefixes:
             for stream in stream_names(self.logs, self.group, prefix):
                 log = WorkerLog.of(stream.removeprefix(prefix))
-                if log is None or not self.workers.follow(log):
+                if log is None or not log.is_followed(self.executors):
                     continue
                 # What a driver has written nothing to yet, it may write its last words to.
                 for file in FILES if log.executor is None else (log.file,):
@@ -160,14 +140,14 @@ class JobRunArchive:
     """The logs of a job run on S3, where EMR Serverless puts them every few seconds, of all its attempts.
 
     :param folder: The job run's.
-    :param workers: Whose are followed.
+    :param executors: Chooses those whose logs are followed.
     :param reason: Why they are read here, for the reader of the log.
 
-    >>> JobRunArchive(folder, workers).current()  # doctest: +SKIP
+    >>> JobRunArchive(folder, executors).current()  # doctest: +SKIP
     """
 
     folder: S3Folder
-    workers: Workers
+    executors: Executors
     reason: str | None = None
     pause: float | None = S3_PAUSE
 
@@ -175,7 +155,7 @@ class JobRunArchive:
     def note(self) -> str | None:
         """Say why the logs are read here, and which executors are left out."""
         where = f"s3://{self.folder.bucket}/{self.folder.prefix}"
-        return together(self.reason, crowded(where) if self.workers.is_crowded else None)
+        return together(self.reason, crowded(where) if self.executors.is_crowded else None)
 
     def current(self) -> Sequence[LogSource]:
         """Name the logs that are there (ListObjectsV2)."""
@@ -248,7 +228,7 @@ def _streams(
         logs,
         config.get("logGroupName") or DEFAULT_GROUP,
         _prefixes(config.get("logStreamNamePrefix") or "", _folder(job_run)),
-        Workers(executors=executors and sent),
+        Executors(executors and sent),
         reason if executors and not sent else None,
     )
 
@@ -263,15 +243,15 @@ def _archive(
     s3: Any, log_uri: str, job_run: Mapping[str, Any], reason: str | None = None, *, executors: bool
 ) -> JobRunArchive:
     bucket, root = bucket_and_prefix(log_uri)
-    prefix, workers = f"{root}{_folder(job_run)}", Workers(executors=executors)
+    prefix, chosen = f"{root}{_folder(job_run)}", Executors(executors)
 
     def part(key: str) -> Part | None:
         log = WorkerLog.of(key.removeprefix(prefix))
-        if log is None or not workers.follow(log):
+        if log is None or not log.is_followed(chosen):
             return None
         return Part(f"{prefix}{log.folder}/{log.file}.gz", log.label, log.order)
 
-    return JobRunArchive(S3Folder(s3, bucket, prefix, part), workers, reason)
+    return JobRunArchive(S3Folder(s3, bucket, prefix, part), chosen, reason)
 
 
 def _folder(job_run: Mapping[str, Any]) -> str:

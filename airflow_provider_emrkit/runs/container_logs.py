@@ -7,12 +7,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.logs.containers import application_id, launched_executor
 from airflow_provider_emrkit.logs.s3_files import S3LogFile
-from airflow_provider_emrkit.logs.s3_folders import bucket_and_prefix
+from airflow_provider_emrkit.logs.s3_folders import bucket_and_prefix, objects_below
 from airflow_provider_emrkit.logs.sources import CloudWatchStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.logs.causes import LogText
@@ -27,11 +28,7 @@ MAX_NODES = 3
 MAX_PAGES = 3
 
 _CONTAINER = re.compile(r"\bcontainer_(?:e\d{1,6}_)?(\d{10,16})_(\d{4,8})_\d{2,6}_(\d{6,12})\b")
-_APPLICATION_ID = re.compile(r"\bapplication_\d{10,}_\d{4,}\b")
-# The driver tells which container an executor is in, and, later, that the executor is gone.
-_LAUNCHED = re.compile(
-    r"Launching container (container_\w{10,80}) on host \S{1,300} for executor with ID (\d{1,7})"
-)
+# The driver tells that an executor is gone.
 _LOST = re.compile(r"[Ll]ost executor (\d{1,7})|\(executor (\d{1,7}) exited|executor (\d{1,7})\)?: ")
 _GONE = ("xit", "lost", "ost executor", "kill", "bad node", "Lost task")
 _MASTER = "000001"
@@ -58,7 +55,7 @@ def executor_texts(
 def _lost_containers(texts: Sequence[LogText]) -> list[str]:
     """Name the containers of executors that went away, the last one first."""
     lines = list(chain.from_iterable(reversed(text.lines) for text in texts))
-    containers = {match[2]: match[1] for line in lines if (match := _LAUNCHED.search(line))}
+    containers = {executor: container for container, executor in filter(None, map(launched_executor, lines))}
     found: dict[str, None] = {}
     for line in lines:
         if not any(word in line for word in _GONE):
@@ -97,7 +94,7 @@ def node_texts(
     :param texts: The ends of the run's own logs, which name the application.
     """
     lines = chain.from_iterable(text.lines for text in texts)
-    application = next(filter(None, map(_APPLICATION_ID.search, lines)), None)
+    application = application_id(lines)
     if application is None or not run.log_uri:
         return ()
     s3 = clients.client("s3")
@@ -105,7 +102,7 @@ def node_texts(
     prefix = f"{root}{run.cluster_id}/node/"
     keys = ends.without_trouble(lambda: _node_logs(s3, bucket, prefix)) or []
     read = (ends.read(S3LogFile(s3, bucket, key, _node_label(key, prefix))) for key in keys[:MAX_NODES])
-    about = (_about(text, application.group().removeprefix("application")) for text in read)
+    about = (_about(text, application.removeprefix("application")) for text in read)
     return [text for text in about if text.lines]
 
 
@@ -123,17 +120,8 @@ def controller_texts(
 
 def _node_logs(s3: Any, bucket: str, prefix: str) -> list[str]:
     """Find the logs of NodeManagers, the newest first (ListObjectsV2)."""
-    found: list[tuple[Any, str]] = []
-    request = {"Bucket": bucket, "Prefix": prefix}
-    for _ in range(MAX_PAGES):
-        page = s3.list_objects_v2(**request)
-        entries: Iterable[Any] = page.get("Contents", [])
-        found += [
-            (entry["LastModified"], entry["Key"]) for entry in entries if _NODE_LOG.search(entry["Key"])
-        ]
-        if not page.get("NextContinuationToken"):
-            break
-        request["ContinuationToken"] = page["NextContinuationToken"]
+    entries = objects_below(s3, bucket, prefix, MAX_PAGES)
+    found = [(entry["LastModified"], entry["Key"]) for entry in entries if _NODE_LOG.search(entry["Key"])]
     return [key for _, key in sorted(found, reverse=True)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.s3_files import S3LogFile
-from airflow_provider_emrkit.logs.s3_folders import bucket_and_prefix
+from airflow_provider_emrkit.logs.s3_folders import bucket_and_prefix, objects_below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,17 +57,11 @@ class StartLogs:
 
     def _found(self, bucket: str, prefix: str, action: str) -> list[tuple[tuple[int, int], S3LogFile]]:
         found: list[tuple[tuple[int, int], S3LogFile]] = []
-        request = {"Bucket": bucket, "Prefix": prefix}
-        for _ in range(MAX_PAGES):
-            page = self.s3.list_objects_v2(**request)
-            for entry in page.get("Contents", []):
-                part = _part(entry["Key"], action)
-                if part:
-                    label, order = part
-                    found.append((order, S3LogFile(self.s3, bucket, entry["Key"], label)))
-            if not page.get("NextContinuationToken"):
-                break
-            request["ContinuationToken"] = page["NextContinuationToken"]
+        for entry in objects_below(self.s3, bucket, prefix, MAX_PAGES):
+            part = _part(entry["Key"], action)
+            if part:
+                label, order = part
+                found.append((order, S3LogFile(self.s3, bucket, entry["Key"], label)))
         return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.causes import find_cause, is_definite
+from airflow_provider_emrkit.logs.containers import application_id
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
 from airflow_provider_emrkit.runs.container_logs import controller_texts, executor_texts, node_texts
 from airflow_provider_emrkit.runs.log_ends import LogEnds
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 # Seconds between two looks for logs that EMR has not put on S3 yet.
 LOOK_EVERY = 5.0
 
-_APPLICATION_ID = re.compile(r"\bapplication_\d{10,}_\d{4,}\b")
 _CAME_UP_BADLY = re.compile(r"bootstrap|provision", re.IGNORECASE)
 
 
@@ -160,8 +160,7 @@ class _Search:
         if not self.run.driver_apart or not texts:
             return bool(texts)
         has_driver = any(text.name.startswith(("stdout", "stderr")) for text in texts)
-        named = any(_APPLICATION_ID.search(line) for text in texts for line in text.lines)
-        return has_driver or not named
+        return has_driver or application_id(line for text in texts for line in text.lines) is None
 
     @property
     def _where(self) -> str:
