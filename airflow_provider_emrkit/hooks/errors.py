@@ -154,7 +154,10 @@ def explain(error: BaseException, region: str | None) -> str:
 
     code, message = error_code(error), _message(error)
     if code in _DENIED_CODES:
-        return f"permission is missing: {message}; allow the action to the role of the AWS connection"
+        # S3 does not say which.
+        action = getattr(error, "operation_name", "")
+        what = message if action in message else f"{message} ({action})"
+        return f"permission is missing: {what}; allow the action to the role of the AWS connection"
     if code in _BAD_CREDENTIALS or isinstance(error, NoCredentialsError):
         return f"the credentials are not valid: {message}; check the AWS connection"
     if isinstance(error, NoRegionError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
-from airflow_provider_emrkit.logs.sources import Read
+from airflow_provider_emrkit.logs.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +26,8 @@ JOINED_PAUSE = 4.0
 class JoinedSources:
     """All sources of several sets.
 
-    A set that can't be read, for instance because a permission lacks, is left out and told about.
+    Where a set can't be looked for, for instance because a permission lacks, that is told, and what is known
+    of it stays.
 
     :param parts: The sets.
     :param region: AWS region, for what is told.
@@ -40,6 +41,10 @@ class JoinedSources:
     clock: Callable[[], float] = time.monotonic
     _given: dict[int, tuple[float, Sequence[LogSource]]] = field(default_factory=dict)
     _refused: dict[int, str] = field(default_factory=dict)
+    _refusals: Refusals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._refusals = Refusals(self.clock)
 
     @property
     def note(self) -> str | None:
@@ -49,7 +54,7 @@ class JoinedSources:
     @property
     def pause(self) -> float | None:
         """The shortest of the sets' pauses."""
-        parts = [part for index, part in enumerate(self.parts) if index not in self._refused]
+        parts = [part for index, part in enumerate(self.parts) if not self._refusals.hold(str(index))]
         return min((part.pause or 0.0 for part in parts), default=0.0) or None
 
     @property
@@ -64,15 +69,8 @@ class JoinedSources:
         """
         found: dict[str, LogSource] = {}
         for index, part in enumerate(self.parts):
-            if index in self._refused:
-                continue
-            try:
-                sources = self._sources(index, part)
-            except Exception as error:
-                self.leave_out(index, error)
-                continue
-            for source in sources:
-                found.setdefault(source.name, JoinedSource(source, self, index))
+            for source in self._sources(index, part):
+                found.setdefault(source.name, source)
         return list(found.values())
 
     def observe(self, lines: Iterable[LogLine]) -> None:
@@ -81,70 +79,31 @@ class JoinedSources:
         for part in self.parts:
             part.observe(seen)
 
-    def leave_out(self, index: int, error: Exception) -> None:
-        """Go on without a set.
-
-        :raises Exception: the error, where it passes, or where nothing would be left.
-        """
-        is_last = len(self._refused.keys() | {index}) == len(self.parts)
-        if is_last or not is_aws_error(error) or is_transient(error):
-            raise error
-        self._refused[index] = f"Some of the logs can't be shown here: {explain(error, self.region)}."
-
     def _sources(self, index: int, part: LogSources) -> Sequence[LogSource]:
         due, sources = self._given.get(index, (0.0, ()))
         now = self.clock()
         if part.pause and index in self._given and now < due:
             return sources
-        sources = part.current()
+        if self._refusals.hold(str(index)):
+            return sources
+        try:
+            sources = part.current()
+        except Exception as error:
+            self._note_refusal(index, error)
+            return sources
         self._given[index] = (now + JOINED_PAUSE, sources)
         return sources
 
+    def _note_refusal(self, index: int, error: Exception) -> None:
+        """Go on with what is known of a set.
 
-@dataclass(frozen=True)
-class JoinedSource:
-    """A source of one of several sets; where it can't be read, its set is left out.
-
-    :param source: The source.
-    :param joined: The sets.
-    :param index: Which of them it belongs to.
-
-    >>> JoinedSource(source, joined, 0).read(None)  # doctest: +SKIP
-    """
-
-    source: LogSource
-    joined: JoinedSources
-    index: int
-
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.source.name
-
-    @property
-    def label(self) -> str:
-        """The source's."""
-        return self.source.label
-
-    def link(self, region: str) -> str:
-        """Give the source's page in the AWS console."""
-        return self.source.link(region)
-
-    def read(self, cursor: Any) -> Read:
-        """Read what has come since; nothing where that is refused."""
-        try:
-            return self.source.read(cursor)
-        except Exception as error:
-            self.joined.leave_out(self.index, error)
-            return Read(cursor=cursor)
-
-    def from_end(self, limit: int) -> Read:
-        """Read the last lines; none where that is refused."""
-        try:
-            return self.source.from_end(limit)
-        except Exception as error:
-            self.joined.leave_out(self.index, error)
-            return Read()
+        :raises Exception: the error, where it passes, or where every set is refused.
+        """
+        is_last = len(self._refused.keys() | {index}) == len(self.parts)
+        if is_last or not is_aws_error(error) or is_transient(error):
+            raise error
+        self._refusals.note(str(index), error)
+        self._refused[index] = f"Some of the logs can't be shown here: {explain(error, self.region)}."
 
 
 @dataclass

@@ -262,8 +262,8 @@ def read_on(
     ask: Callable[[str | None, int], EventPage | None],
     cursor: StreamCursor | None,
     now: float,
+    today: float,
     since: int = 0,
-    today: float = 0.0,
 ) -> tuple[list[Mapping[str, Any]], StreamCursor | None, bool]:
     """Read what a stream has got since.
 
@@ -273,8 +273,8 @@ def read_on(
     :param ask: Gives a page of the stream for a token and a start time; None when there is no stream (yet).
     :param cursor: Where the last read ended; None for the start. It is not changed.
     :param now: Seconds that only go up.
-    :param since: Only events from this time on, where there is no cursor.
     :param today: Seconds since 1970.
+    :param since: Only events from this time on, where there is no cursor.
     :return: The new events in their order, where to go on, and whether that was all for now.
     :raises Exception: what ``ask`` raised, unless something had been read by then.
     """

@@ -127,7 +127,7 @@ class CloudWatchStream:
     def read(self, cursor: StreamCursor | None) -> Read:
         """Read what has come since (GetLogEvents), also what is older and came late."""
         ask = partial(read_events, self.logs, self.group, self.stream)
-        events, moved, complete = read_on(ask, cursor, self.clock(), self.since or 0, time.time())
+        events, moved, complete = read_on(ask, cursor, self.clock(), time.time(), self.since or 0)
         return Read(self._lines(events), moved, complete)
 
     def from_end(self, limit: int) -> Read:

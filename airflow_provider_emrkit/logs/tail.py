@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.logs.refusals import Refusals
 from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources, Read
+
+# No source has this name.
+_LISTING = ""
 
 
 @dataclass
@@ -30,7 +35,8 @@ class NewLines:
 
     :param lines: Ordered by time.
     :param complete: Whether that was all there is for now.
-    :param errors: What went wrong with single sources; they are read again from where they were.
+    :param errors: What went wrong with single sources, or when looking for further ones; they are read again
+        from where they were, after a while where they were refused.
     :param left_out: How many lines there were beside these.
     :param skipped: Whether there are lines before these that were not read, nor counted.
     """
@@ -51,6 +57,7 @@ class LogTail:
     :param cursor: Where to start.
     :param from_end: Where to start without a cursor: that many lines before the end, and not at the start.
         They are given in one look, whatever ``max_lines``.
+    :param clock: Seconds that only go up.
 
     >>> LogTail(runs.log_sources(run)).read().lines  # doctest: +SKIP
     """
@@ -61,30 +68,36 @@ class LogTail:
         max_lines: int = DEFAULT_MAX_LINES,
         cursor: LogCursor | None = None,
         from_end: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sources = sources
         self.cursor = cursor or LogCursor()
         self.spoken: dict[str, LogSource] = {}
         self._max_lines = max_lines
         self._from_end = from_end
+        self._known: Sequence[LogSource] = ()
+        self._refusals = Refusals(clock)
 
     def read(self) -> NewLines:
         """Read what is new; blocks.
 
-        :raises Exception: what AWS raised when the sources themselves could not be found out.
+        :raises Exception: what AWS raised when no source at all could be found out.
         """
         lines: list[LogLine] = []
         errors: list[Exception] = []
         complete, skipped = True, False
         seen: set[str] = set()
         # What is read may name further sources, whose first lines are waited for the most.
-        while new := [source for source in self.sources.current() if source.name not in seen]:
+        while new := [source for source in self._current(errors) if source.name not in seen]:
             seen.update(source.name for source in new)
             found: list[LogLine] = []
             for source in new:
+                if self._refusals.hold(source.name):
+                    continue
                 try:
                     read = self._read(source)
                 except Exception as error:  # one failing source must not lose the lines of the others
+                    self._refusals.note(source.name, error)
                     errors.append(error)
                     continue
                 if read.lines:
@@ -102,6 +115,19 @@ class LogTail:
         """
         found = reversed(self.spoken.values())
         return "; ".join(f"{one.label}: {one.link(region) if on_aws else one.name}" for one in found)
+
+    def _current(self, errors: list[Exception]) -> Sequence[LogSource]:
+        """Name the sources; where further ones can't be looked for, those that are known."""
+        if self._refusals.hold(_LISTING):
+            return self._known
+        try:
+            self._known = self.sources.current()
+        except Exception as error:
+            if not self._known:
+                raise
+            self._refusals.note(_LISTING, error)
+            errors.append(error)
+        return self._known
 
     def _read(self, source: LogSource) -> Read:
         position = self.cursor.positions.get(source.name)

@@ -12,6 +12,7 @@ from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_err
 from airflow_provider_emrkit.hooks.patience import Trouble
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.tail import LogTail
+from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, DEFAULT_MAX_RUN_LINES, RunVolume
 from airflow_provider_emrkit.runs.states import RunState
 
@@ -30,6 +31,8 @@ LONGEST_SILENCE = 30.0
 SHORT_SPARE = 0.5
 # Seconds between two looks at logs of which so much has been shown that the rest is only counted.
 COUNTING_PAUSE = 10.0
+# Seconds for which a log that is long is read on after the end of its job, at most.
+LONGEST_READING = 300.0
 # Lines before the end of a log that has been followed before, which it is followed from.
 TAIL_LINES = 10_000
 
@@ -111,7 +114,9 @@ class LogWatch:
     _has_started: bool = False
     _given_up: bool = False
     _read_since_end: bool = False
+    _is_complete: bool = True
     _noted: str = ""
+    _refused: set[tuple[str, str]] = field(default_factory=set)
     _trouble: Trouble = field(init=False)
     _volume: RunVolume = field(init=False)
 
@@ -142,7 +147,9 @@ class LogWatch:
             return True  # what is uploaded every few minutes is not waited for
         now = self.clock()
         silent = now - max(self._ended, self._last_line)
-        return silent >= self.pace.drain or now - self._ended >= self.pace.max_drain
+        if self._is_complete and silent >= self.pace.drain:
+            return True
+        return now >= self._ended + (self.pace.max_drain if self._is_complete else LONGEST_READING)
 
     @property
     def has_lines(self) -> bool:
@@ -154,9 +161,7 @@ class LogWatch:
         notes: list[Note] = []
         try:
             lines = self._read(notes)
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
+        except Exception as error:  # whatever it is: it is about the log alone, and the job goes on
             lines = ()
             self._note_trouble(error, notes)
         return lines, notes
@@ -164,10 +169,14 @@ class LogWatch:
     def close(self) -> tuple[Sequence[LogLine], Sequence[Note]]:
         """Give the last lines where only counting went on, and tell how many lines are not shown."""
         lines, left_out = self._volume.rest(), self._volume.left_out
-        if not left_out or self._tail is None:
+        if not (left_out or self._may_miss_end):
             return lines, self._silence_note()
-        text = f"{left_out:,} lines of the job's log are not shown here. All of it: {self._places()}"
-        return lines, [Note(logging.INFO, text)]
+        missing = [f"{left_out:,} lines of the job's log are not shown here"] if left_out else []
+        if self._may_miss_end:
+            missing.append("the last lines of the job's log could not be read in time")
+        where = self._places()
+        text = f"{'; '.join(missing)}.{f' All of it: {where}' if where else ''}"
+        return lines, [Note(logging.INFO, text[0].upper() + text[1:])]
 
     def rest(self) -> Sequence[LogLine]:
         """Read what came after the watch was over; blocks.
@@ -177,9 +186,13 @@ class LogWatch:
         if self._tail is None or self._given_up:
             return ()
         new = self._tail.read()
-        if new.errors:
+        if new.errors and not new.lines:
             raise new.errors[0]
         return new.lines
+
+    @property
+    def _may_miss_end(self) -> bool:
+        return not self._given_up and (not self._is_complete or self._trouble.streak > 0)
 
     @property
     def _slowest_pause(self) -> float:
@@ -199,9 +212,8 @@ class LogWatch:
         self._silence = 0 if new.lines else self._silence + 1
         # Reading may have taken long: the pause starts when it is over.
         self._next_read = self.clock() + (self._pause() if new.complete else 0.0)
-        if new.errors:
-            self._note_trouble(new.errors[0], notes)
-        else:
+        self._is_complete = new.complete
+        if not self._note_errors(new.errors, notes):
             self._trouble.end()
             self._read_since_end = self._ended is not None and new.complete
         if new.lines:
@@ -258,20 +270,45 @@ class LogWatch:
         self._note_news(sources, notes)
         if isinstance(sources, NoSources):
             self._given_up = True
-        return LogTail(sources, self.pace.max_lines, from_end=TAIL_LINES if self.again else None)
+        return LogTail(
+            sources, self.pace.max_lines, from_end=TAIL_LINES if self.again else None, clock=self.clock
+        )
+
+    def _note_errors(self, errors: Sequence[Exception], notes: list[Note]) -> bool:
+        """Say what of the logs is refused, the others go on; gives whether there was trouble that passes."""
+        passing = [error for error in errors if is_transient(error)]
+        for error in errors:
+            # One sentence for all the streams that the same action lacks for.
+            kind = (error_code(error) or type(error).__name__, getattr(error, "operation_name", ""))
+            if error not in passing and kind not in self._refused:
+                self._refused.add(kind)
+                text = f"Some of the job's logs can't be shown here: {self._reason(error)}"
+                notes.append(Note(logging.WARNING, text))
+        if passing:
+            self._back_off(passing[0], notes)
+        return bool(passing)
 
     def _note_trouble(self, error: Exception, notes: list[Note]) -> None:
         """Back off when that helps, else say so and go on without the logs."""
         if is_transient(error):
-            self._next_read = self.clock() + self._trouble.delay(self.pace.logs)
-            if self._trouble.streak == 1:
-                code = error_code(error) or type(error).__name__
-                text = f"The job's logs could not be read ({code}); trying again."
-                notes.append(Note(logging.WARNING, text))
+            self._back_off(error, notes)
             return
         self._given_up = True
-        reason = explain(error, self.run.region)
-        notes.append(Note(logging.WARNING, f"The job's logs can't be shown here: {reason}"))
+        notes.append(Note(logging.WARNING, f"The job's logs can't be shown here: {self._reason(error)}"))
+
+    def _back_off(self, error: Exception, notes: list[Note]) -> None:
+        now = self.clock()
+        self._next_read = now + self._trouble.delay(self.pace.logs)
+        if self._ended is not None:
+            # A time without answers is no silence, but it is not waited for longer than for that.
+            self._last_line = now
+            self._next_read = min(self._next_read, max(now, self._ended + self.pace.max_drain))
+        if self._trouble.streak == 1:
+            code = error_code(error) or type(error).__name__
+            notes.append(Note(logging.WARNING, f"The job's logs could not be read ({code}); trying again."))
+
+    def _reason(self, error: Exception) -> str:
+        return explain(error, self.run.region) if is_aws_error(error) else one_line(repr(error))
 
 
 def may_have_lines(status: RunStatus) -> bool:

@@ -113,14 +113,25 @@ def test_sources_that_are_refused_cost_no_others(joined, first, second):
     assert second.looks == 1
 
 
+def test_sources_that_are_refused_later_stay_known(joined, first, second, clock):
+    first.write("one")
+    second.write("two", label="driver")
+    tail = LogTail(joined)
+    assert texts(tail) == ["one", "two"]
+    second.error = refused("AccessDeniedException")
+    second.write("three")
+    clock[0] = 10.0
+    assert texts(tail) == ["three"]
+    assert "Some of the logs can't be shown here" in joined.note
+
+
 def test_a_source_that_may_not_be_read_costs_no_others(joined, first, second):
     second.write("secret", label="driver")
     second.sources[0].error = refused("AccessDeniedException")
     first.write("one")
     tail = LogTail(joined)
     read = tail.read()
-    assert ([line.text for line in read.lines], read.errors) == (["one"], [])
-    assert "Some of the logs can't be shown here" in joined.note
+    assert ([line.text for line in read.lines], len(read.errors)) == (["one"], 1)
     first.write("two")
     assert texts(tail) == ["two"]
 

@@ -419,7 +419,7 @@ def calls_of_a_look(*pages: EventPage) -> tuple[int, bool]:
         number = len(asked)
         return pages[number - 1] if number <= len(pages) else page_at(-number / 10, f"f/{number}")
 
-    complete = reading.read_on(ask, None, 0.0, today=TODAY)[2]
+    complete = reading.read_on(ask, None, 0.0, TODAY)[2]
     return len(asked), complete
 
 

@@ -3,6 +3,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_emrkit.logs.refusals import REFUSAL_PAUSE
 from airflow_provider_emrkit.logs.sources import LogLine, Read
 from airflow_provider_emrkit.logs.tail import LogTail
 
@@ -72,7 +76,7 @@ def test_a_source_that_appears_late_is_read_from_its_start():
 
 
 def test_one_failing_source_costs_no_line_of_the_others():
-    broken = Source("err", [(1, "x")], error=OSError("gone"))
+    broken = Source("err", [(1, "x")], error=ConnectionError("gone"))
     sources = Sources([Source("out", [(1, "a")]), broken])
     tail = LogTail(sources)
     new = tail.read()
@@ -118,7 +122,7 @@ def test_the_end_is_that_of_all_sources_together():
 
 
 def test_a_source_whose_end_could_not_be_read_is_read_from_there_later():
-    broken = Source("err", [(number, str(number)) for number in range(100)], error=OSError("gone"))
+    broken = Source("err", [(number, str(number)) for number in range(100)], error=ConnectionError("gone"))
     sources = Sources([broken, Source("out", [(1, "a")])])
     tail = LogTail(sources, from_end=10)
     assert texts(tail) == ["a"]
@@ -141,3 +145,61 @@ def test_where_lines_are_is_told_by_links_or_names():
     tail.read()
     assert tail.places("eu", on_aws=True) == "stdout: https://eu/d; submit: https://eu/group submit"
     assert tail.places("eu", on_aws=False) == "stdout: d; submit: group submit"
+
+
+class Listing(Sources):
+    """Finds a second source once the first has told of it; may be refused that."""
+
+    refusal: Exception | None = None
+    listings = 0
+
+    def current(self) -> Any:
+        if not self.seen:
+            return self.sources[:1]
+        self.listings += 1
+        if self.refusal:
+            raise self.refusal
+        return self.sources
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeLogStreams")  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_lines_that_were_read_are_not_lost_when_further_sources_can_t_be_looked_for(code):
+    sources = Listing([Source("submit", [(1, "application_1")]), Source("driver", [(2, "rows: 3")])])
+    sources.refusal = refused(code)
+    tail = LogTail(sources, clock=lambda: now)
+    now = 0.0
+    new = tail.read()
+    assert ([line.text for line in new.lines], new.errors) == (["application_1"], [sources.refusal])
+    sources.sources[0].written.append((3, "RUNNING"))
+    assert texts(tail) == ["RUNNING"]
+    sources.refusal = None
+    now = REFUSAL_PAUSE
+    assert texts(tail) == ["rows: 3"]
+
+
+def test_what_is_refused_is_asked_for_seldom():
+    sources = Listing([Source("submit", [(1, "application_1")]), Source("driver", [(2, "rows: 3")])])
+    sources.refusal = refused("AccessDeniedException")
+    clock = [0.0]
+    tail = LogTail(sources, clock=lambda: clock[0])
+    for clock[0] in range(0, 120, 2):
+        tail.read()
+    assert sources.listings == 2
+
+
+def test_a_source_that_is_refused_goes_on_where_it_was_when_it_is_allowed_again():
+    source = Source("out", [(1, "a")])
+    tail = LogTail(Sources([source, Source("err")]), clock=lambda: now)
+    now = 0.0
+    assert texts(tail) == ["a"]
+    source.written.append((2, "b"))
+    source.error = refused("AccessDeniedException")
+    assert len(tail.read().errors) == 1
+    source.error = None
+    assert tail.read().errors == []
+    now = REFUSAL_PAUSE
+    assert texts(tail) == ["b"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.sources import LogLine, Read
@@ -285,3 +286,117 @@ def test_nothing_is_said_of_a_log_that_has_no_lines_yet():
     watch = LogWatch(RUN, OneSource(clock), Pace(), clock, again=True)
     watch.see(RUNNING)
     assert watch.read() == ([], [])
+
+
+@dataclass
+class Several(OneSource):
+    """More logs beside this one, which may be refused."""
+
+    others: list[OneSource] = field(default_factory=list)
+
+    def current(self) -> Any:
+        return [self, *self.others]
+
+
+@dataclass
+class Failing(OneSource):
+    error: Exception | None = None
+
+    def read(self, cursor: Any) -> Read:
+        self.looks += 1
+        if self.error is None:
+            return Read([LogLine(1, f"{self.name} {self.looks}", self.label)], "next")
+        raise self.error
+
+
+def refused(code: str, operation: str = "GetLogEvents") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "Access Denied"}}, operation)  # type: ignore[typeddict-item]
+
+
+def test_streams_that_are_refused_are_told_in_one_line_and_the_others_go_on():
+    clock = Clock()
+    denied = [
+        Failing(clock, name=name, error=refused("AccessDeniedException")) for name in ("driver out", "driver")
+    ]
+    watch = make(Several(clock, lines_at={1, 2}, others=denied), clock)
+    watch.see(RUNNING)
+    lines, notes = watch.read()
+    assert [line.text for line in lines] == ["1.0"]
+    [note] = told(notes)
+    assert note.startswith("Some of the job's logs can't be shown here: permission is missing")
+    assert "GetLogEvents" in note
+    clock.seconds += 2
+    lines, notes = watch.read()
+    assert ([line.text for line in lines], notes) == (["2.0"], [])
+    watch.see(DONE)
+    assert watch.due is not None
+    assert looks_in(600, watch, clock, denied[0]) == 10
+
+
+def test_a_log_that_makes_emrkit_stumble_costs_the_log_and_not_the_job():
+    clock = Clock()
+
+    class Broken(OneSource):
+        def current(self) -> Any:
+            raise ValueError("no such stream\nat all")
+
+    watch = make(Broken(clock), clock)
+    watch.see(RUNNING)
+    lines, notes = watch.read()
+    assert not lines
+    assert told(notes) == ["The job's logs can't be shown here: ValueError('no such stream\\nat all')"]
+    assert watch.due is None
+
+
+def test_a_time_without_answers_after_the_end_is_no_silence_and_has_an_end():
+    clock = Clock()
+    source = Failing(clock)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    watch.read()
+    source.error = refused("ThrottlingException")
+    watch.see(DONE)
+    while clock() < 25:
+        clock.seconds = max(clock(), watch.due or 0)
+        watch.read()
+        assert not watch.is_over or clock() >= 30
+    clock.seconds = max(clock(), watch.due or 0)
+    assert clock() <= 30
+    watch.read()
+    clock.seconds = 30
+    assert watch.is_over
+    _, notes = watch.close()
+    assert told(notes) == [
+        "The last lines of the job's log could not be read in time. All of it: "
+        "stdout: https://us-east-1/stream"
+    ]
+
+
+def test_a_log_that_is_long_is_read_on_after_the_end_of_its_job():
+    clock = Clock()
+
+    class Long(OneSource):
+        def read(self, cursor: Any) -> Read:
+            self.looks += 1
+            self.clock.seconds += 10
+            return Read([LogLine(1, "a", "stdout")], self.looks, complete=self.looks >= 12)
+
+    source = Long(clock)
+    watch = make(source, clock)
+    watch.see(DONE)
+    while not watch.is_over:
+        clock.seconds = max(clock(), watch.due or 0)
+        watch.read()
+    assert source.looks >= 12
+    assert not watch.close()[1]
+
+
+def test_the_late_lines_of_one_source_are_not_lost_because_another_is_refused():
+    clock = Clock()
+    other = Failing(clock, name="driver")
+    watch = make(Several(clock, others=[other]), clock)
+    watch.see(DONE)
+    watch.read()
+    denied = Failing(clock, name="out", error=refused("AccessDeniedException"))
+    watch._tail.sources.others.append(denied)  # type: ignore[union-attr]
+    assert [line.text for line in watch.rest()] == ["driver 2"]
