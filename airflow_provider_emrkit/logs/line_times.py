@@ -45,4 +45,5 @@ def line_time(line: str) -> int | None:
     if zone_hours:
         ahead = int(zone_hours) * 60 + int(zone_hours[0] + zone_minutes)
         seconds -= ahead * 60
-    return seconds * 1000 + int((fraction or "0").ljust(3, "0")[:3])
+    # Before 1970 nothing was logged that is read here, and years before the first are no times at all.
+    return seconds * 1000 + int((fraction or "0").ljust(3, "0")[:3]) if seconds >= 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 MAX_STREAMS = 50
 # Seconds between two looks for streams that have appeared.
 LOOK_PAUSE = 10.0
+
+# What lines of emrkit, and of the outputs it finds by itself, are marked with.
+_TAKEN = re.compile(r"(?:emrkit|submit|(?:submit |executor \S+ )?(?:stdout|stderr))(?: of attempt \d+)?")
 
 
 @dataclass
@@ -58,7 +62,7 @@ class UserStreams:
             self._look()
             self._next_look = now + LOOK_PAUSE
         return [
-            CloudWatchStream(self.logs, group, stream, stream, since=self.since)
+            CloudWatchStream(self.logs, group, stream, label_of(group, stream), since=self.since)
             for group, stream in self._found
         ]
 
@@ -74,3 +78,12 @@ class UserStreams:
             self._found.update(dict.fromkeys((group, stream) for stream in islice(names, MAX_STREAMS)))
             if next(names, None) is not None:
                 self._crowded[group, name] = None
+
+
+def label_of(group: str, stream: str) -> str:
+    """Give what the lines of a stream are marked with: its name, unless it is that of another output.
+
+    >>> label_of("/team", "driver-1"), label_of("/team", "stderr")
+    ('driver-1', '/team:stderr')
+    """
+    return f"{group}:{stream}" if _TAKEN.fullmatch(stream.strip()) else stream

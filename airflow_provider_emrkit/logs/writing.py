@@ -58,8 +58,7 @@ class LogWriter:
     def write(self, lines: Sequence[LogLine]) -> None:
         """Write some lines."""
         for line in lines:
-            text = f"[{clean_line(line.label)}] {line.text}"  # a label may be the name of somebody's stream
-            log_at(self._log, self._levels.level(line), text, self._moments.of(line))
+            log_at(self._log, self._levels.level(line), _marked(line), self._moments.of(line))
 
     def skip(self, lines: Sequence[LogLine]) -> None:
         """Pass over lines, so that those after them get the times and levels that they would have."""
@@ -70,3 +69,8 @@ class LogWriter:
     def _write_notes(self, notes: Sequence[Any]) -> None:
         for note in notes:
             self._log.log(note.level, "%s", note.text)
+
+
+def _marked(line: LogLine) -> str:
+    """Put a line's label before it; that may be the name of somebody's stream, and must not end early."""
+    return f"[{clean_line(line.label).replace(']', ')')}] {line.text}"

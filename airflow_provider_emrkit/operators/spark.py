@@ -145,6 +145,7 @@ class EmrSparkOperator(BaseOperator):
         :raises RunError: when it did not succeed; the type says how.
         """
         attended = self._attend(context)
+        self._pace()  # a configuration that can't be right fails the task before there is a job
         token = _run_token(context["ti"])
         earlier = self._earlier(context, attended, token)
         if earlier is None:

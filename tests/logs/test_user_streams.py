@@ -54,3 +54,12 @@ def test_of_too_many_streams_that_begin_alike_the_first_are_read_and_that_is_tol
     tail, _ = follow(("/team", "driver-*"), since=0)
     assert len(tail.read().lines) == 2
     assert tail.sources.note == "Of the log streams /team driver-* the first 2 are followed; there are more."
+
+
+@pytest.mark.parametrize(
+    "name", ["emrkit", "submit", "stdout", "executor 2 stderr", "stderr of attempt 2", " emrkit "]
+)
+def test_a_stream_is_not_taken_for_what_emrkit_finds_or_says_by_itself(follow, write, name):
+    write("/team", name, (0, "hello"))
+    tail, _ = follow(("/team", name), since=0)
+    assert [(line.label, line.text) for line in tail.read().lines] == [(f"/team:{name}", "hello")]

@@ -46,6 +46,16 @@ def test_airflow_3_gets_the_line_s_time_as_its_timestamp():
     assert (entry["level"], entry["event"]) == (logging.INFO, "[stderr] 100% done")
 
 
+@pytest.mark.parametrize("name", ["emrkit] ", "\x1b[2Kemrkit] ", "a\n[emrkit"])
+def test_a_label_does_not_end_before_its_end(name):
+    [entry] = structured(Tick(None, lines=[LogLine(WHEN, "x", f"{name}all is well")]))
+    label, rest = entry["event"].split("]", 1)
+    assert rest == " x"
+    assert label.startswith("[")
+    assert label.isprintable()
+    assert "all is well" in label
+
+
 def test_airflow_2_gets_it_as_the_record_s(monkeypatch):
     monkeypatch.setattr(_compat, "AIRFLOW_V_3_0_PLUS", False)
     log, collected = logging.getLogger("tests.writing"), Collected()

@@ -239,11 +239,11 @@ def test_an_airflow_that_does_not_take_the_ids_does_the_job_no_harm(
 
 
 def test_a_cluster_whose_task_breaks_after_the_submission_is_ended(localemr_server, emr, ti, monkeypatch):
-    def full(self: Any) -> Pace:
+    def full(*_: Any) -> None:
         raise OSError("no space left")
 
     localemr_server.runner.script("sales.load", hold=True)
-    monkeypatch.setattr(EmrSparkOperator, "_pace", full)
+    monkeypatch.setattr(EmrSparkOperator, "_announce", full)
     with pytest.raises(OSError, match="no space left"):
         make().execute({"ti": ti})
     [cluster_id] = clusters(emr)

@@ -35,6 +35,9 @@ JOB = SparkJob("s3://code/job.py", deploy_mode="client")
 NEW_CLUSTER = DynamicCluster(ClusterSpec("emr-7.11.0", size="tiny"))
 
 
+pace_as_configured = EmrSparkOperator._pace
+
+
 @pytest.fixture(autouse=True)
 def _quick(emrkit_connection, monkeypatch):
     pace = Pace(poll=0.05, logs=0.02, drain=0.1)
@@ -319,6 +322,14 @@ def test_the_end_that_an_event_told_costs_one_look_and_no_log_is_read_again(
     assert calls == ["states"] * (1 + refusals)
     assert not any("24 rows" in line or "event" in line for line in task_log.lines)
     assert value["ended_at"] > run["submitted_at"] - 1  # what EMR says, not the event
+
+
+def test_a_configuration_that_can_t_be_right_is_told_before_anything_is_submitted(emr, ti, monkeypatch):
+    monkeypatch.setattr(EmrSparkOperator, "_pace", pace_as_configured)
+    monkeypatch.setenv("AIRFLOW__EMRKIT__MAX_LOG_LINES", "-5")
+    with pytest.raises(InvalidValueError, match="max_log_lines"):
+        make().execute(context(ti))
+    assert emr.list_clusters()["Clusters"] == []
 
 
 @pytest.mark.parametrize("by_event", [False, True])
