@@ -14,7 +14,7 @@ from airflow_provider_emrkit.exceptions import ConnectionFieldError
 from airflow_provider_emrkit.hooks.quotas import Quotas, install, read_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 
@@ -22,6 +22,9 @@ Service = Literal["emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
 
 # Seconds after which a changed connection is noticed in a process that lives long, such as the triggerer.
 MAX_AGE = 900.0
+# Attempts at a call where not five: logs are looked at again anyhow, and whoever waits for a minute with each
+# attempt holds up the logs of others.
+ATTEMPTS: Mapping[str, int] = {"logs": 3}
 USER_AGENT = f"emrkit/{__version__}"
 
 # Where AWS's own quotas hold, private endpoints in a VPC included.
@@ -72,7 +75,7 @@ class AwsClients:
 
         endpoint = self.endpoint_for(service)
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS.get(service, 5)},
             user_agent_extra=USER_AGENT,
             connect_timeout=10,
             read_timeout=60,

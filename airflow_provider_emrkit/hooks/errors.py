@@ -83,6 +83,13 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (HTTPClientError, BotoConnectionError, ConnectionError))
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Tell whether a call failed because nobody answered for long."""
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+    return isinstance(error, (ConnectTimeoutError, ReadTimeoutError))
+
+
 def is_throttled(error: BaseException) -> bool:
     """Tell whether AWS refused a call for its rate alone."""
     return (

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.hooks.errors import is_timeout
 from airflow_provider_emrkit.logs.refusals import Refusals
 from airflow_provider_emrkit.logs.volume import DEFAULT_MAX_LINES, shortened
 
@@ -99,6 +100,8 @@ class LogTail:
                 except Exception as error:  # one failing source must not lose the lines of the others
                     self._refusals.note(source.name, error)
                     errors.append(error)
+                    if is_timeout(error):
+                        break  # it takes minutes to be given up, and the others would take as long
                     continue
                 if read.lines:
                     self.spoken[source.name] = source

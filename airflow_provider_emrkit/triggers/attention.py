@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Seconds for one last look before a run is said to have passed a limit.
 LAST_LOOK = 10.0
+# Seconds for a look at its log that is under way then.
+LAST_LINES = 2.0
 # The limit that is the task's, and not one of the run's own.
 EXECUTION_TIMEOUT = "execution_timeout"
 
@@ -46,6 +48,7 @@ class Attention:
     __slots__ = (
         "_again",
         "_deadline",
+        "_flowing",
         "_has_streamed",
         "_limits",
         "_log",
@@ -76,6 +79,7 @@ class Attention:
         self._log = log
         self._progress = Progress(run)
         self._stream: _Stream | None = None
+        self._flowing: asyncio.Task[None] | None = None
         self._has_streamed = False
 
     @property
@@ -102,6 +106,8 @@ class Attention:
                     return passed
         finally:
             self._poller.leave(watched)
+            if self._flowing:
+                self._flowing.cancel()
 
     async def _show(self, status: RunStatus | None, note: Note | None) -> None:
         """Write what is new: of a run that has ended, its last lines first."""
@@ -112,14 +118,25 @@ class Attention:
         if not self._has_ended():
             self._tell(notes)
             notes = []
-        if self._stream and self._stream.is_due:
-            await self._stream.flow()
-            if self._stream.logs.due is None:
-                self._stream = None  # there is nothing to be read, now or later
+        if self._stream and (self._flowing or self._stream.is_due):
+            await self._flow(self._stream)
         self._tell(notes)
 
+    async def _flow(self, stream: _Stream) -> None:
+        """Write what is new of the log; AWS may take long to answer, and limits hold in this time, too."""
+        self._flowing = self._flowing or asyncio.ensure_future(stream.flow())
+        await asyncio.wait({self._flowing}, timeout=self._seconds_to_limit())
+        if not self._flowing.done():
+            return
+        flowed, self._flowing = self._flowing, None
+        flowed.result()
+        if stream.logs.due is None:
+            self._stream = None  # there is nothing to be read, now or later
+
     async def _close(self) -> None:
-        if self._stream:
+        if self._flowing:
+            await asyncio.wait({self._flowing}, timeout=LAST_LINES)
+        if self._stream and (self._flowing is None or self._flowing.done()):
             await self._stream.close()
 
     def _see(self, status: RunStatus) -> None:
@@ -167,11 +184,14 @@ class Attention:
 
     def _seconds(self) -> float | None:
         """Give the seconds until there is something to do without news."""
-        due = [] if self._has_ended() else [self._deadline, self._next_limit()]
-        seconds = [when - time.time() for when in due if when is not None]
+        seconds = [self._seconds_to_limit()]
         if self._stream and self._stream.logs.due is not None:
-            seconds.append(self._stream.logs.due - time.monotonic())
-        return max(0.0, min(seconds)) if seconds else None
+            seconds.append(max(0.0, self._stream.logs.due - time.monotonic()))
+        return min((one for one in seconds if one is not None), default=None)
+
+    def _seconds_to_limit(self) -> float | None:
+        due = [] if self._has_ended() else [self._deadline, self._next_limit()]
+        return min((max(0.0, when - time.time()) for when in due if when is not None), default=None)
 
     def _next_limit(self) -> float | None:
         return next_deadline(self._limits, self._watched.run, self._watched.status)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from airflow_provider_emrkit.logs.refusals import REFUSAL_PAUSE
 from airflow_provider_emrkit.logs.sources import LogLine, Read
@@ -47,6 +47,10 @@ class Sources:
 
     def observe(self, lines: Any) -> None:
         self.seen += lines
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeLogStreams")  # type: ignore[typeddict-item]
 
 
 def texts(tail: LogTail) -> list[str]:
@@ -122,7 +126,7 @@ def test_the_end_is_that_of_all_sources_together():
 
 
 def test_a_source_whose_end_could_not_be_read_is_read_from_there_later():
-    broken = Source("err", [(number, str(number)) for number in range(100)], error=ConnectionError("gone"))
+    broken = Source("err", [(number, str(number)) for number in range(100)], error=refused("Throttling"))
     sources = Sources([broken, Source("out", [(1, "a")])])
     tail = LogTail(sources, from_end=10)
     assert texts(tail) == ["a"]
@@ -162,10 +166,6 @@ class Listing(Sources):
         return self.sources
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeLogStreams")  # type: ignore[typeddict-item]
-
-
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
 def test_lines_that_were_read_are_not_lost_when_further_sources_can_t_be_looked_for(code):
     sources = Listing([Source("submit", [(1, "application_1")]), Source("driver", [(2, "rows: 3")])])
@@ -203,3 +203,13 @@ def test_a_source_that_is_refused_goes_on_where_it_was_when_it_is_allowed_again(
     assert tail.read().errors == []
     now = REFUSAL_PAUSE
     assert texts(tail) == ["b"]
+
+
+def test_where_nobody_answers_the_others_are_not_waited_for_as_well():
+    sources = [Source(name, [(1, name)]) for name in ("a", "b", "c")]
+    sources[1].error = ReadTimeoutError(endpoint_url="https://logs")
+    tail = LogTail(Sources(sources))
+    new = tail.read()
+    assert ([line.text for line in new.lines], new.errors) == (["a"], [sources[1].error])
+    sources[1].error = None
+    assert texts(tail) == ["b", "c"]

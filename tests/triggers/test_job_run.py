@@ -16,6 +16,7 @@ from airflow_provider_emrkit.events.state_change import StateChange
 from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.runs.job_run import JobRun
+from airflow_provider_emrkit.runs.log_watch import LogWatch
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.triggers import job_run
@@ -163,6 +164,35 @@ def test_the_log_is_complete_when_an_event_tells_the_end(held_run, localemr_serv
         "[stdout] before the event",
         "[stdout] after the event",
     ]
+
+
+def test_limits_hold_while_a_look_at_the_log_hangs(held_run, monkeypatch, emr):
+    run, is_running = held_run
+    answers = threading.Event()
+    looks: list[bool] = []
+
+    def hangs(self: LogWatch) -> Any:
+        looks.append(True)
+        answers.wait(30)
+        return (), ()
+
+    monkeypatch.setattr(LogWatch, "read", hangs)
+
+    async def timed_out() -> dict[str, Any]:
+        await is_running()
+        return (await anext(make(run, deadline=time.time() + 2).run())).payload
+
+    async def measured() -> tuple[dict[str, Any], float]:
+        began = time.monotonic()
+        payload = await timed_out()
+        answers.set()
+        return payload, time.monotonic() - began
+
+    payload, seconds = asyncio.run(measured())
+    assert (payload["state"], payload["limit"]) == ("timeout", "execution_timeout")
+    assert seconds < 20
+    assert len(looks) == 1
+    wait_for(lambda: cluster_state(emr, run.cluster_id).startswith("TERMINATED"))
 
 
 def test_a_line_carries_the_time_it_was_written(localemr_server, emrkit_connection, task_log):
