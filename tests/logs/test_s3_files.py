@@ -173,18 +173,18 @@ def test_the_end_of_a_short_log_is_all_of_it(put, log):
 
 def test_of_a_huge_log_the_end_is_given_and_told(put, log, monkeypatch):
     monkeypatch.setattr(s3_files, "MAX_KEPT", 2_000_000)
-    put(b"".join(b"%07d\n" % number for number in range(500_000)))
+    put(b"".join(b"%099d\n" % number for number in range(40_000)))
     read = log().read(None)
     assert texts(read)[0] == "… 2 MB of this log left out here …"
-    assert (texts(read)[1], texts(read)[-1]) == ("0250001", "0499999")
+    assert [int(text) for text in texts(read)[1:]] == list(range(20_001, 40_000))
     assert read.skipped
-    put(b"".join(b"%07d\n" % number for number in range(500_002)))
-    assert texts(log().read(read.cursor)) == ["0500000", "0500001"]
+    put(b"".join(b"%099d\n" % number for number in range(40_002)))
+    assert [int(text) for text in texts(log().read(read.cursor))] == [40_000, 40_001]
 
 
 def test_an_archive_that_never_ends_is_not_unpacked_for_ever(put, log, monkeypatch):
     monkeypatch.setattr(s3_files, "MAX_UNPACKED", 10 * s3_files.BLOCK)
-    put(b"\n" * 100_000_000)
+    put(b"\n" * (20 * s3_files.BLOCK))
     read = log().read(None)
     assert read.cursor.offset == 10 * s3_files.BLOCK
 

@@ -385,18 +385,21 @@ def test_mapped_tasks_take_jobs():
     assert render(operator, ds="a").job.entry_point == "s3://code/a.py"
 
 
-def test_importing_the_operator_loads_no_boto3_and_costs_little():
+def test_importing_the_operator_loads_no_boto3_and_little_else():
     code = (
-        "import sys, time, airflow.models.dag, airflow.triggers.base\n"
+        "import sys, airflow.models.dag, airflow.triggers.base\n"
         "try:\n    import airflow.sdk.bases.operator, airflow.sdk.execution_time.xcom\n"
         "except ImportError:\n    import airflow.models.baseoperator\n"
-        "start = time.perf_counter()\n"
+        "before = set(sys.modules)\n"
         "import airflow_provider_emrkit; airflow_provider_emrkit.EmrSparkOperator\n"
-        "took = time.perf_counter() - start\n"
-        "heavy = {'boto3', 'botocore', 'airflow.providers.amazon.aws'} & sys.modules.keys()\n"
-        "print(took, heavy)"
+        "print('loaded', *(sys.modules.keys() - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    took, heavy = done.stdout.strip().splitlines()[-1].split(maxsplit=1)
-    assert heavy == "set()"
-    assert float(took) < 0.25  # measured: 0.03 s; a busy machine may take longer
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    loaded = set(line.split()[1:])
+    assert "airflow_provider_emrkit.operators.spark" in loaded
+    assert not any(name.startswith(("boto", "airflow.providers.amazon")) for name in loaded)
+    # What a worker or a triggerer needs is loaded there: a DAG file is read again every half a minute.
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("airflow_provider_emrkit.")}
+    assert not rooms & {"events", "hooks", "localemr", "triggers"}
+    assert len(loaded) <= 70  # 36 with Airflow 3.3, 57 with 2.11
