@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.protocol import Runs
     from airflow_provider_emrkit.runs.states import RunStatus
 
-# Seconds of the longest pause between two looks at silent logs while the API quota is short; and the part of
-# its burst from which on it is.
+# Seconds of the longest pause between two looks at silent logs while the API quota is short, and while it is
+# used up: logs of jobs that write or have ended would have to wait as well. And the part of the quota's burst
+# from which on it is short.
 LONGEST_SILENCE = 30.0
+LONGEST_SHORTAGE = 600.0
 SHORT_SPARE = 0.5
 # Seconds between two looks at logs of which so much has been shown that the rest is only counted.
 COUNTING_PAUSE = 10.0
@@ -111,6 +113,7 @@ class LogWatch:
     _ended: float | None = None
     _last_line: float = 0.0
     _silence: int = 0
+    _late: float = 0.0
     _has_started: bool = False
     _given_up: bool = False
     _read_since_end: bool = False
@@ -204,7 +207,9 @@ class LogWatch:
         return self._has_started and not self._given_up
 
     def _read(self, notes: list[Note]) -> Sequence[LogLine]:
-        self._next_read = self.clock() + self.pace.logs
+        now = self.clock()
+        self._late = now - (self._next_read or now)
+        self._next_read = now + self.pace.logs
         if self._tail is None:
             self._tail = self._open(notes)
         new = self._tail.read()
@@ -228,10 +233,14 @@ class LogWatch:
             return pause
         if self._volume.is_full:
             pause = max(pause, COUNTING_PAUSE)
-        if not self._silence or self.spare() >= SHORT_SPARE:
+        spare = self.spare()
+        if not self._silence or spare >= SHORT_SPARE:
             return pause
-        longest = max(LONGEST_SILENCE, pause)
-        return min(longest, pause * 2.0 ** min(self._silence, 16)) * (0.75 + 0.5 * self.jitter())
+        longest, seconds = max(LONGEST_SILENCE, pause), pause * 2.0 ** min(self._silence, 16)
+        if not spare:
+            # Who has waited for long for his turn is one of many who did.
+            longest, seconds = max(LONGEST_SHORTAGE, pause), max(seconds, 2 * self._late)
+        return min(longest, seconds) * (0.75 + 0.5 * self.jitter())
 
     def _note_news(self, sources: LogSources, notes: list[Note]) -> None:
         """Tell what there is to know about the sources, and later what is new of it."""

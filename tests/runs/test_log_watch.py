@@ -11,6 +11,7 @@ from airflow_provider_emrkit.logs.sources import LogLine, Read
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.log_watch import (
     COUNTING_PAUSE,
+    LONGEST_SHORTAGE,
     LONGEST_SILENCE,
     TAIL_LINES,
     LogWatch,
@@ -114,6 +115,26 @@ def test_silent_logs_are_read_seldom_while_calls_are_short():
     watch.see(RUNNING)
     looks_in(60, watch, clock, source)
     assert looks_in(600, watch, clock, source) == pytest.approx(600 / LONGEST_SILENCE, abs=1)
+
+
+def test_silent_logs_leave_a_quota_that_is_used_up_to_others():
+    clock = Clock()
+    source = OneSource(clock)
+    watch = make(source, clock, spare=0.0)
+    watch.see(RUNNING)
+    looks_in(3_600, watch, clock, source)
+    assert looks_in(36_000, watch, clock, source) == pytest.approx(36_000 / LONGEST_SHORTAGE, abs=1)
+
+
+def test_silent_logs_that_had_to_wait_for_their_turn_let_others_go_first():
+    clock = Clock()
+    watch = make(OneSource(clock), clock, spare=0.0)
+    watch.see(RUNNING)
+    watch.read()
+    assert watch.due is not None
+    clock.seconds = watch.due + 100
+    watch.read()
+    assert watch.due == clock() + 200
 
 
 def test_logs_that_speak_are_read_often_though_calls_are_short():
