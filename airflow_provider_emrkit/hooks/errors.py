@@ -62,6 +62,8 @@ _BAD_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidSignatureException"}
     | {"SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidAccessKeyId"}
 )
+# An action of IAM, e.g. iam:PassRole.
+_ACTION = re.compile(r"\b[a-z][a-z0-9-]{1,40}:[A-Z]\w")
 
 
 def error_code(error: BaseException) -> str:
@@ -161,9 +163,9 @@ def explain(error: BaseException, region: str | None) -> str:
 
     code, message = error_code(error), _message(error)
     if code in _DENIED_CODES:
-        # S3 does not say which.
-        action = getattr(error, "operation_name", "")
-        what = message if action in message else f"{message} ({action})"
+        # S3 does not say which action; what others name need not be the call's own, as iam:PassRole.
+        call = "" if _ACTION.search(message) else getattr(error, "operation_name", "")
+        what = f"{message} ({call})" if call else message
         return f"permission is missing: {what}; allow the action to the role of the AWS connection"
     if code in _BAD_CREDENTIALS or isinstance(error, NoCredentialsError):
         return f"the credentials are not valid: {message}; check the AWS connection"

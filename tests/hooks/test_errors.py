@@ -67,6 +67,12 @@ def test_what_passes_by_itself(error, passes):
             ["permission is missing", "elasticmapreduce:RunJobFlow", "role of the AWS connection"],
             id="denied",
         ),
+        pytest.param(aws_error("AccessDenied", "Access Denied"), ["Access Denied (ListSteps)"], id="S3"),
+        pytest.param(
+            aws_error("AccessDeniedException", "not authorized to perform: iam:PassRole"),
+            ["missing: not authorized to perform: iam:PassRole; allow the action"],
+            id="another action",
+        ),
         pytest.param(aws_error("ExpiredTokenException"), ["credentials are not valid"], id="expired"),
         pytest.param(
             NoCredentialsError(), ["credentials are not valid", "check the AWS connection"], id="none"
