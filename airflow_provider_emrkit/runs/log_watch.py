@@ -112,6 +112,7 @@ class LogWatch:
     _next_read: float = 0.0
     _ended: float | None = None
     _last_line: float = 0.0
+    _looked: float = float("-inf")
     _silence: int = 0
     _late: float = 0.0
     _has_started: bool = False
@@ -148,11 +149,11 @@ class LogWatch:
             return True
         if self._slowest_pause and self._read_since_end:
             return True  # what is uploaded every few minutes is not waited for
-        now = self.clock()
-        silent = now - max(self._ended, self._last_line)
+        # What no look has found silent is not: whoever asks may do so between two looks.
+        silent = self._looked - max(self._ended, self._last_line)
         if self._is_complete and silent >= self.pace.drain:
             return True
-        return now >= self._ended + (self.pace.max_drain if self._is_complete else LONGEST_READING)
+        return self.clock() >= self._ended + (self.pace.max_drain if self._is_complete else LONGEST_READING)
 
     @property
     def has_lines(self) -> bool:
@@ -220,6 +221,7 @@ class LogWatch:
         self._is_complete = new.complete
         if not self._note_errors(new.errors, notes):
             self._trouble.end()
+            self._looked = self.clock()
             self._read_since_end = self._ended is not None and new.complete
         if new.lines:
             self._last_line = self.clock()

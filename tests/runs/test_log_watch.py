@@ -153,7 +153,8 @@ def test_the_last_lines_are_waited_for_at_the_usual_pace_though_calls_are_short(
     looks_in(300, watch, clock, source)
     watch.see(DONE)
     assert looks_in(10, watch, clock, source) == 5
-    clock.seconds += 2
+    assert not watch.is_over
+    assert looks_in(3, watch, clock, source) == 1
     assert watch.is_over
 
 
@@ -421,3 +422,18 @@ def test_the_late_lines_of_one_source_are_not_lost_because_another_is_refused():
     denied = Failing(clock, name="out", error=refused("AccessDeniedException"))
     watch._tail.sources.others.append(denied)  # type: ignore[union-attr]
     assert [line.text for line in watch.rest()] == ["driver 2"]
+
+
+def test_silence_is_what_a_look_has_found():
+    clock = Clock()
+    source = OneSource(clock, lines_at={1, 2})
+    watch = make(source, clock, drain=1.0)
+    watch.see(DONE)
+    watch.read()
+    clock.seconds += 1.5
+    assert not watch.is_over
+    clock.seconds = watch.due or 0
+    assert [line.text for line in watch.read()[0]] == ["2.0"]
+    clock.seconds = watch.due or 0
+    watch.read()
+    assert watch.is_over
