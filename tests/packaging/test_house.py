@@ -117,6 +117,21 @@ def test_the_provider_does_not_know_localemr() -> None:
     assert listed([found for found in outside if found.names(f"{PACKAGE}.localemr")]) == []
 
 
+@pytest.mark.parametrize(
+    ("room", "users"),
+    [
+        ("logs", ("runs", "pools", "triggers", "operators", "links")),
+        ("runs", ("triggers", "operators", "links")),
+        ("triggers", ("operators", "links")),
+    ],
+)
+def test_a_room_loads_nothing_of_those_that_build_on_it(room: str, users: tuple[str, ...]) -> None:
+    inside = [found for found in package_imports() if found.room == room and found.names(PACKAGE)]
+    assert inside
+    above = tuple(f"{PACKAGE}.{user}" for user in users)
+    assert listed([found for found in inside if found.at_import and found.names(*above)]) == []
+
+
 def test_what_helps_other_peoples_tests_knows_the_local_emr_alone() -> None:
     inside = [found for found in package_imports() if found.room == "testing" and found.names(PACKAGE)]
     assert inside
