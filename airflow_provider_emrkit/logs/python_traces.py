@@ -197,7 +197,7 @@ def crashes(page: Page) -> Iterator[Trace]:
 
 
 def groups(page: Page) -> Iterator[Trace]:
-    """Find groups of exceptions (Python 3.11), and name the first two of each."""
+    """Find groups of exceptions (Python 3.11), and name the first three of each."""
     heads = [index for index, line in enumerate(page.lines) if line.startswith(_GROUP)]
     end = 0
     for head in heads:
