@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources, Read
 
+# More sources than a job's driver and spark-submit have.
+MANY_SOURCES = 8
+# Where calls are to be spared, a source is read again after this part of the time it has been silent for, and
+# after so many seconds at most.
+SPARING = 0.25
+LONGEST_SPARING = 15.0
+
 # No source has this name.
 _LISTING = ""
 
@@ -76,12 +83,21 @@ class LogTail:
         self.spoken: dict[str, LogSource] = {}
         self._max_lines = max_lines
         self._from_end = from_end
+        self._clock = clock
         self._known: Sequence[LogSource] = ()
+        self._spoke_at: dict[str, float] = {}
+        self._read_at: dict[str, float] = {}
         self._refusals = Refusals(clock)
 
-    def read(self) -> NewLines:
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are so many sources that reading all of them takes much of an account's quota."""
+        return len(self._known) > MANY_SOURCES
+
+    def read(self, *, sparing: bool = False) -> NewLines:
         """Read what is new; blocks.
 
+        :param sparing: Leave out sources that have been silent for long, most of the times.
         :raises Exception: what AWS raised when no source at all could be found out.
         """
         lines: list[LogLine] = []
@@ -93,7 +109,7 @@ class LogTail:
             seen.update(source.name for source in new)
             found: list[LogLine] = []
             for source in new:
-                if self._refusals.hold(source.name):
+                if self._refusals.hold(source.name) or (sparing and self._is_quiet(source)):
                     continue
                 try:
                     read = self._read(source)
@@ -132,12 +148,22 @@ class LogTail:
             errors.append(error)
         return self._known
 
+    def _is_quiet(self, source: LogSource) -> bool:
+        now = self._clock()
+        if source.name not in self._read_at:
+            return False
+        silent = now - self._spoke_at[source.name]
+        return now - self._read_at[source.name] < min(LONGEST_SPARING, silent * SPARING)
+
     def _read(self, source: LogSource) -> Read:
         position = self.cursor.positions.get(source.name)
         from_end = self._from_end if position is None else None
         read = source.read(position) if from_end is None else source.from_end(from_end)
         if read.cursor is not None:
             self.cursor.positions[source.name] = read.cursor
+        self._read_at[source.name] = now = self._clock()
+        if read.lines or not read.complete or source.name not in self._spoke_at:
+            self._spoke_at[source.name] = now
         return read
 
     def _ordered(

@@ -213,7 +213,7 @@ class LogWatch:
         self._next_read = now + self.pace.logs
         if self._tail is None:
             self._tail = self._open(notes)
-        new = self._tail.read()
+        new = self._tail.read(sparing=self._is_sparing(self._tail))
         self._note_news(self._tail.sources, notes)
         self._silence = 0 if new.lines else self._silence + 1
         # Reading may have taken long: the pause starts when it is over.
@@ -227,6 +227,12 @@ class LogWatch:
             self._last_line = self.clock()
             self._note_again(new, notes)
         return self._volume.admit(new.lines, new.left_out)
+
+    def _is_sparing(self, tail: LogTail) -> bool:
+        """Tell whether to read silent sources seldom: where others take what calls there are, till the end."""
+        if self._ended is not None or self._silence:
+            return False
+        return tail.is_crowded or self.spare() < SHORT_SPARE
 
     def _pause(self) -> float:
         """Give the seconds until the next look; silent logs make room for others where calls are short."""

@@ -213,3 +213,44 @@ def test_where_nobody_answers_the_others_are_not_waited_for_as_well():
     assert ([line.text for line in new.lines], new.errors) == (["a"], [sources[1].error])
     sources[1].error = None
     assert texts(tail) == ["b", "c"]
+
+
+@dataclass
+class Counted(Source):
+    reads: int = 0
+
+    def read(self, cursor: str | None) -> Read:
+        self.reads += 1
+        return super().read(cursor)
+
+
+def test_sources_that_are_silent_for_long_are_read_seldom_where_calls_are_to_be_spared():
+    busy, silent, clock = Counted("driver"), Counted("executor 1"), [0.0]
+    tail = LogTail(Sources([busy, silent]), clock=lambda: clock[0])
+    for second in range(0, 600, 2):
+        clock[0] = second
+        busy.written.append((second, "x"))
+        assert texts(tail) if not second else tail.read(sparing=True).lines
+    assert busy.reads == 300
+    assert 35 <= silent.reads <= 60
+    silent.written.append((1, "last words"))
+    assert texts(tail) == ["last words"]
+
+
+def test_a_source_that_speaks_again_is_read_each_time():
+    source, clock = Counted("executor 1"), [0.0]
+    tail = LogTail(Sources([source]), clock=lambda: clock[0])
+    tail.read()
+    clock[0] = 600.0
+    source.written.append((1, "here"))
+    assert tail.read(sparing=True).lines
+    for second in (602, 604, 606):
+        clock[0] = second
+        source.written.append((second, "x"))
+        assert tail.read(sparing=True).lines
+
+
+def test_more_sources_than_a_driver_has_are_a_crowd():
+    few, many = (LogTail(Sources([Source(str(n)) for n in range(number)])) for number in (4, 50))
+    few.read(), many.read()
+    assert (few.is_crowded, many.is_crowded) == (False, True)

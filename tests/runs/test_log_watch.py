@@ -437,3 +437,17 @@ def test_silence_is_what_a_look_has_found():
     clock.seconds = watch.due or 0
     watch.read()
     assert watch.is_over
+
+
+def test_of_many_executors_the_silent_ones_are_read_seldom_and_all_of_them_at_the_end():
+    clock = Clock()
+    executors = [OneSource(clock, name=f"executor {number}") for number in range(50)]
+    driver = Several(clock, lines_at=set(range(1_000)), others=executors)  # type: ignore[arg-type]
+    watch = make(driver, clock)
+    watch.see(RUNNING)
+    assert looks_in(600, watch, clock, driver) == 300
+    assert sum(one.looks for one in executors) / 50 < 60
+    watch.see(DONE)
+    before = [one.looks for one in executors]
+    watch.read()
+    assert [one.looks for one in executors] == [looks + 1 for looks in before]
