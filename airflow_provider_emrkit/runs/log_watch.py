@@ -229,7 +229,7 @@ class LogWatch:
         return self._volume.admit(new.lines, new.left_out)
 
     def _is_sparing(self, tail: LogTail) -> bool:
-        """Tell whether to read silent sources seldom: until the end, where others need what calls there are."""
+        """Tell whether to read silent sources seldom: before the end, where others need the calls."""
         if self._ended is not None or self._silence:
             return False
         return tail.is_crowded or self.spare() < SHORT_SPARE
