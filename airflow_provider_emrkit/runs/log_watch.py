@@ -260,8 +260,10 @@ class LogWatch:
     def _silence_note(self) -> Sequence[Note]:
         """Say why there may be no line at all, where the sources know and have not said so."""
         silence = getattr(self._tail.sources, "silence", None) if self._tail else None
-        if not silence or self.has_lines or self._given_up or silence in self._noted:
+        if not silence or self.has_lines or silence in self._noted:
             return ()
+        if self._given_up or self._refused:
+            return ()  # why there is nothing has been told
         return [Note(logging.WARNING, silence)]
 
     def _note_again(self, new: NewLines, notes: list[Note]) -> None:

@@ -451,3 +451,15 @@ def test_of_many_executors_the_silent_ones_are_read_seldom_and_all_of_them_at_th
     before = [one.looks for one in executors]
     watch.read()
     assert [one.looks for one in executors] == [looks + 1 for looks in before]
+
+
+def test_where_the_logs_are_refused_nothing_is_said_of_their_silence():
+    clock = Clock()
+    source = Failing(clock, error=refused("AccessDeniedException"))
+    source.silence = "May the nodes write there?"  # type: ignore[attr-defined]
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    assert len(watch.read()[1]) == 1
+    watch.see(DONE)
+    watch.read()
+    assert watch.close() == ((), ())
