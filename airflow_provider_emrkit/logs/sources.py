@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from airflow_provider_emrkit.console import stream_link
 from airflow_provider_emrkit.hooks.log_events import read_events, read_last_events
 from airflow_provider_emrkit.logs.reading import MAX_PAGES, StreamCursor, read_on
-from airflow_provider_emrkit.logs.text import clean_lines
+from airflow_provider_emrkit.logs.text import event_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -143,5 +143,5 @@ class CloudWatchStream:
         return [
             LogLine(event["timestamp"], text, label)
             for event in events
-            for text in clean_lines(event["message"])
+            for text in event_lines(event["message"])
         ]

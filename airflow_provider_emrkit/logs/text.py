@@ -6,6 +6,8 @@ import re
 
 # A longer line tells nobody more, and the log viewer chokes on it.
 MAX_CHARACTERS = 4_096
+# An event of CloudWatch may hold a hundred thousand lines of next to nothing.
+MAX_EVENT_LINES = 1_000
 
 # Terminal escapes: CSI … letter, OSC … BEL or ST, and the two-character ones.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -33,6 +35,19 @@ def clean_lines(message: str) -> list[str]:
         return [message]
     lines = message.rstrip("\r\n").replace("\r\n", "\n").split("\n")
     return [clean_line(part) for line in lines for part in _overwritten(line)]
+
+
+def event_lines(message: str) -> list[str]:
+    """Split a log event as :func:`clean_lines` does, into at most :data:`MAX_EVENT_LINES` lines and one more.
+
+    Of more, the first and the last are given, with a line between them that says how many are missing.
+    """
+    lines = clean_lines(message)
+    left_out = len(lines) - MAX_EVENT_LINES
+    if left_out <= 0:
+        return lines
+    head = MAX_EVENT_LINES // 2
+    return [*lines[:head], f"… {left_out:,} lines of this event left out here …", *lines[head + left_out :]]
 
 
 def clean_line(line: str, maximum: int = MAX_CHARACTERS) -> str:

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_emrkit.logs.text import MAX_CHARACTERS, clean_line, clean_lines, one_line
+from airflow_provider_emrkit.logs.text import (
+    MAX_CHARACTERS,
+    MAX_EVENT_LINES,
+    clean_line,
+    clean_lines,
+    event_lines,
+    one_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +57,14 @@ def test_a_huge_line_is_cut_and_says_so():
 def test_text_in_a_sentence_is_short_and_on_one_line():
     assert one_line(" a\n\n  b\x1b[0m ") == "a b"
     assert len(one_line("x" * 10_000)) < 350
+
+
+def test_an_event_of_next_to_nothing_but_line_ends_gives_its_first_and_last_lines():
+    lines = event_lines("\n".join(map(str, range(100_000))))
+    assert len(lines) == MAX_EVENT_LINES + 1
+    assert (lines[0], lines[-1]) == ("0", "99999")
+    assert lines[MAX_EVENT_LINES // 2] == "… 99,000 lines of this event left out here …"
+
+
+def test_an_event_of_some_lines_is_given_whole():
+    assert event_lines("\n".join(map(str, range(MAX_EVENT_LINES)))) == [*map(str, range(MAX_EVENT_LINES))]
