@@ -86,11 +86,12 @@ class Application:
     def finished(self, now: float, exit_code: int) -> list[str]:
         """Lines for the end.
 
-        :param exit_code: Exit code of the driver.
+        :param exit_code: Exit code of the driver, as Python tells it: negative after a signal.
         """
         if exit_code == 0:
             return self._end(now, "FINISHED", "SUCCEEDED", "N/A")
-        diagnostics = f"User application exited with status {exit_code}"
+        status = exit_code if exit_code > 0 else 128 - exit_code
+        diagnostics = f"User application exited with status {status}"
         return [
             *self._end(now, "FINISHED", "FAILED", diagnostics),
             _line(now, f"ERROR Client: Application diagnostics message: {diagnostics}"),

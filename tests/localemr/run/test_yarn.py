@@ -32,3 +32,7 @@ def test_the_end_says_how_it_went():
         'Exception in thread "main" org.apache.spark.SparkException: '
         "Application application_1700000000000_0007 finished with failed status"
     )
+
+
+def test_a_driver_that_a_signal_ended_has_the_status_a_shell_gives():
+    assert any("exited with status 137" in line for line in APPLICATION.finished(0, -9))
