@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,8 +22,41 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+class Latencies:
+    """Figures that are made of how long things took.
+
+    Of a dataclass with ``latencies``, in seconds.
+    """
+
+    latencies: Sequence[float]
+
+    @property
+    def latency_p50(self) -> float:
+        """Seconds, median."""
+        return percentile(self.latencies, 0.5)
+
+    @property
+    def latency_p95(self) -> float:
+        """Seconds."""
+        return percentile(self.latencies, 0.95)
+
+    @property
+    def latency_max(self) -> float:
+        """Seconds."""
+        return percentile(self.latencies, 1.0)
+
+    def summary(self, *derived: str) -> dict[str, Any]:
+        """Give all of it as plain JSON, the latencies in summary.
+
+        :param derived: Further figures, by the names of their properties.
+        """
+        values = {name: value for name, value in asdict(self).items() if name != "latencies"}  # type: ignore[call-overload]
+        names = (*derived, "latency_p50", "latency_p95", "latency_max")
+        return {**values, **{name: _finite(getattr(self, name)) for name in names}}
+
+
 @dataclass(frozen=True)
-class Figures:
+class Figures(Latencies):
     """One contestant's run of one scenario.
 
     :param jobs: How many triggers there were.
@@ -84,27 +117,9 @@ class Figures:
         """How many jobs were not known to have succeeded at the end."""
         return self.jobs - len(self.latencies)
 
-    @property
-    def latency_p50(self) -> float:
-        """Seconds, median."""
-        return percentile(self.latencies, 0.5)
-
-    @property
-    def latency_p95(self) -> float:
-        """Seconds."""
-        return percentile(self.latencies, 0.95)
-
-    @property
-    def latency_max(self) -> float:
-        """Seconds."""
-        return percentile(self.latencies, 1.0)
-
     def to_json(self) -> dict[str, Any]:
         """Give all of it, the latencies in summary."""
-        derived = ("kib", "calls", "cpu_share", "unfinished", "latency_p50", "latency_p95", "latency_max")
-        values = asdict(replace(self, latencies=()))
-        del values["latencies"]
-        return {**values, **{name: _finite(getattr(self, name)) for name in derived}}
+        return self.summary("kib", "calls", "cpu_share", "unfinished")
 
 
 def _finite(value: float) -> float | None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -17,6 +13,7 @@ import psutil
 from benchmarks.contestants import CONTESTANTS, connections
 from benchmarks.endpoint.tls import make_certificate
 from benchmarks.figures import Figures, percentile
+from benchmarks.measurement import print_measured
 from benchmarks.processes import Endpoint, Triggerer
 from benchmarks.readings import Usage, memory, ticking
 from benchmarks.scenarios import FLOOR, FULL, QUICK
@@ -25,6 +22,7 @@ from benchmarks.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from airflow.triggers.base import BaseTrigger
 
@@ -170,15 +168,7 @@ class _Run:
 
 def main() -> None:
     """Measure once, and print the figures as JSON."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("scenario")
-    parser.add_argument("contestant")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--folder", type=Path, required=True)
-    arguments = parser.parse_args()
-    scenario = next(one for one in (*FULL, *QUICK) if one.name == arguments.scenario)
-    figures = measure(scenario, arguments.contestant, arguments.seed, arguments.folder)
-    print(json.dumps(asdict(figures)))
+    print_measured((*FULL, *QUICK), measure)
 
 
 if __name__ == "__main__":

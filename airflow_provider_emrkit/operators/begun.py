@@ -53,7 +53,7 @@ def note_begun(context: Context, token: RunToken, log: Any) -> None:
         if _status_code(error) in _REPLACED:
             raise SubmitRefusedError(
                 f"Airflow does not know try {token.try_number} of this task any more, as it has replaced it "
-                "by another one; nothing was submitted"
+                "by another one; nothing was submitted, the other one sees to the job"
             ) from error
         log.warning("Airflow could not note that this try has begun: %s", error)
 

@@ -11,6 +11,7 @@ from airflow_provider_emrkit.logs.cluster_sources import (
     StepCloudWatchSources,
 )
 from airflow_provider_emrkit.logs.joined_sources import FallbackSources, JoinedSources
+from airflow_provider_emrkit.logs.s3_folders import bucket_and_prefix
 from airflow_provider_emrkit.logs.user_streams import UserStreams
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def step_logs_uri(run: JobRun) -> str | None:
     """Give the folder EMR archives a step's own logs in, as an ``s3://`` URI; None when it keeps none."""
     if not run.log_uri:
         return None
-    _, _, path = run.log_uri.partition("://")
-    return f"s3://{path.rstrip('/')}/{run.cluster_id}/steps/{run.step_id}/"
+    bucket, root = bucket_and_prefix(run.log_uri)
+    return f"s3://{bucket}/{root}{run.cluster_id}/steps/{run.step_id}/"
 
 
 def _cloudwatch(clients: AwsClients, run: JobRun) -> StepCloudWatchSources | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.figures import percentile
+from benchmarks.figures import Latencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
-class LogFigures:
+class LogFigures(Latencies):
     """One contestant's run of one load.
 
     :param events: How many events there were.
@@ -67,28 +67,6 @@ class LogFigures:
         """Calls for 10,000 events."""
         return self.calls / self.counted * 10_000 if self.counted else math.inf
 
-    @property
-    def latency_p50(self) -> float:
-        """Seconds, median."""
-        return percentile(self.latencies, 0.5)
-
-    @property
-    def latency_p95(self) -> float:
-        """Seconds."""
-        return percentile(self.latencies, 0.95)
-
-    @property
-    def latency_max(self) -> float:
-        """Seconds."""
-        return percentile(self.latencies, 1.0)
-
     def to_json(self) -> dict[str, Any]:
         """Give all of it, the latencies in summary."""
-        derived = ("lag_max", "rate", "calls_per_10_000", "latency_p50", "latency_p95", "latency_max")
-        values = asdict(replace(self, latencies=()))
-        del values["latencies"]
-        return {**values, **{name: _finite(getattr(self, name)) for name in derived}}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        return self.summary("lag_max", "rate", "calls_per_10_000")

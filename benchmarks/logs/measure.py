@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,12 +14,14 @@ from benchmarks.logs.plan import make_plan
 from benchmarks.logs.programs import InThreads, InTriggerer, longest
 from benchmarks.logs.scenarios import LOGS_FULL, LOGS_QUICK, PLAIN
 from benchmarks.logs.tally import tally
+from benchmarks.measurement import print_measured
 from benchmarks.processes import Endpoint
 from benchmarks.readings import Usage, ticking
 from benchmarks.schedule import make_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from benchmarks.logs.plan import LogEvent
     from benchmarks.logs.programs import Reading
@@ -99,15 +97,7 @@ def _rated(plan: Sequence[LogEvent], found: Tally, calls: Sequence[float]) -> tu
 
 def main() -> None:
     """Measure once, and print the figures as JSON."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("scenario")
-    parser.add_argument("contestant")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--folder", type=Path, required=True)
-    arguments = parser.parse_args()
-    scenario = next(one for one in (*LOGS_FULL, *LOGS_QUICK) if one.name == arguments.scenario)
-    figures = measure(scenario, arguments.contestant, arguments.seed, arguments.folder)
-    print(json.dumps(asdict(figures)))
+    print_measured((*LOGS_FULL, *LOGS_QUICK), measure)
 
 
 if __name__ == "__main__":
