@@ -94,6 +94,22 @@ class QuotaError(SubmitRefusedError):
     retryable = True
 
 
+class PoolBusyError(QuotaError):
+    """A pool had no room for the job within its ``wait_timeout``; the message tells what it is busy with.
+
+    Mended by time, or by whoever keeps the pool: more clusters, more steps on each; a retry helps, later.
+    """
+
+
+class LeaseError(SubmitRefusedError):
+    """The lease of a pool could not be taken, or was lost; another process has it, or S3 does not answer.
+
+    Mended by time, mostly; a retry helps.
+    """
+
+    retryable = True
+
+
 class ExistingRunError(SubmitRefusedError):
     """Earlier work of the same task is alive or done, and ``on_existing="fail"`` forbids to go on.
 

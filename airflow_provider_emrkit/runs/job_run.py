@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.logs.wishes import LogWishes
 
-_SHARED = frozenset({"kind", "cluster_id", "region", "log_uri", "log_group", "log_prefix"})
+_SHARED = frozenset({"kind", "cluster_id", "region", "log_uri", "log_group", "log_prefix", "pool"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class JobRun:
     :param executors_sent: Whether its cluster sends those to CloudWatch.
     :param log_streams: Group and name of streams that the job writes to by itself; a ``*`` ends a name that
         is the beginning of many.
+    :param pool: Name of the pool whose cluster it is on; empty for none.
 
     >>> run = JobRun("step", "j-1", "s-1", "0123456789abcdef-1", "sales", "us-east-1")
     >>> JobRun.from_dict(run.to_dict()) == run
@@ -57,6 +58,7 @@ class JobRun:
     executor_logs: bool = False
     executors_sent: bool = False
     log_streams: tuple[tuple[str, str], ...] = ()
+    pool: str = ""
 
     def with_wishes(self, wishes: LogWishes) -> JobRun:
         """Give the run with what is wanted of its logs."""

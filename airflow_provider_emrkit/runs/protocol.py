@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.causes import LogText
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
 
-    Compute = DynamicCluster | ExistingCluster
+    Compute = DynamicCluster | ExistingCluster | ClusterPool
 
 
 @dataclass(frozen=True)

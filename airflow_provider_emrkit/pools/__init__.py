@@ -1,0 +1,3 @@
+"""Named groups of clusters that share the work: choosing one, leases, growing, retiring."""
+
+from __future__ import annotations
