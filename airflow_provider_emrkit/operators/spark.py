@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from airflow_provider_emrkit._compat import BaseOperator, conf
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
-from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, console_links, persist_links
 from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
 from airflow_provider_emrkit.operators.begun import has_begun, note_begun
+from airflow_provider_emrkit.operators.rendering import RendersSpecs
 from airflow_provider_emrkit.operators.stopping import OnKill
 from airflow_provider_emrkit.operators.timing import (
     archive_patience,
@@ -29,7 +29,6 @@ from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.states import RunStatus
 from airflow_provider_emrkit.runs.token import RunToken
-from airflow_provider_emrkit.templating import map_strings
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_choice,
@@ -57,7 +56,7 @@ ON_KILL: tuple[OnKill, ...] = get_args(OnKill)
 MAX_INFRA_RETRIES = 10
 
 
-class EmrSparkOperator(BaseOperator):
+class EmrSparkOperator(RendersSpecs, BaseOperator):
     """Run a Spark job on EMR, follow its log in the task's log, and end it with the task.
 
     Local files of the job are staged to S3, the job is submitted, its state changes and log lines are written
@@ -229,22 +228,6 @@ class EmrSparkOperator(BaseOperator):
         """End the job; called when the task is stopped while a worker has it."""
         if self._attended is not None:
             self._attended.kill()
-
-    def render_template(
-        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
-    ) -> Any:
-        """Render templates, also those inside of jobs and clusters.
-
-        :raises InvalidValueError: when a rendered value can't be right; it names the field.
-        """
-        if not isinstance(content, FrozenSpec) or (seen_oids is not None and id(content) in seen_oids):
-            return super().render_template(content, context, jinja_env, seen_oids)
-        env = jinja_env or self.get_template_env()
-
-        def rendered(text: str) -> str:
-            return str(super(EmrSparkOperator, self).render_template(text, context, env, set()))
-
-        return map_strings(content, rendered)
 
     def _check(self) -> None:
         check_instance(OWNER, "job", self.job, SparkJob)

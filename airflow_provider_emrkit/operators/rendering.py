@@ -1,0 +1,38 @@
+"""Templates inside of jobs, clusters and pools, for operators and sensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.frozen import FrozenSpec
+from airflow_provider_emrkit.templating import map_strings
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit._compat import BaseOperator as _Operator
+    from airflow_provider_emrkit._compat import Context
+else:
+    _Operator = object
+
+
+class RendersSpecs(_Operator):
+    """Renders the templates inside of emrkit's specs; stands before the operator it is mixed into.
+
+    >>> class EmrThingOperator(RendersSpecs, BaseOperator):  # doctest: +SKIP
+    ...     template_fields = ("cluster_pool",)
+    """
+
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
+    ) -> Any:
+        """Render templates, also those inside of jobs and clusters.
+
+        :raises InvalidValueError: when a rendered value can't be right; it names the field.
+        """
+        if not isinstance(content, FrozenSpec) or (seen_oids is not None and id(content) in seen_oids):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        env = jinja_env or self.get_template_env()
+
+        def rendered(text: str) -> str:
+            return str(super(RendersSpecs, self).render_template(text, context, env, set()))
+
+        return map_strings(content, rendered)
