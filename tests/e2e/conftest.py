@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -245,8 +246,14 @@ class Standalone:
 
 @pytest.fixture(scope="session")
 def standalone(localemr: LocalEmr, places: Places) -> Iterator[Standalone]:
-    """One real Airflow with the DAGs of ``tests/e2e/dags``."""
+    """One real Airflow with the DAGs of ``tests/e2e/dags``, and the examples."""
+    folders = {"dags-folder": HERE / "dags", "examples": ROOT / "example_dags"}
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [
+        {"name": name, "classpath": local, "kwargs": {"path": str(path)}} for name, path in folders.items()
+    ]
     extra = {
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         # A triggerer that is gone must not be waited for longer than a test lasts.
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",

@@ -88,6 +88,13 @@ def test_jobs_and_compute_know_neither_aws_nor_airflow() -> None:
     assert listed([found for found in pure if found.names("airflow", *AWS)]) == []
 
 
+def test_what_is_decided_about_a_pool_knows_neither_aws_nor_airflow() -> None:
+    names = ("decision", "order", "record", "selection", "survey", "words")
+    pure = [found for found in package_imports() if found.room == "pools" and found.file.stem in names]
+    assert {found.file.stem for found in pure} == set(names)
+    assert listed([found for found in pure if found.names("airflow", f"{PACKAGE}._compat", *AWS)]) == []
+
+
 def test_airflow_is_imported_through_the_compatibility_seam_only() -> None:
     def allowed(found: Import) -> bool:
         return found.room == "_compat" or (found.room == "hooks" and found.names("airflow.providers.amazon"))
@@ -120,9 +127,11 @@ def test_the_provider_does_not_know_localemr() -> None:
 @pytest.mark.parametrize(
     ("room", "users"),
     [
-        ("logs", ("runs", "pools", "triggers", "operators", "links")),
-        ("runs", ("triggers", "operators", "links")),
-        ("triggers", ("operators", "links")),
+        ("compute", ("runs", "pools", "triggers", "operators", "sensors", "links")),
+        ("logs", ("runs", "pools", "triggers", "operators", "sensors", "links")),
+        ("runs", ("pools", "triggers", "operators", "sensors", "links")),
+        ("pools", ("triggers", "operators", "sensors", "links")),
+        ("triggers", ("operators", "sensors", "links")),
     ],
 )
 def test_a_room_loads_nothing_of_those_that_build_on_it(room: str, users: tuple[str, ...]) -> None:
