@@ -101,8 +101,15 @@ class LocalEmr:
 
     def clusters_of(self, dag_id: str) -> list[dict[str, Any]]:
         """The clusters made for tasks of a DAG, newest first."""
+        return [one for one in self._clusters() if one["Name"].startswith(f"{dag_id}.")]
+
+    def clusters_of_pool(self, pool: str) -> list[dict[str, Any]]:
+        """The clusters of a pool, newest first, those that have ended included."""
+        return [one for one in self._clusters() if f" emrkit-pool:{pool}/" in one["Name"]]
+
+    def _clusters(self) -> list[dict[str, Any]]:
         pages = self.emr.get_paginator("list_clusters").paginate()
-        return [one for page in pages for one in page["Clusters"] if one["Name"].startswith(f"{dag_id}.")]
+        return [one for page in pages for one in page["Clusters"]]
 
     def cluster_state(self, cluster_id: str) -> str:
         """State of a cluster."""

@@ -79,3 +79,14 @@ def test_a_job_that_raises_fails_the_task_with_its_last_line(dag_test, localemr,
     )
     (step,) = localemr.steps(cluster["Id"])
     assert step["Status"]["State"] == "FAILED"
+
+
+@pytest.mark.parametrize("dag_id", ["e2e_pool_sync", "e2e_pool_deferrable"])
+def test_two_jobs_of_a_pool_share_its_cluster(dag_test, localemr, dag_id):
+    state, printed = dag_test(dag_id, DAGS)
+    assert state == '{"state": "success"}', printed
+    assert printed.count("tick 1 ") >= 2
+
+    (cluster,) = localemr.clusters_of_pool(dag_id)
+    assert [step["Status"]["State"] for step in localemr.steps(cluster["Id"])] == ["COMPLETED"] * 2
+    assert localemr.cluster_state(cluster["Id"]) in ("RUNNING", "WAITING")

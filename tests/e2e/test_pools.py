@@ -22,20 +22,18 @@ class Pool:
     """The clusters of the example's pool, looked at from outside."""
 
     def __init__(self, localemr: Any) -> None:
-        self._emr = localemr.emr
+        self._localemr = localemr
         self.most_clusters = 0
         self.most_running = 0
 
     def clusters(self) -> list[dict[str, Any]]:
-        pages = self._emr.get_paginator("list_clusters").paginate()
-        return [one for page in pages for one in page["Clusters"] if f" emrkit-pool:{POOL}/" in one["Name"]]
+        return list(self._localemr.clusters_of_pool(POOL))
 
     def states(self) -> list[str]:
         return [cluster["Status"]["State"] for cluster in self.clusters()]
 
     def steps(self, cluster_id: str) -> list[dict[str, Any]]:
-        pages = self._emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
-        return [step for page in pages for step in page["Steps"]]
+        return list(self._localemr.steps(cluster_id))
 
     def look(self) -> None:
         """Take note of how many clusters there are, and of how much each of them does."""
