@@ -6,35 +6,26 @@ import logging
 import time
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.request import (
-    MAX_STEP_CHARACTERS,
-    run_job_flow_request,
-    step_characters,
-    step_request,
-)
+from airflow_provider_emrkit.compute.request import run_job_flow_request
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
-from airflow_provider_emrkit.exceptions import ComputeNotFoundError, StagingError, SubmitRefusedError
+from airflow_provider_emrkit.exceptions import ComputeNotFoundError, SubmitRefusedError
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
 from airflow_provider_emrkit.hooks.patience import patiently
-from airflow_provider_emrkit.hooks.staging import stage_file
-from airflow_provider_emrkit.jobs.argument_file import ArgumentFile, check_driver_arguments
-from airflow_provider_emrkit.jobs.spark_submit import spark_submit
-from airflow_provider_emrkit.jobs.staging import StagedFile
 from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.sending import SendOnce
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_UP
 from airflow_provider_emrkit.runs.step_adding import StepAdding
 from airflow_provider_emrkit.runs.step_calls import cluster_state, run_of, steps_of
+from airflow_provider_emrkit.runs.step_compiling import StepCompiling
 from airflow_provider_emrkit.runs.step_ending import StepEnding
 from airflow_provider_emrkit.runs.step_search import StepSearch
 from airflow_provider_emrkit.runs.token import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_emrkit.compute.defaults import ClusterDefaults
     from airflow_provider_emrkit.hooks.clients import AwsClients
@@ -50,11 +41,6 @@ log = logging.getLogger(__name__)
 LIST_PAUSES = (2.0, 5.0, 10.0, 20.0)
 # Seconds that the end of what nobody wants is waited for.
 END_PATIENCE = 20.0
-
-MONITORING = "MonitoringConfiguration"
-YARN_TAGS = "spark.yarn.tags"
-# YARN refuses an application with more (YarnConfiguration.APPLICATION_MAX_TAGS).
-MAX_YARN_TAGS = 10
 
 
 class StepSubmission:
@@ -84,7 +70,7 @@ class StepSubmission:
         self._defaults = defaults
         self._pause = pause
         self._settle = settle
-        self._staging_uri = staging_uri
+        self._compiling = StepCompiling(clients, pause, staging_uri)
         self._search = StepSearch(clients)
         self._stopped = False
 
@@ -104,34 +90,20 @@ class StepSubmission:
         :raises InvalidValueError: when the job's arguments are longer than any program can be started with.
         :raises SubmitRefusedError: when AWS does not take the job; the type says why.
         """
-        argv = spark_submit(_tagged(job, token.yarn_tag), name=f"{token.dag_id}.{token.task_id}")
-        long = _long_arguments(job, argv)
+        if not isinstance(compute, (DynamicCluster, ExistingCluster)):
+            raise TypeError("jobs are placed on clusters of a pool, and not submitted to the pool")
+        command = self._compiling.command(job, token)
         if isinstance(compute, ExistingCluster):
             cluster = self._usable_cluster(compute.cluster_id)
-            step = step_request(token.marked(), self._staged(argv, long), compute.action_on_failure)
+            step = self._compiling.step(command, token, compute.action_on_failure)
             adding = StepAdding(self._clients.client("emr", retries=False), cluster["Id"], self._pause)
             run = self._sent_once(lambda: self._run(cluster, adding.add(step), token), compute, token)
         else:
-            step = step_request(token.marked(), self._staged(argv, long), compute.action_on_failure)
+            step = self._compiling.step(command, token, compute.action_on_failure)
             request = self._cluster_request(compute, step, token, executor_logs=wishes.executor_logs)
             send = partial(self._run_job_flow, request, token)
             run = self._with_step(self._sent_once(send, compute, token, request), token)
         return replace(run, driver_apart=job.deploy_mode == "cluster").with_wishes(wishes)
-
-    def _staged(self, argv: Sequence[str], long: ArgumentFile | None) -> Sequence[str]:
-        """Give a command that fits into a step, with its arguments put to S3 where they are too long."""
-        if long is None:
-            return argv
-        if not self._staging_uri:
-            raise StagingError(
-                f"the job's arguments have {step_characters(argv):,} characters, EMR takes "
-                f"{MAX_STEP_CHARACTERS:,} in one step, and the emrkit connection has no staging_uri to put "
-                "them in a file; set it to s3://your-bucket/prefix, or shorten conf and args"
-            )
-        file = StagedFile(long.key, "the job's arguments", long.content)
-        return long.step_argv(
-            stage_file(file, self._staging_uri, self._clients.client("s3"), log.info, self._pause)
-        )
 
     def _usable_cluster(self, cluster_id: str) -> Mapping[str, Any]:
         """Describe a cluster that is to run a step, and see that it can."""
@@ -161,19 +133,7 @@ class StepSubmission:
             tags=token.tags(),
             executor_logs=executor_logs,
         )
-        request = compiled(compute.spec)
-        known = self._emr.meta.service_model.operation_model("RunJobFlow").input_shape.members
-        if MONITORING in known or MONITORING not in request:
-            return request
-        # The boto3 of older Airflow images has not heard of it.
-        log.warning(
-            "The installed botocore %s can't ask for CloudWatch logging, so the job's log comes from S3, "
-            "when it has failed; 1.42 or later can. Upgrade it, or set ClusterSpec(cloudwatch_logs=False).",
-            version("botocore"),
-        )
-        request = compiled(replace(compute.spec, cloudwatch_logs=False))  # without its agent, too
-        request.pop(MONITORING, None)  # it may be among the spec's overrides
-        return request
+        return self._compiling.cluster(compiled, compute.spec)
 
     def _sent_once(
         self,
@@ -263,28 +223,3 @@ class StepSubmission:
         emr = self._clients.client("emr", retries=False)
         cluster: Mapping[str, Any] = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
         return cluster
-
-
-def _long_arguments(job: SparkJob, argv: Sequence[str]) -> ArgumentFile | None:
-    """Give the command as a file where it is too long for a step."""
-    if step_characters(argv) <= MAX_STEP_CHARACTERS:
-        return None
-    if job.deploy_mode == "cluster":
-        check_driver_arguments([str(arg) for arg in job.args])
-    return ArgumentFile.of(argv)
-
-
-def _tagged(job: SparkJob, tag: str) -> SparkJob:
-    """Tag the YARN application that a job's driver runs in, so that it can be ended apart from its step."""
-    if job.deploy_mode != "cluster":
-        return job
-    tags = [part.strip() for part in str(job.conf.get(YARN_TAGS, "")).split(",") if part.strip()]
-    if len(tags) >= MAX_YARN_TAGS:
-        log.warning(
-            "conf[%r] has %s tags, which is all that YARN takes, so emrkit's was left out: "
-            "a cancelled step may leave its driver running.",
-            YARN_TAGS,
-            len(tags),
-        )
-        return job
-    return replace(job, conf={**job.conf, YARN_TAGS: ",".join([*tags, tag])})
