@@ -43,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_for_users(error: Exception) -> bool:
-    from airflow_provider_emrkit.events.provision import EventsSetupError
+    from airflow_provider_emrkit.account import AccountError
     from airflow_provider_emrkit.localemr.faults.checks import InvalidFaultError
     from airflow_provider_emrkit.localemr.faults.client import FaultsError
     from airflow_provider_emrkit.localemr.instance import InstanceError
     from airflow_provider_emrkit.localemr.s3_access import S3AccessError
 
-    users = (InstanceError, S3AccessError, InvalidFaultError, FaultsError, EventsSetupError)
+    users = (InstanceError, S3AccessError, InvalidFaultError, FaultsError, AccountError)
     return isinstance(error, users)
 
 

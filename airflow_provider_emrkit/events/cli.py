@@ -8,7 +8,8 @@ import re
 import sys
 from typing import Any
 
-from airflow_provider_emrkit.events.provision import EventsSetup, EventsSetupError, MadeEvents
+from airflow_provider_emrkit.account import add_account_options, open_client, open_session
+from airflow_provider_emrkit.events.provision import EventsSetup, MadeEvents
 from airflow_provider_emrkit.events.resources import DEFAULT_NAME, reader_policy, template
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -50,10 +51,7 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
         default=DEFAULT_NAME,
         help="name of the queue and the rule (default: %(default)s)",
     )
-    account = parser.add_argument_group("account, for --create and --delete")
-    account.add_argument("--region", help="AWS region of the clusters (default: that of the profile)")
-    account.add_argument("--profile", help="profile with the AWS credentials (default: as boto3 finds them)")
-    account.add_argument("--endpoint-url", metavar="URL", help="another address for AWS, as of a local EMR")
+    add_account_options(parser, "account, for --create and --delete")
     parser.set_defaults(run=_run)
 
 
@@ -114,18 +112,6 @@ def _delete(given: argparse.Namespace) -> int:
 
 
 def _setup(given: argparse.Namespace) -> EventsSetup:
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError
-    except ImportError as error:
-        raise EventsSetupError(
-            "boto3 is not installed; it comes with apache-airflow-providers-amazon"
-        ) from error
-    try:
-        session = boto3.Session(profile_name=given.profile, region_name=given.region)
-        sqs, events = (session.client(name, endpoint_url=given.endpoint_url) for name in ("sqs", "events"))
-    except (BotoCoreError, ValueError) as error:
-        raise EventsSetupError(
-            f"{str(error).rstrip('.')}; see --region, --profile, --endpoint-url"
-        ) from error
+    session = open_session(given)
+    sqs, events = (open_client(session, name, given) for name in ("sqs", "events"))
     return EventsSetup(sqs, events, given.name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.account import AccountError, explained
 from airflow_provider_emrkit.events.resources import (
     DESCRIPTION,
     OWNER_TAG,
@@ -18,10 +18,10 @@ from airflow_provider_emrkit.events.resources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
-class EventsSetupError(Exception):
+class EventsSetupError(AccountError):
     """The queue or the rule can't be made or removed; the message says why and how to mend it."""
 
 
@@ -62,7 +62,7 @@ class EventsSetup:
 
         :raises EventsSetupError: when AWS refuses, or the name belongs to somebody else.
         """
-        with _explained():
+        with explained(EventsSetupError):
             url = self._own_queue()
             self._own_rule()
             url = self._make_queue() if url is None else self._reset_queue(url)
@@ -79,7 +79,7 @@ class EventsSetup:
         :return: What was removed, in words; empty when nothing was there.
         :raises EventsSetupError: when AWS refuses, or the name belongs to somebody else.
         """
-        with _explained():
+        with explained(EventsSetupError):
             url, rule = self._own_queue(), self._own_rule()
             if rule is not None:
                 self._delete_rule()
@@ -167,24 +167,3 @@ class EventsSetup:
 
 def _attributes() -> dict[str, str]:
     return {name: json.dumps(value) for name, value in queue_attributes().items()}
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what botocore raises into one sentence."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise EventsSetupError(
-            "no AWS credentials were found; choose a --profile, "
-            'or for a local EMR: eval "$(emrkit local env)"'
-        ) from error
-    except ClientError as error:
-        found = error.response.get("Error", {})
-        raise EventsSetupError(
-            f"{error.operation_name} was refused: {found.get('Message') or error} ({found.get('Code')})"
-        ) from error
-    except BotoCoreError as error:
-        raise EventsSetupError(f"AWS could not be asked: {error}") from error
