@@ -83,6 +83,7 @@ __all__ = [
     "XCom",
     "conf",
     "log_at",
+    "push_xcom",
     "read_task_state",
     "task_state_store",
 ]
@@ -132,6 +133,23 @@ def _state_from_database(task_instance: Any) -> Any:
             )
             .scalar()
         )
+
+
+def push_xcom(task_instance: Any, key: str, value: Any) -> None:
+    """Store an XCom of a task instance from its trigger, which has no ``xcom_push``. Blocks.
+
+    A triggerer of 3.x hands it to the execution API, one of 2.x writes into the database.
+
+    :param task_instance: What the triggerer gave the trigger.
+    """
+    XCom.set(
+        key=key,
+        value=value,
+        dag_id=task_instance.dag_id,
+        task_id=task_instance.task_id,
+        run_id=task_instance.run_id,
+        map_index=-1 if task_instance.map_index is None else task_instance.map_index,
+    )
 
 
 def task_state_store(context: Context) -> Any:

@@ -9,12 +9,13 @@ from airflow_provider_emrkit._compat import BaseOperatorLink, XCom
 from airflow_provider_emrkit.console import console_host, stream_link
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_emrkit._compat import BaseOperator
     from airflow_provider_emrkit.runs.job_run import JobRun
 
 XCOM_KEY = "emrkit_links"
+RUN_XCOM_KEY = "emrkit_run"
 
 
 def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
@@ -42,16 +43,26 @@ def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
     return links
 
 
-def persist_links(links: Mapping[str, str], ti: Any) -> None:
+def announce(run: JobRun, links: Mapping[str, str], push: Callable[[str, Any], None]) -> None:
+    """Show the ids and the links of a run in Airflow while it goes on.
+
+    :param links: See :func:`console_links`.
+    :param push: Stores an XCom of the task, by its key.
+    """
+    push(RUN_XCOM_KEY, run.to_dict())
+    persist_links(links, push)
+
+
+def persist_links(links: Mapping[str, str], push: Callable[[str, Any], None]) -> None:
     """Store the links of a run, so that they can be seen while it runs.
 
-    :param ti: The task instance, ``context["ti"]``.
+    :param push: Stores an XCom of the task, by its key.
     """
-    ti.xcom_push(key=XCOM_KEY, value=dict(links))
+    push(XCOM_KEY, dict(links))
     for link in OPERATOR_LINKS:
         if link.which in links and hasattr(link, "xcom_key"):
             # Airflow 3's UI reads each link from an XCom of its own, which the worker fills at the end only.
-            ti.xcom_push(key=link.xcom_key, value=links[link.which])
+            push(link.xcom_key, links[link.which])
 
 
 class _EmrKitLink(BaseOperatorLink):

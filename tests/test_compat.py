@@ -95,3 +95,29 @@ def test_a_thread_may_ask_where_the_line_to_airflow_has_a_lock_or_there_is_none(
     from airflow.sdk.execution_time.comms import CommsDecoder
 
     assert _compat.CAN_ASK_IN_A_THREAD is hasattr(CommsDecoder, "_thread_lock")
+
+
+@pytest.mark.parametrize("map_index", [-1, 3])
+def test_a_trigger_stores_what_its_task_reads(monkeypatch, map_index):
+    """By the arguments that Airflow's own XCom takes."""
+    import inspect
+
+    stored: list[dict[str, Any]] = []
+    known = inspect.signature(_compat.XCom.set)
+
+    def store(**given: Any) -> None:
+        known.bind(**given)
+        stored.append(given)
+
+    monkeypatch.setattr(_compat.XCom, "set", store)
+    _compat.push_xcom(task_instance(map_index), "emrkit_run", {"step_id": "s-1"})
+    assert stored == [
+        {
+            "key": "emrkit_run",
+            "value": {"step_id": "s-1"},
+            "dag_id": "d",
+            "task_id": "t",
+            "run_id": "r",
+            "map_index": map_index,
+        }
+    ]

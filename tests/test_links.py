@@ -6,18 +6,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_emrkit import links
-from airflow_provider_emrkit.links import EmrClusterLink, EmrLogsLink, console_links, persist_links
+from airflow_provider_emrkit.links import EmrClusterLink, EmrLogsLink, announce, console_links
 from airflow_provider_emrkit.runs.job_run import JobRun
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "eu-west-1", log_uri="s3n://my-logs/emr/")
-
-
-class TaskInstance:
-    def __init__(self) -> None:
-        self.xcoms: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.xcoms[key] = value
 
 
 def test_the_console_s_pages():
@@ -57,13 +49,14 @@ def test_there_is_nothing_to_show_for_a_local_emr_or_without_logs():
 
 
 def test_links_are_there_while_the_task_runs(monkeypatch):
-    ti = TaskInstance()
+    xcoms: dict[str, Any] = {}
     stored = console_links(RUN, on_aws=True)
-    persist_links(stored, ti)
-    assert ti.xcoms["emrkit_links"] == stored
+    announce(RUN, stored, xcoms.__setitem__)
+    assert xcoms["emrkit_run"] == RUN.to_dict()
+    assert xcoms["emrkit_links"] == stored
     if hasattr(EmrClusterLink(), "xcom_key"):  # Airflow 3 reads each link from an XCom of its own
-        assert ti.xcoms[EmrClusterLink().xcom_key] == stored["cluster"]
-        assert ti.xcoms[EmrLogsLink().xcom_key] == stored["logs"]
+        assert xcoms[EmrClusterLink().xcom_key] == stored["cluster"]
+        assert xcoms[EmrLogsLink().xcom_key] == stored["logs"]
 
 
 def test_a_link_reads_what_was_stored(monkeypatch):

@@ -12,7 +12,7 @@ from airflow_provider_emrkit._compat import BaseOperator, conf
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
-from airflow_provider_emrkit.links import OPERATOR_LINKS, console_links, persist_links
+from airflow_provider_emrkit.links import OPERATOR_LINKS, announce, console_links
 from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
 from airflow_provider_emrkit.operators.begun import has_begun, note_begun
 from airflow_provider_emrkit.operators.rendering import RendersSpecs
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 
 OWNER = "EmrSparkOperator"
-RUN_XCOM_KEY = "emrkit_run"
 MIN_POLL_INTERVAL = 1.0
 ON_KILL: tuple[OnKill, ...] = get_args(OnKill)
 MAX_INFRA_RETRIES = 10
@@ -286,8 +285,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         """Show the run in Airflow while it goes on; it is found by its token where that does not work."""
         links = console_links(run, on_aws=not self._hook.clients.has_own_endpoint)
         try:
-            ti.xcom_push(key=RUN_XCOM_KEY, value=run.to_dict())
-            persist_links(links, ti)
+            announce(run, links, lambda key, value: ti.xcom_push(key=key, value=value))
         except Exception as error:
             self.log.warning("Airflow did not take the ids and links of %s: %s", run, error)
         if "cluster" in links:

@@ -144,6 +144,31 @@ def may_relaunch(error: BaseException) -> bool:
     return isinstance(error, (CapacityError, ClusterLostError))
 
 
+def never_began(status: RunStatus) -> bool:
+    """Tell whether a job never began because its cluster went, so that another cluster may well run it.
+
+    Who ended the cluster, and why, does not matter: nobody meant this job. One that somebody cancelled is not
+    meant here, nor one whose cluster could not come up as it is set up, since the next one could not either.
+
+    >>> from airflow_provider_emrkit.runs.states import RunStatus
+    >>> never_began(RunStatus(RunState.CANCELLED, "CANCELLED", compute_state="TERMINATED"))
+    True
+    """
+    ended = status.state in (RunState.CANCELLED, RunState.LOST, RunState.NEVER_RAN)
+    if not ended or status.started_at is not None or status.compute_state not in CLUSTER_GOING:
+        return False
+    if status.state is RunState.CANCELLED and _BY_USER.search(status.message):
+        return False
+    return status.compute_ready_at is not None or not _can_never_come_up(status)
+
+
+def _can_never_come_up(status: RunStatus) -> bool:
+    if status.compute_code == "VALIDATION_ERROR":
+        return True
+    fitting = (rule.verdict.error for rule in _NEVER_UP if rule.fits(status))
+    return next(fitting, None) in (BootstrapError, ClusterSettingsError)
+
+
 def _never_ran(status: RunStatus) -> Verdict:
     if status.compute_code in _ENDED_EARLY or status.compute_ready_at is not None:
         return Verdict(ClusterLostError)

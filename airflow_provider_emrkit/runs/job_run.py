@@ -81,4 +81,6 @@ class JobRun:
         return cls(**values)
 
     def __str__(self) -> str:
+        if self.pool and not self.step_id:  # it waits for room
+            return f"the job for pool {self.pool}"
         return f"step {self.step_id} on cluster {self.cluster_id}"

@@ -27,7 +27,7 @@ from airflow_provider_emrkit.exceptions import (
     UserCodeError,
 )
 from airflow_provider_emrkit.logs.causes import LogText
-from airflow_provider_emrkit.runs.classify import may_relaunch
+from airflow_provider_emrkit.runs.classify import may_relaunch, never_began
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.outcome import failure
 from airflow_provider_emrkit.runs.protocol import FailureFacts
@@ -567,3 +567,81 @@ def test_lines_made_to_be_slow_are_not(piece):
 )
 def test_what_may_be_started_again_by_itself(error, again):
     assert may_relaunch(error) is again
+
+
+WENT = "Terminated by user request"
+
+
+@pytest.mark.parametrize(
+    ("one", "its_cluster"),
+    [
+        pytest.param(
+            step("CANCELLED", ran=False), cluster("USER_REQUEST", WENT, was_up=True), id="ended by somebody"
+        ),
+        pytest.param(
+            step("PENDING", ran=False),
+            cluster("USER_REQUEST", WENT, was_up=True),
+            id="still open in the books",
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("USER_REQUEST", WENT, state="TERMINATING", was_up=True),
+            id="its cluster is ending",
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False), cluster("USER_REQUEST", WENT), id="ended while it started"
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("USER_REQUEST", "Cluster was auto-terminated because it was idle", was_up=True),
+            id="was idle just then",
+        ),
+        pytest.param(step("PENDING", ran=False), cluster("INSTANCE_FAILURE", "lost", was_up=True), id="lost"),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("INTERNAL_ERROR", "An internal error"),
+            id="never came up, nobody knows why",
+        ),
+    ],
+)
+def test_a_job_that_never_began_as_its_cluster_went_may_go_to_another_one(one, its_cluster):
+    assert never_began(run_status(one, its_cluster))
+
+
+@pytest.mark.parametrize(
+    ("one", "its_cluster"),
+    [
+        pytest.param(
+            step("CANCELLED", ran=False, said="Cancelled by user"), GOES_ON, id="cancelled by a user"
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False, said="Cancelled by user"),
+            cluster("USER_REQUEST", WENT, was_up=True),
+            id="cancelled by a user, then its cluster ended",
+        ),
+        pytest.param(step("CANCELLED", ran=False), GOES_ON, id="its cluster goes on"),
+        pytest.param(step("CANCELLED"), cluster("USER_REQUEST", WENT, was_up=True), id="it had begun"),
+        pytest.param(
+            step("COMPLETED", ran=False), cluster("USER_REQUEST", WENT, was_up=True), id="it did well"
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("BOOTSTRAP_FAILURE", "On the master instance, bootstrap action 1 failed"),
+            id="bootstrap",
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("VALIDATION_ERROR", "The subnet does not exist"),
+            id="settings",
+        ),
+        pytest.param(
+            step("CANCELLED", ran=False),
+            cluster("INTERNAL_ERROR", "application provisioning failed"),
+            id="an application",
+        ),
+    ],
+)
+def test_a_job_that_somebody_cancelled_or_that_no_cluster_can_run_does_not_go_to_another_one(
+    one, its_cluster
+):
+    assert not never_began(run_status(one, its_cluster))
