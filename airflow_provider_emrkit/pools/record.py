@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Deed = Literal["start", "place"]
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+# Of a record that is read: a longer one was not written by emrkit.
+MAX_BYTES = 16 * 1024 * 1024
+MAX_WAITING = 500
+_MAX_PROCESSES = 1_000
+_MAX_CLAIMS = 10_000
+_MAX_DRAINING = 10_000
+_MAX_SPECS = 1_000
+_MAX_TEXT = 200
+_MAX_FENCE = 2**53
+# Of what a later version has written beside what is known here.
+_MAX_OTHERS = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -56,8 +74,12 @@ class PoolRecord:
     :param draining: Clusters that get no more work, and are ended when they have none.
     :param waiting: Jobs that wait, by process.
     :param specs: When each spec was last used for a job, in seconds since 1970 by S3's clock.
+    :param nonce: Tells one write of the record from any other.
+    :param taken: Since when the lease is held, in seconds since 1970 by S3's clock.
+    :param seconds: How long after its last write it is the holder's.
+    :param others: What a later version of emrkit has written; kept as it is.
 
-    >>> PoolRecord.from_json(PoolRecord(fence=3).to_json()).fence  # doctest: +SKIP
+    >>> PoolRecord.from_json(PoolRecord(fence=3).to_json()).fence
     3
     """
 
@@ -67,3 +89,135 @@ class PoolRecord:
     draining: frozenset[str] = frozenset()
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     specs: Mapping[str, float] = field(default_factory=dict)
+    nonce: str = field(default="", compare=False)
+    taken: float = field(default=0.0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
+    others: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def to_json(self) -> str:
+        """Write it, within its bounds: of too much, what matters least is left out."""
+        waiting = sorted(self.waiting.items(), key=lambda item: item[1].seen, reverse=True)
+        specs = sorted(self.specs.items(), key=lambda item: item[1], reverse=True)
+        claims = sorted(self.claims, key=lambda claim: claim.until, reverse=True)
+        own = {
+            "holder": self.holder,
+            "fence": self.fence,
+            "claims": [vars(claim) for claim in claims[:_MAX_CLAIMS]],
+            "draining": sorted(self.draining)[:_MAX_DRAINING],
+            "waiting": {process: _waiting_json(jobs) for process, jobs in waiting[:_MAX_PROCESSES]},
+            "specs": dict(specs[:_MAX_SPECS]),
+            "nonce": self.nonce,
+            "taken": self.taken,
+            "seconds": self.seconds,
+        }
+        return json.dumps({"version": VERSION, **self.others, **own}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PoolRecord:
+        """Read it; what can't be right is left out.
+
+        The log warns of it, and no more: nobody can mend it, and the pool must not stand still for ever.
+        """
+        data = _parsed(text)
+        reader = _Reader()
+        record = cls(
+            holder=reader.text(data.get("holder", "")),
+            fence=int(reader.number(data.get("fence", 0), _MAX_FENCE)),
+            claims=tuple(reader.claims(data.get("claims", []))),
+            draining=frozenset(reader.texts(data.get("draining", []), _MAX_DRAINING)),
+            waiting=dict(reader.waiting(data.get("waiting", {}))),
+            specs=dict(reader.specs(data.get("specs", {}))),
+            nonce=reader.text(data.get("nonce", "")),
+            taken=reader.number(data.get("taken", 0.0)),
+            seconds=reader.number(data.get("seconds", 0.0)),
+            others=reader.others(data, cls.__dataclass_fields__),
+        )
+        if reader.strange:
+            log.warning(
+                "%d parts of a pool's record can't be read, and are left out: other things than emrkit "
+                "write to it, or a version that is not compatible",
+                reader.strange,
+            )
+        return record
+
+
+def _waiting_json(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "seen": round(waiting.seen, 3),
+        "since": [round(since, 3) for since in sorted(waiting.since)[:MAX_WAITING]],
+    }
+
+
+def _parsed(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(text) if len(text) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        log.warning("a pool's record is no JSON object of at most %d bytes, and counts as empty", MAX_BYTES)
+        return {}
+    return data
+
+
+class _Reader:
+    """Reads what may be anything; counts what was not as it should be."""
+
+    def __init__(self) -> None:
+        self.strange = 0
+
+    def text(self, value: object) -> str:
+        if isinstance(value, str) and len(value) <= _MAX_TEXT and value.isprintable():
+            return value
+        self.strange += 1
+        return ""
+
+    def number(self, value: object, maximum: float = 1e12) -> float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and 0 <= value <= maximum and math.isfinite(value):  # type: ignore[operator,arg-type]
+            return float(value)  # type: ignore[arg-type]
+        self.strange += 1
+        return 0.0
+
+    def texts(self, value: object, maximum: int) -> Iterable[str]:
+        return filter(None, map(self.text, self._list(value, maximum)))
+
+    def claims(self, value: object) -> Iterable[Claim]:
+        for item in self._list(value, _MAX_CLAIMS):
+            data = self._dict(item)
+            claim_id, deed = self.text(data.get("id")), data.get("deed")
+            if claim_id and (deed == "start" or deed == "place"):
+                until = self.number(data.get("until"))
+                yield Claim(deed, claim_id, self.text(data.get("cluster_id", "")), until)
+            else:
+                self.strange += 1
+
+    def waiting(self, value: object) -> Iterable[tuple[str, Waiting]]:
+        for process, item in list(self._dict(value).items())[:_MAX_PROCESSES]:
+            data = self._dict(item)
+            since = sorted(map(self.number, self._list(data.get("since"), MAX_WAITING)))
+            if self.text(process):
+                yield process, Waiting(self.number(data.get("seen")), tuple(since))
+
+    def specs(self, value: object) -> Iterable[tuple[str, float]]:
+        for spec, used in list(self._dict(value).items())[:_MAX_SPECS]:
+            if self.text(spec):
+                yield spec, self.number(used)
+
+    def others(self, data: Mapping[str, Any], known: Iterable[str]) -> Mapping[str, Any]:
+        others = {name: value for name, value in data.items() if name not in known}
+        if not others or len(json.dumps(others)) <= _MAX_OTHERS:
+            return others
+        self.strange += 1
+        return {}
+
+    def _list(self, value: object, maximum: int) -> list[Any]:
+        if isinstance(value, list) and len(value) <= maximum:
+            return value
+        self.strange += 1
+        return value[:maximum] if isinstance(value, list) else []
+
+    def _dict(self, value: object) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        self.strange += 1
+        return {}
