@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 
-Service = Literal["emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
+Service = Literal["cloudwatch", "emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
 
 # Seconds after which a changed connection is noticed in a process that lives long, such as the triggerer.
 MAX_AGE = 900.0

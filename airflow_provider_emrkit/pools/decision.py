@@ -2,7 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.pools.growing import growth
+from airflow_provider_emrkit.pools.retiring import SPEC_REST, in_the_way, outdated, surplus
+from airflow_provider_emrkit.pools.rooms import PLANNED, TIERS, Rooms
+from airflow_provider_emrkit.pools.selection import fewest_steps
+from airflow_provider_emrkit.pools.standing import standings, tokens_of, unlisted_starts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from airflow_provider_emrkit.pools.order import PoolBounds
+    from airflow_provider_emrkit.pools.record import Claim, PoolRecord
+    from airflow_provider_emrkit.pools.selection import Candidate
+    from airflow_provider_emrkit.pools.standing import Standing
+    from airflow_provider_emrkit.pools.survey import Survey
+
+# Seconds after which what a process has told of its waiting jobs does not count any more.
+WAITING_LIFE = 60.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A job that waits for room.
+
+    :param token: Its run token.
+    :param since: Since when it waits, in seconds since 1970.
+    :param spec: What its cluster must be like but for its size; see :attr:`PoolMark.spec`.
+    :param capacity: How big its cluster must be at least; see :attr:`PoolMark.capacity`.
+
+    >>> Wanted("c66c9179a54ad449-0-1", 1_700_000_000.0, "0123456789ab", (1, 2, 8)).capacity
+    (1, 2, 8)
+    """
+
+    token: str
+    since: float
+    spec: str
+    capacity: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -11,8 +50,10 @@ class Plan:
 
     :param starts: Ids of clusters to start; see :attr:`PoolMark.start`.
     :param placements: Run token of a job, and the id of the cluster, or of the start, it is placed on.
-    :param retire: Ids of clusters to terminate; they have no work.
-    :param drain: Ids of clusters that get no more work.
+    :param retire: Ids of clusters to terminate; they have no work, and drain already or are in ``drain``.
+    :param drain: Ids of clusters that get no more work, and did till now.
+    :param models: For each start, the run token of the job whose cluster it is like. Not every start has a
+        placement: some are for jobs of other processes, or bring the pool to its minimum.
 
     >>> Plan().starts
     ()
@@ -22,3 +63,133 @@ class Plan:
     placements: tuple[tuple[str, str], ...] = ()
     retire: tuple[str, ...] = ()
     drain: tuple[str, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
+
+
+def decide(
+    bounds: PoolBounds,
+    wanted: Sequence[Wanted],
+    survey: Survey,
+    record: PoolRecord,
+    *,
+    process: str,
+    now: float,
+    choose: Callable[[Sequence[Candidate]], str],
+    new_start: Callable[[], str],
+) -> Plan:
+    """Decide what to do with a pool.
+
+    :param bounds: How it may grow.
+    :param wanted: The jobs this process has waiting. What EMR lists already, or is claimed, is left out.
+    :param survey: Its clusters.
+    :param record: What may be under way, and who else waits.
+    :param process: This process's name in the record.
+    :param now: Seconds since 1970 by S3's clock.
+    :param choose: Gives the id of one of several clusters with room; see :mod:`.selection`.
+    :param new_start: Makes the id of a start.
+    """
+    record = settle(record, survey, now)
+    jobs = _to_place(wanted, survey, record)
+    others = sorted(since for name, one in record.waiting.items() if name != process for since in one.since)
+    pool = standings(survey, record, bounds.steps_per_cluster)
+    unlisted = unlisted_starts(record, bounds.steps_per_cluster)
+    leaving = {*surplus(bounds, jobs, pool), *outdated(jobs, pool, record, now)}
+    pool = standings(survey, _draining(record, leaving), bounds.steps_per_cluster)
+    rooms = Rooms.of(pool)
+    lack = growth(bounds, jobs, len(others), pool, rooms, unlisted)
+    leaving.update(in_the_way(lack.lacking, jobs, pool, record))
+
+    models = {new_start(): job for job in lack.models}
+    for start, job in models.items():
+        rooms.plan(start, job, bounds.steps_per_cluster)
+    return Plan(
+        starts=tuple(models),
+        placements=_placements(jobs, rooms, others, choose),
+        retire=_idle(pool, leaving | record.draining),
+        drain=tuple(cluster.id for cluster in survey.clusters if cluster.id in leaving),
+        models=tuple((start, job.token) for start, job in models.items()),
+    )
+
+
+def settle(record: PoolRecord, survey: Survey, now: float) -> PoolRecord:
+    """Drop from a record what has become clear or is over.
+
+    Those are claims that EMR lists or that can't take effect any more, what processes told that are gone,
+    clusters that drain no more because they have ended, and specs that nobody uses.
+
+    :param now: Seconds since 1970 by S3's clock.
+    """
+    started = {cluster.mark.start for cluster in survey.clusters}
+    listed = {"start": started, "place": tokens_of(survey)}
+    claims = [one for one in record.claims if one.until > now and one.id not in listed[one.deed]]
+    there = {cluster.id for cluster in survey.clusters} | {one.cluster_id for one in claims}
+    return replace(
+        record,
+        claims=tuple(claims),
+        draining=record.draining & there,
+        waiting={
+            name: one for name, one in record.waiting.items() if one.since and now - one.seen < WAITING_LIFE
+        },
+        specs={spec: at for spec, at in record.specs.items() if now - at < SPEC_REST},
+    )
+
+
+def _to_place(wanted: Iterable[Wanted], survey: Survey, record: PoolRecord) -> list[Wanted]:
+    """Give the jobs that are nowhere yet, once each, the oldest first."""
+    placed = tokens_of(survey) | _claimed(record.claims)
+    once = {job.token: job for job in sorted(wanted, key=_age, reverse=True) if job.token not in placed}
+    return sorted(once.values(), key=_age)
+
+
+def _claimed(claims: Iterable[Claim]) -> set[str]:
+    return {claim.id for claim in claims if claim.deed == "place"}
+
+
+def _placements(
+    jobs: Sequence[Wanted],
+    rooms: Rooms,
+    others: Sequence[float],
+    choose: Callable[[Sequence[Candidate]], str],
+) -> tuple[tuple[str, str], ...]:
+    """Place jobs as far as there is room that no older one waits for.
+
+    :param jobs: The oldest first.
+    :param others: Since when jobs of other processes wait, the oldest first.
+    """
+    placements = []
+    passed = 0
+    for job in jobs:
+        found = _find(job, rooms, bisect_left(others, job.since) + passed, choose)
+        if found is None:
+            passed += 1  # those that came later leave room to it too
+            continue
+        rooms.take(found)
+        placements.append((job.token, found))
+    return tuple(placements)
+
+
+def _find(job: Wanted, rooms: Rooms, ahead: int, choose: Callable[[Sequence[Candidate]], str]) -> str | None:
+    """Find a cluster for a job.
+
+    :param ahead: How many older jobs wait; the best room is left to them.
+    """
+    fitting = rooms.fitting(job)
+    for states in TIERS:
+        tier = [one for one in fitting if one.state in states]
+        room = sum(one.room for one in tier)
+        if room > ahead:
+            return fewest_steps(tier) if PLANNED in states else choose(tier)
+        ahead -= room
+    return None
+
+
+def _draining(record: PoolRecord, leaving: Collection[str]) -> PoolRecord:
+    return replace(record, draining=record.draining | frozenset(leaving))
+
+
+def _idle(pool: Iterable[Standing], leaving: Collection[str]) -> tuple[str, ...]:
+    return tuple(one.cluster.id for one in pool if one.is_idle and one.cluster.id in leaving)
+
+
+def _age(job: Wanted) -> tuple[float, str]:
+    return job.since, job.token

@@ -1,0 +1,90 @@
+"""How many clusters a pool lacks: pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_emrkit.pools.decision import Wanted
+    from airflow_provider_emrkit.pools.order import PoolBounds
+    from airflow_provider_emrkit.pools.rooms import Rooms
+    from airflow_provider_emrkit.pools.standing import Standing
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a pool lacks.
+
+    :param models: For each cluster to start, the job that tells what it is like.
+    :param lacking: How many clusters more this process's jobs would need, were there no bound.
+
+    >>> Growth().lacking
+    0
+    """
+
+    models: tuple[Wanted, ...] = ()
+    lacking: int = 0
+
+
+def growth(
+    bounds: PoolBounds,
+    jobs: Sequence[Wanted],
+    others: int,
+    pool: Sequence[Standing],
+    rooms: Rooms,
+    unlisted: Sequence[int],
+) -> Growth:
+    """Tell which clusters to start: what the jobs need that find no room, within the pool's bounds.
+
+    :param jobs: The jobs of this process, the oldest first.
+    :param others: How many jobs other processes have waiting; they are taken to be like the oldest of these.
+    :param pool: The clusters there are.
+    :param rooms: Their room; it is left as it is.
+    :param unlisted: The room of each cluster that may be starting, whatever that is like.
+    """
+    if not jobs:
+        return Growth()
+    places = places_left(bounds, pool, unlisted)
+    models, without, spare = _own(jobs, rooms.copy(), sum(unlisted), places, bounds.steps_per_cluster)
+    for_others = math.ceil(max(0, others - spare) / bounds.steps_per_cluster)
+    to_minimum = bounds.min_clusters - _alike(jobs[0], pool) - len(unlisted) - len(models)
+    more = min(places - len(models), max(for_others, to_minimum, 0))
+    return Growth((*models, *[jobs[0]] * more), math.ceil(without / bounds.steps_per_cluster))
+
+
+def places_left(bounds: PoolBounds, pool: Sequence[Standing], unlisted: Sequence[int]) -> int:
+    """Tell how many clusters may be started, of any spec; those that end already leave their place."""
+    there = sum(not standing.is_going for standing in pool)
+    return max(0, bounds.max_clusters - there - len(unlisted))
+
+
+def _own(
+    jobs: Sequence[Wanted], rooms: Rooms, unlisted: int, places: int, steps: int
+) -> tuple[list[Wanted], int, int]:
+    """Give what to start for this process's jobs, how many of them have no place then, and the spare room."""
+    models: list[Wanted] = []
+    without = 0
+    for job in jobs:
+        fitting = rooms.fitting(job)
+        if fitting:
+            # The smallest that does: the bigger ones are left to whom the smaller are too small.
+            rooms.take(min(fitting, key=lambda one: one.mark.capacity).id)
+        elif unlisted > 0:
+            unlisted -= 1
+        elif len(models) < places:
+            start = f"start {len(models)}"
+            models.append(job)
+            rooms.plan(start, job, steps)
+            rooms.take(start)
+        else:
+            without += 1
+    return models, without, unlisted + sum(one.room for one in rooms.fitting(*jobs))
+
+
+def _alike(job: Wanted, pool: Sequence[Standing]) -> int:
+    marks = (standing.cluster.mark for standing in pool if standing.takes_work)
+    return sum(mark.satisfies(job.spec, job.capacity) for mark in marks)
