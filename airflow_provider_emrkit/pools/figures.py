@@ -35,8 +35,8 @@ REST = 300.0
 class PoolFigures:
     """The newest figures of clusters, asked for at most once a minute. Thread-safe.
 
-    Where there are none (CloudWatch can't be asked, a cluster is young, EMR is a local one) that is said once,
-    and clusters are chosen by their steps.
+    Where there are none (CloudWatch can't be asked, all clusters are young, EMR is a local one) that is said
+    once, and clusters are chosen by their steps.
 
     :param clients: AWS clients.
     :param clock: Seconds that only go up.
@@ -51,7 +51,7 @@ class PoolFigures:
         self._lock = threading.Lock()
         self._asked: frozenset[str] = frozenset()
         self._known: Mapping[str, Figures] = {}
-        self._good_until = float("-inf")
+        self._good_until = self._rests_until = float("-inf")
         self._said = False
 
     def of(self, cluster_ids: Iterable[str]) -> Mapping[str, Figures]:
@@ -59,13 +59,12 @@ class PoolFigures:
         wanted = frozenset(cluster_ids)
         with self._lock:
             now = self._clock()
-            if now < self._good_until and wanted <= self._asked:
-                return self._known
-            self._known, kept = self._read(sorted(wanted))
-            self._asked, self._good_until = wanted, now + kept
+            if now >= self._rests_until and not (now < self._good_until and wanted <= self._asked):
+                self._known = self._read(sorted(wanted), now)
+                self._asked, self._good_until = wanted, now + KEPT
             return self._known
 
-    def _read(self, wanted: Sequence[str]) -> tuple[Mapping[str, Figures], float]:
+    def _read(self, wanted: Sequence[str], now: float) -> Mapping[str, Figures]:
         try:
             # Not tried again: nobody waits for what is only a hint.
             found = read_figures(self._clients.client("cloudwatch", retries=False), wanted)
@@ -73,10 +72,11 @@ class PoolFigures:
             if not is_aws_error(error) and not is_transient(error):
                 raise
             self._say_once(explain(error, self._clients.region_name))
-            return {}, REST
+            self._rests_until = now + REST
+            return {}
         if wanted and not found:
             self._say_once("it has no figures of them for the last 15 minutes")
-        return found, KEPT
+        return found
 
     def _say_once(self, why: str) -> None:
         if not self._said:
