@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+
+
+# Attempts at a call, where the user's environment does not say it.
+ATTEMPTS = 5
 
 
 class AccountError(Exception):
@@ -52,12 +57,20 @@ def open_client(session: Any, service: str, given: argparse.Namespace) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    # A bucket's name in front of a local address resolves to nothing.
-    config = Config(s3={"addressing_style": "path"}) if given.endpoint_url else None
+    # What is asked by hand may take a while where AWS limits the rate of calls, which Airflow needs as well.
+    config = Config(retries=_retries())
+    if given.endpoint_url:
+        # A bucket's name in front of a local address resolves to nothing.
+        config = config.merge(Config(s3={"addressing_style": "path"}))
     try:
         return session.client(service, endpoint_url=given.endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         raise AccountError(_unusable(error)) from error
+
+
+def _retries() -> Any:
+    attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS}
+    return {"mode": "adaptive", **attempts}
 
 
 def _unusable(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.events import cli as events
 from airflow_provider_emrkit.localemr import cli as local
+from airflow_provider_emrkit.pools import cli as pools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ _EXAMPLES = """examples:
   emrkit local status
   emrkit local down
   emrkit events-setup              print the queue and rule that let state changes reach Airflow at once
+  emrkit pool list                 the pools of clusters of an AWS account
 """
 
 
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     local.add_parser(commands, formatter)
     events.add_parser(commands, formatter)
+    pools.add_parser(commands, formatter)
     return parser
 
 

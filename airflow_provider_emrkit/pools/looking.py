@@ -39,24 +39,35 @@ def look(emr: Any, place: PoolPlace, *, steps_enough: int) -> Survey:
 
     >>> look(clients.client("emr"), place, steps_enough=2).clusters  # doctest: +SKIP
     """
-    found = list(_members(emr, place))
+    key = (place.name, place.key)
+    return Survey(pool_clusters(emr, lambda mark: (mark.pool, mark.place) == key, steps_enough=steps_enough))
+
+
+def pool_clusters(
+    emr: Any, is_wanted: Callable[[PoolMark], bool], *, steps_enough: float
+) -> tuple[PoolCluster, ...]:
+    """Find clusters of any pools, as :func:`look` finds those of one, the oldest first.
+
+    :param is_wanted: Tells by what a cluster's name tells whether it is wanted.
+    """
+    found = list(_members(emr, is_wanted))
     with ThreadPoolExecutor(min(THREADS, len(found)) or 1, "emrkit-pool-look") as threads:
         looked_at = threads.map(partial(_with_steps, emr, steps_enough), found)
         clusters = [cluster for cluster in looked_at if cluster is not None]
-    return Survey(tuple(sorted(clusters, key=_age)))
+    return tuple(sorted(clusters, key=_age))
 
 
-def _members(emr: Any, place: PoolPlace) -> Iterator[PoolCluster]:
+def _members(emr: Any, is_wanted: Callable[[PoolMark], bool]) -> Iterator[PoolCluster]:
     for page in _pages(emr.list_clusters, {"ClusterStates": list(ACTIVE_CLUSTERS)}):
         for cluster in page.get("Clusters", ()):
             name = cluster.get("Name") or ""
             mark = PoolMark.of(name)
-            if mark is not None and (mark.pool, mark.place) == (place.name, place.key):
+            if mark is not None and is_wanted(mark):
                 state = (cluster.get("Status") or {}).get("State") or ""
                 yield PoolCluster(cluster["Id"], name, mark, state, created_at(cluster), ready_at(cluster))
 
 
-def _with_steps(emr: Any, enough: int, cluster: PoolCluster) -> PoolCluster | None:
+def _with_steps(emr: Any, enough: float, cluster: PoolCluster) -> PoolCluster | None:
     if cluster.state not in WORKING_STATES:
         return cluster
     request = {"ClusterId": cluster.id, "StepStates": list(ACTIVE_STEPS)}

@@ -1,0 +1,85 @@
+"""Which pool is meant by a name, where several have it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from airflow_provider_emrkit.compute.pool_mark import PoolPlace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_emrkit.pools.listing import ListedPool, PoolListing
+
+
+class NoSuchPoolError(Exception):
+    """No cluster is in a pool of that name, and no record of one was found."""
+
+
+class SeveralPoolsError(Exception):
+    """Several pools have the name; the message lists them."""
+
+
+def find_pool(
+    listing: PoolListing, name: str, team: str | None = None, lease_uri: str | None = None
+) -> ListedPool:
+    """Find the one pool that is meant.
+
+    :param team: Whose it is; empty for everybody's, None for any.
+    :param lease_uri: Where it is kept: the S3 object of its lease, or what that is below; None for anywhere.
+    :raises NoSuchPoolError: when there is none.
+    :raises SeveralPoolsError: when there are several.
+
+    >>> find_pool(listing, "medium", team="sales").clusters  # doctest: +SKIP
+    """
+    known = () if lease_uri is None else (_place(name, team or "", lease_uri),)
+    pools = listing.pools(name, each=True, known=known)
+    found = [pool for pool in pools if _is_meant(pool, team, lease_uri)]
+    if len(found) > 1:
+        raise SeveralPoolsError(_several(name, found))
+    if found:
+        return found[0]
+    # Where all clusters have ended, jobs may wait all the same.
+    for place in known:
+        pool = listing.without_clusters(place)
+        if pool.problem or (pool.record and pool.record.etag):
+            return pool
+    raise NoSuchPoolError(_none(name, pools))
+
+
+def _place(name: str, team: str, uri: str) -> PoolPlace:
+    if uri.endswith(f"/{name}.json"):
+        return PoolPlace(name, team, uri)
+    return PoolPlace.below(uri, name, team)
+
+
+def _is_meant(pool: ListedPool, team: str | None, lease_uri: str | None) -> bool:
+    if team is not None and pool.team != team:
+        return False
+    if lease_uri is None:
+        return True
+    return pool.place is not None and _place(pool.name, pool.place.team, lease_uri) == pool.place
+
+
+def _several(name: str, pools: Sequence[ListedPool]) -> str:
+    return "\n".join([f"there are {len(pools)} pools {name}; choose one with", *map(_line, pools)])
+
+
+def _options(pool: ListedPool) -> str:
+    if pool.place is None:
+        return f"its --team and --lease-uri, which the tags of {pool.clusters[0].cluster.id} do not tell"
+    return shlex.join(["--team", pool.place.team, "--lease-uri", pool.place.uri])
+
+
+def _none(name: str, pools: Sequence[ListedPool]) -> str:
+    if pools:
+        return "\n".join([f"no pool {name} is of that team and place; there is", *map(_line, pools)])
+    return (
+        f"no cluster of this account and region is in a pool {name}; see emrkit pool list, or say where the "
+        "pool is kept with --lease-uri (and --team)"
+    )
+
+
+def _line(pool: ListedPool) -> str:
+    return f"  {_options(pool)}  ({len(pool.clusters)} clusters)"
