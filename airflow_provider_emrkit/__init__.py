@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.instances import EbsVolumes as EbsVolumes
     from airflow_provider_emrkit.compute.instances import InstanceRole as InstanceRole
     from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling as ManagedScaling
+    from airflow_provider_emrkit.compute.pool import ClusterPool as ClusterPool
     from airflow_provider_emrkit.compute.sizes import ClusterSize as ClusterSize
     from airflow_provider_emrkit.compute.sizes import load_sizes as load_sizes
     from airflow_provider_emrkit.compute.targets import DynamicCluster as DynamicCluster
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.jobs.spark_job import SparkJob as SparkJob
     from airflow_provider_emrkit.logs.wishes import LogStream as LogStream
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator as EmrSparkOperator
+    from airflow_provider_emrkit.pools.defined import load_pools as load_pools
     from airflow_provider_emrkit.validation import InvalidValueError as InvalidValueError
 
 _LAZY_IMPORTS = {
     "BootstrapAction": "airflow_provider_emrkit.compute.bootstrap",
     "CloudWatchLogsHook": "airflow_provider_emrkit.hooks.logs",
+    "ClusterPool": "airflow_provider_emrkit.compute.pool",
     "ClusterSize": "airflow_provider_emrkit.compute.sizes",
     "ClusterSpec": "airflow_provider_emrkit.compute.cluster_spec",
     "DynamicCluster": "airflow_provider_emrkit.compute.targets",
@@ -41,12 +44,14 @@ _LAZY_IMPORTS = {
     "LogStream": "airflow_provider_emrkit.logs.wishes",
     "ManagedScaling": "airflow_provider_emrkit.compute.managed_scaling",
     "SparkJob": "airflow_provider_emrkit.jobs.spark_job",
+    "load_pools": "airflow_provider_emrkit.pools.defined",
     "load_sizes": "airflow_provider_emrkit.compute.sizes",
 }
 
 __all__ = [
     "BootstrapAction",
     "CloudWatchLogsHook",
+    "ClusterPool",
     "ClusterSize",
     "ClusterSpec",
     "DynamicCluster",
@@ -58,6 +63,7 @@ __all__ = [
     "LogStream",
     "ManagedScaling",
     "SparkJob",
+    "load_pools",
     "load_sizes",
 ]
 

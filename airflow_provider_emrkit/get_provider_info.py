@@ -111,6 +111,13 @@ def _config() -> dict[str, Any]:
             "example": '{"ListSteps": [20, 1.0]}',
             "default": "",
         },
+        "pools_file": {
+            "description": "YAML file that load_pools() reads cluster pools from, with its whole path.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "/opt/airflow/config/pools.yaml",
+            "default": "",
+        },
     }
     return {"emrkit": {"description": "Settings of the EMR kit provider.", "options": options}}
 

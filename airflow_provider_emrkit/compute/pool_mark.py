@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from airflow_provider_emrkit.compute.tags import MAX_VALUE
+from airflow_provider_emrkit.validation import InvalidValueError
 
 # EMR: the name of a cluster.
 MAX_NAME = 256
 PREFIX = " emrkit-pool:"
+# Names of pools and teams: they stand in clusters' names, tags and S3 keys.
+SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
+# An address that a tag can hold, too.
+_S3_URI = re.compile(r"s3[an]?://[\w.-]+(/[\w.:/=+@-]*)?")
 _MARKED = re.compile(
-    r" emrkit-pool:(?P<pool>[A-Za-z0-9][A-Za-z0-9_.-]{0,63})/(?P<place>[0-9a-f]{8})/(?P<spec>[0-9a-f]{12})"
+    rf" emrkit-pool:(?P<pool>{SHORT_NAME.pattern})/(?P<place>[0-9a-f]{{8}})/(?P<spec>[0-9a-f]{{12}})"
     r"/(?P<capacity>\d+-\d+-\d+)/(?P<start>[0-9a-f]{12})$",
     re.ASCII,
 )
@@ -32,6 +40,27 @@ class PoolPlace:
     name: str
     team: str
     uri: str
+
+    @classmethod
+    def below(cls, base: str, name: str, team: str = "") -> PoolPlace:
+        """Give the place of a pool below an address.
+
+        :param base: ``s3://bucket/prefix``; ``s3a://…`` and slashes at its end make no difference.
+        :raises InvalidValueError: when it can't be one, or has what a cluster's tag can't have.
+
+        >>> PoolPlace.below("s3a://my-bucket/emrkit/", "medium", "data").uri
+        's3://my-bucket/emrkit/pools/data/medium.json'
+        """
+        if not _S3_URI.fullmatch(base):
+            mend = "write it like s3://my-bucket/emrkit, with letters, digits and _ . : / = + - @"
+            raise InvalidValueError("ClusterPool", "lease_uri", base, "can't be the place of a pool", mend)
+        parts = urlsplit(base)
+        folders = (parts.path.strip("/"), "pools", team)
+        uri = f"s3://{parts.netloc}/{'/'.join(folder for folder in folders if folder)}/{name}.json"
+        if len(uri) > MAX_VALUE:
+            problem = f"is longer than the {MAX_VALUE} characters of a tag"
+            raise InvalidValueError("ClusterPool", "lease_uri", uri, problem, "use a shorter lease_uri")
+        return cls(name, team, uri)
 
     @property
     def key(self) -> str:

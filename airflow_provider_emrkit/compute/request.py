@@ -24,6 +24,7 @@ MAX_NAME = 256
 MAX_STEP_CHARACTERS = 10_240
 COMMAND_RUNNER = "command-runner.jar"
 CLOUDWATCH_AGENT = "AmazonCloudWatchAgent"
+EXECUTOR_LOGS = "SPARK_EXECUTOR"
 DRIVERS_ON_CORE_NODES = {
     "yarn.node-labels.enabled": "true",
     "yarn.node-labels.am.default-node-label-expression": "CORE",
@@ -165,7 +166,7 @@ def _cloudwatch(spec: ClusterSpec, defaults: ClusterDefaults, *, executor_logs: 
         "LogGroupName": spec.log_group or defaults.log_group,
         "LogStreamNamePrefix": spec.log_stream_prefix,
     }
-    types = ("STEP_LOGS", "SPARK_DRIVER", *(("SPARK_EXECUTOR",) if executor_logs else ()))
+    types = ("STEP_LOGS", "SPARK_DRIVER", *((EXECUTOR_LOGS,) if executor_logs else ()))
     return {
         "Enabled": True,
         **{member: value for member, value in names.items() if value},

@@ -10,21 +10,22 @@ still be started knows.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.instances import EbsVolumes, InstanceRole
+from airflow_provider_emrkit.compute.plain_data import as_mapping, made
 from airflow_provider_emrkit.frozen import FrozenMapping, FrozenSpec
 from airflow_provider_emrkit.validation import InvalidValueError, check_instance
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ROLES = ("primary", "core", "task")
 OWN_SIZES = Path(__file__).with_name("sizes.json")
-
-S = TypeVar("S", bound=FrozenSpec)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,49 +82,22 @@ def load_sizes(path: str | Path) -> Mapping[str, ClusterSize]:
         raise InvalidValueError(
             "load_sizes", "path", str(path), f"is not JSON: {error}", "correct the file"
         ) from None
-    sizes = _object(path.name, "the file", content)
-    return FrozenMapping({name: _size(path.name, name, data) for name, data in sizes.items()})
+    sizes = as_mapping(path.name, "the file", content)
+    return FrozenMapping({name: size_of(path.name, name, data) for name, data in sizes.items()})
 
 
-def _size(owner: str, name: str, data: Any) -> ClusterSize:
-    roles = _object(owner, name, data)
-    parts = {
-        role: _role(owner, f"{name}.{role}", part) for role, part in roles.items() if role in ROLES and part
-    }
-    return _build(ClusterSize, owner, name, {**roles, **parts})
+def size_of(owner: str, where: str, data: Any) -> ClusterSize:
+    """Make a size of plain data.
+
+    :param owner: The file it is from, and ``where`` in it, for errors.
+    :raises InvalidValueError: naming the place, when something can't be right.
+    """
+    return made(ClusterSize, owner, where, data, primary=role_of, core=role_of, task=role_of)
 
 
-def _role(owner: str, where: str, data: Any) -> InstanceRole:
-    fields = dict(_object(owner, where, data))
-    if fields.get("ebs") is not None:
-        fields["ebs"] = _build(
-            EbsVolumes, owner, f"{where}.ebs", _object(owner, f"{where}.ebs", fields["ebs"])
-        )
-    return _build(InstanceRole, owner, where, fields)
-
-
-def _build(kind: type[S], owner: str, where: str, data: Mapping[str, Any]) -> S:
-    """Make a spec of plain data, with errors that name the place in the file."""
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
-    for key in data:
-        if key not in {field.name for field in fields}:
-            allowed = [field.name for field in fields]
-            raise InvalidValueError(owner, where, key, "is not known", allowed=allowed)
-    for field in fields:
-        if field.default is dataclasses.MISSING and field.name not in data:
-            raise InvalidValueError(owner, where, field.name, "is missing", "add it")
-    try:
-        return kind(**data)
-    except InvalidValueError as error:
-        raise error.moved(owner, f"{where}.{error.field}") from None
-
-
-def _object(owner: str, where: str, data: Any) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise InvalidValueError(
-            owner, where, data, f"is of type {type(data).__name__}", "write a JSON object"
-        )
-    return data
+def role_of(owner: str, where: str, data: Any) -> InstanceRole:
+    """Make a role of plain data, as :func:`size_of` does."""
+    return made(InstanceRole, owner, where, data, ebs=partial(made, EbsVolumes))
 
 
 SIZES = load_sizes(OWN_SIZES)

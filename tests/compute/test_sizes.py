@@ -72,8 +72,8 @@ def test_the_packages_own_file_has_the_documented_shape():
     ("content", "message"),
     [
         ("{", "load_sizes.path: {path!r} is not JSON: Expecting property name"),
-        ([], "sizes.json.the file: [] is of type list; write a JSON object"),
-        ({"x": []}, "sizes.json.x: [] is of type list; write a JSON object"),
+        ([], "sizes.json.the file: [] is of type list; write an object: names with"),
+        ({"x": []}, "sizes.json.x: [] is of type list; write an object: names with"),
         ({"x": {"primary": ONE}}, "sizes.json.x: 'core' is missing; add it"),
         (
             {"x": {"primary": ONE, "core": ONE, "worker": ONE}},
