@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.pools.growing import growth
+from airflow_provider_emrkit.pools.record import WAITING_LIFE
 from airflow_provider_emrkit.pools.retiring import SPEC_REST, in_the_way, outdated, surplus
 from airflow_provider_emrkit.pools.rooms import PLANNED, TIERS, Rooms
 from airflow_provider_emrkit.pools.selection import fewest_steps
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.selection import Candidate
     from airflow_provider_emrkit.pools.standing import Standing
     from airflow_provider_emrkit.pools.survey import Survey
-
-# Seconds after which what a process has told of its waiting jobs does not count any more.
-WAITING_LIFE = 60.0
 
 
 @dataclass(frozen=True)

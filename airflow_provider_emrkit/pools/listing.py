@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.account import explained, refusal
 from airflow_provider_emrkit.compute.pool_mark import PoolMark, PoolPlace
 from airflow_provider_emrkit.compute.pool_request import LEASE_TAG, OWNER_TAG, TEAM_TAG
-from airflow_provider_emrkit.pools.decision import WAITING_LIFE
 from airflow_provider_emrkit.pools.lease_object import LeaseObject
 from airflow_provider_emrkit.pools.looking import pool_clusters
+from airflow_provider_emrkit.pools.record import WAITING_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,6 +16,8 @@ Deed = Literal["start", "place"]
 log = logging.getLogger(__name__)
 
 VERSION = 1
+# Seconds after which what a process has told of its waiting jobs does not count any more.
+WAITING_LIFE = 60.0
 # Of a record that is read: a longer one was not written by emrkit.
 MAX_BYTES = 16 * 1024 * 1024
 MAX_WAITING = 500
