@@ -478,3 +478,14 @@ def test_a_server_that_ends_before_it_has_begun_lets_the_next_one_begin(tmp_path
     state.attach()
     assert state._s3 is not None
     state.close()
+
+
+def test_what_was_seen_before_a_restart_can_be_replaced_after_it(s3, killed):
+    seen = s3.put_object(Bucket="data", Key="lease", Body=b"1")["ETag"]
+    before = s3.head_object(Bucket="data", Key="lease")["LastModified"]
+    s3 = killed()
+    found = s3.head_object(Bucket="data", Key="lease")
+    assert (found["ETag"], found["LastModified"]) == (seen, before)
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="data", Key="lease", Body=b"2", IfNoneMatch="*")
+    s3.put_object(Bucket="data", Key="lease", Body=b"2", IfMatch=seen)
