@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.bootstrap import BootstrapAction
 from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
 from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling
-from airflow_provider_emrkit.compute.plain_data import as_mapping, made
+from airflow_provider_emrkit.compute.plain_data import Maker, as_mapping, made
 from airflow_provider_emrkit.compute.pool import ClusterPool
-from airflow_provider_emrkit.compute.sizes import SIZES, ClusterSize, role_of, size_of
+from airflow_provider_emrkit.compute.sizes import ROLES, SIZES, ClusterSize, role_of, size_of
 from airflow_provider_emrkit.compute.yaml_file import YamlFile
 from airflow_provider_emrkit.frozen import FrozenMapping
 from airflow_provider_emrkit.templating import is_template
@@ -73,8 +72,7 @@ def load_pools(path: str | Path) -> Pools:
     ['large', 'medium']
     """
     file = YamlFile.read(path)
-    with file.locating():
-        sections = {name: _section(file, name) for name in SECTIONS}
+    sections = {section: _section(file, section) for section in SECTIONS}
     sizes, pools = {}, {}
     for name, data in sections["sizes"].items():
         with file.locating("sizes", name):
@@ -87,41 +85,36 @@ def load_pools(path: str | Path) -> Pools:
 
 def _section(file: YamlFile, section: str) -> Mapping[Any, Any]:
     """Give the things of a section by name."""
-    content = as_mapping(file.path, "the file", file.content)
-    for key in content:
-        if key not in SECTIONS:
-            raise InvalidValueError(file.path, "the file", key, "is not known", allowed=SECTIONS)
-    things = content.get(section)
-    things = {} if things is None and section != "pools" else as_mapping(file.path, section, things)
-    for name in things:
-        if not isinstance(name, str):
-            problem = f"is of type {type(name).__name__}"
-            raise InvalidValueError(file.path, section, name, problem, "put the name in quotes")
+    with file.locating():
+        content = as_mapping(file.path, "the file", file.content)
+        for key in content:
+            if key not in SECTIONS:
+                raise InvalidValueError(file.path, "the file", key, "is not known", allowed=SECTIONS)
+        if "pools" not in content:
+            raise InvalidValueError(file.path, "the file", "pools", "is missing", "add it")
+    with file.locating(section):
+        things = as_mapping(file.path, section, content.get(section, {}))
+        for name in things:
+            if not isinstance(name, str):
+                problem = f"is of type {type(name).__name__}"
+                raise InvalidValueError(file.path, section, name, problem, "put the name in quotes")
     return things
 
 
 def _pool(owner: str, name: str, data: Any, sizes: Mapping[str, ClusterSize]) -> ClusterPool:
-    where = f"pools.{name}"
-    fields = as_mapping(owner, where, data)
-    if "name" in fields:
-        allowed = [field.name for field in dataclasses.fields(ClusterPool) if field.name != "name"]
-        raise InvalidValueError(owner, where, "name", "is not known, as the pool has one", allowed=allowed)
-    return made(ClusterPool, owner, where, {**fields, "name": name}, spec=partial(_spec, sizes))
+    return made(
+        ClusterPool, owner, f"pools.{name}", data, {"spec": partial(_spec, sizes)}, known={"name": name}
+    )
 
 
 def _spec(sizes: Mapping[str, ClusterSize], owner: str, where: str, data: Any) -> ClusterSpec:
-    return made(
-        ClusterSpec,
-        owner,
-        where,
-        data,
-        size=partial(_size, sizes),
-        primary=role_of,
-        core=role_of,
-        task=role_of,
-        managed_scaling=partial(made, ManagedScaling),
-        bootstrap_actions=_actions,
-    )
+    parts: dict[str, Maker] = {
+        **dict.fromkeys(ROLES, role_of),
+        "size": partial(_size, sizes),
+        "managed_scaling": partial(made, ManagedScaling),
+        "bootstrap_actions": _actions,
+    }
+    return made(ClusterSpec, owner, where, data, parts)
 
 
 def _size(sizes: Mapping[str, ClusterSize], owner: str, where: str, data: Any) -> str | ClusterSize:

@@ -92,12 +92,12 @@ def size_of(owner: str, where: str, data: Any) -> ClusterSize:
     :param owner: The file it is from, and ``where`` in it, for errors.
     :raises InvalidValueError: naming the place, when something can't be right.
     """
-    return made(ClusterSize, owner, where, data, primary=role_of, core=role_of, task=role_of)
+    return made(ClusterSize, owner, where, data, dict.fromkeys(ROLES, role_of))
 
 
 def role_of(owner: str, where: str, data: Any) -> InstanceRole:
     """Make a role of plain data, as :func:`size_of` does."""
-    return made(InstanceRole, owner, where, data, ebs=partial(made, EbsVolumes))
+    return made(InstanceRole, owner, where, data, {"ebs": partial(made, EbsVolumes)})
 
 
 SIZES = load_sizes(OWN_SIZES)

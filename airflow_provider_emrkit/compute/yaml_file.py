@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 # With aliases, a small file may hold more than any memory can.
 MAX_VALUES = 50_000
+MAX_DEPTH = 100
 
 _STEP = re.compile(r"\['(.*?)'\]|\[(\d+)\]|([^.\[\]]+)")
 
@@ -47,18 +48,18 @@ class YamlFile:
         import yaml
 
         content = Path(path).read_bytes()
+        # The fast one is not there everywhere.
+        kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
+            _check_depth(str(path), yaml.parse(content, kind))
             # As yaml.safe_load does it, with a look at the nodes, which know their lines.
-            loader = yaml.SafeLoader(content)
-            try:
-                node = loader.get_single_node()
-                lines = dict(_lines(str(path), node))
-                return cls(str(path), loader.construct_document(node) if node else None, lines)
-            finally:
-                loader.dispose()
+            loader = kind(content)
+            node = loader.get_single_node()
+            lines = dict(_lines(str(path), node))
+            return cls(str(path), loader.construct_document(node) if node else None, lines)
+        except InvalidValueError:
+            raise
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            if isinstance(error, InvalidValueError):
-                raise
             raise _not_yaml(str(path), error) from None
 
     @contextmanager
@@ -73,21 +74,32 @@ class YamlFile:
             raise self._located(error, start) from None
 
     def _located(self, error: InvalidValueError, start: Place) -> InvalidValueError:
-        place = (*start, *_names(error.field[len(".".join(map(str, start))) :]))
+        place = start
+        if start:
+            place = (*start, *_names(error.field[len(".".join(map(str, start))) :]))
         # A key that is not known is the value of its error, and has a line of its own.
         place = (*place, error.value) if isinstance(error.value, str) else place
         while place and place not in self.lines:
             place = place[:-1]
         line = f", line {self.lines[place]}" if place else ""
-        section, _, field = error.field.partition(".")
-        owner = f"{self.path}{line}: {section}" if field else f"{self.path}{line}"
-        return error.moved(owner, field or section)
+        section, _, field = error.field.rpartition(".") if len(start) < 2 else error.field.partition(".")
+        return error.moved(f"{self.path}{line}{': ' if section else ''}{section}", field)
 
 
 def _names(field: str) -> Iterator[str | int]:
     """Take the field of an error apart: ``spec.tags['a']``, ``spec.bootstrap_actions[0].path``."""
     for key, index, name in _STEP.findall(field):
         yield int(index) if index else key or name.split(" ")[0]
+
+
+def _check_depth(path: str, events: Iterable[Any]) -> None:
+    """Refuse what nests too deeply before it is built: the fast loader would end the process."""
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if depth > MAX_DEPTH:
+            raise InvalidValueError("load_pools", "path", path, "nests too deeply", "make it flatter")
 
 
 def _lines(path: str, root: Any) -> Iterator[tuple[Place, int]]:
@@ -121,6 +133,6 @@ def _walk(path: str, node: Any, place: Place) -> Iterator[tuple[Place, int]]:
 def _not_yaml(path: str, error: Exception) -> InvalidValueError:
     mark = getattr(error, "problem_mark", None)
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    reason = "it nests too deeply" if isinstance(error, RecursionError) else getattr(error, "problem", None)
-    problem = f"is not YAML: {reason or error}{where}"
+    reason = "it holds itself" if isinstance(error, RecursionError) else getattr(error, "problem", None)
+    problem = f"is not YAML: {' '.join(str(reason or error).split())}{where}"
     return InvalidValueError("load_pools", "path", path, problem, "correct the file")
