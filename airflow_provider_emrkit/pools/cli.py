@@ -7,12 +7,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.account import add_account_options, open_client, open_session
+from airflow_provider_emrkit.account import AccountError, add_account_options, open_client, open_session
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.pools.listing import ListedPool, PoolListing
 
 OK, FAILED, USAGE, NOTHING = 0, 1, 2, 3
@@ -119,18 +120,31 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
 
 
 def _list(given: argparse.Namespace) -> int:
+    from airflow_provider_emrkit.pools.meant import with_defined
     from airflow_provider_emrkit.pools.views import pool_json, pools_table
 
-    pools = _listing(given).pools()
+    defined = None if given.pools_file is None else _defined(given.pools_file)
+    listing = _listing(given)
+    found = with_defined(listing, listing.pools(), defined or ())
+    pools = [pool for pool, _ in found]
     if given.json:
-        _say(json.dumps([pool_json(pool) for pool in pools], indent=2))
+        _say(json.dumps([pool_json(pool, definition) for pool, definition in found], indent=2))
         return OK
     if not pools:
         _say("no cluster of this account and region is in a pool")
         return OK
-    _print(pools_table(pools))
+    _print(pools_table(pools, None if defined is None else [definition for _, definition in found]))
     _tell_problems(pools)
     return OK
+
+
+def _defined(path: str) -> list[ClusterPool]:
+    from airflow_provider_emrkit.compute.pools_file import load_pools
+
+    try:
+        return list(load_pools(path).values())
+    except OSError as error:
+        raise AccountError(f"{path} can't be read: {error.strerror}") from error
 
 
 def _tell_problems(pools: Sequence[ListedPool]) -> None:

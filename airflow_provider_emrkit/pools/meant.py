@@ -6,11 +6,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
+from airflow_provider_emrkit.pools.listing import ListedPool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from airflow_provider_emrkit.pools.listing import ListedPool, PoolListing
+    from airflow_provider_emrkit.compute.pool import ClusterPool
+    from airflow_provider_emrkit.pools.listing import PoolListing
 
 
 class NoSuchPoolError(Exception):
@@ -83,3 +85,32 @@ def _none(name: str, pools: Sequence[ListedPool]) -> str:
 
 def _line(pool: ListedPool) -> str:
     return f"  {_options(pool)}  ({len(pool.clusters)} clusters)"
+
+
+def with_defined(
+    listing: PoolListing, pools: Sequence[ListedPool], defined: Iterable[ClusterPool]
+) -> list[tuple[ListedPool, ClusterPool | None]]:
+    """Give pools with what is defined for them, and those that are defined and have no clusters.
+
+    :param defined: Pools, of which those without a ``lease_uri`` may be kept anywhere.
+    """
+    definitions = list(defined)
+    found = [(pool, next((one for one in definitions if _fits(pool, one)), None)) for pool in pools]
+    missing = [one for one in definitions if not any(_fits(pool, one) for pool in pools)]
+    return [*found, *((_idle(listing, one), one) for one in missing)]
+
+
+def _fits(pool: ListedPool, defined: ClusterPool) -> bool:
+    if pool.name != defined.name or pool.team not in (None, defined.team or ""):
+        return False
+    if pool.place is None or defined.lease_uri is None:
+        return True
+    return PoolPlace.below(defined.lease_uri, defined.name, defined.team or "") == pool.place
+
+
+def _idle(listing: PoolListing, defined: ClusterPool) -> ListedPool:
+    team, owner = defined.team or "", defined.owner or ""
+    if defined.lease_uri is None:
+        problem = "it has no lease_uri: the connections of Airflow say where it is kept"
+        return ListedPool(defined.name, "", team, None, owner, (), None, problem)
+    return listing.without_clusters(PoolPlace.below(defined.lease_uri, defined.name, team), owner)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.pools.lease_object import Seen
     from airflow_provider_emrkit.pools.listing import ListedCluster, ListedPool
-    from airflow_provider_emrkit.pools.order import PoolBounds
     from airflow_provider_emrkit.pools.survey import PoolStep
 
 UNKNOWN = "?"
@@ -50,20 +50,20 @@ def duration_text(seconds: float | None) -> str:
 # --- many pools -------------------------------------------------------------------------------------------
 
 
-def pools_table(pools: Sequence[ListedPool], bounds: Sequence[PoolBounds | None] | None = None) -> Table:
+def pools_table(pools: Sequence[ListedPool], defined: Sequence[ClusterPool | None] | None = None) -> Table:
     """Lay out pools, one in a row.
 
-    :param bounds: How each of them may grow, where that is known; None where nobody asked.
+    :param defined: How each of them is defined, where that is known; None where nobody asked.
     """
     # Two Airflow environments may each have a pool of the same name.
     named = Counter((pool.name, pool.team) for pool in pools)
     twins = any(number > 1 for number in named.values())
     columns = ["pool", "team", "clusters", "running", "pending", "waiting", "oldest", "spec"]
-    columns[3:3] = ["bounds"] if bounds is not None else []
+    columns[3:3] = ["bounds"] if defined is not None else []
     table = _table(*columns, *(["lease"] if twins else []))
     for number, pool in enumerate(pools):
         cells = _pool_cells(pool)
-        cells[3:3] = [_bounds_text(bounds[number])] if bounds is not None else []
+        cells[3:3] = [_bounds_text(defined[number])] if defined is not None else []
         if twins:
             cells.append(_lease_text(pool) if named[pool.name, pool.team] > 1 else "")
         table.add_row(*map(_text, cells))
@@ -91,10 +91,10 @@ def _clusters_text(pool: ListedPool) -> str:
     return f"{text} ({draining} draining)" if draining else text
 
 
-def _bounds_text(bounds: PoolBounds | None) -> str:
-    if bounds is None:
+def _bounds_text(defined: ClusterPool | None) -> str:
+    if defined is None:
         return ""
-    return f"{bounds.min_clusters} to {bounds.max_clusters} of {bounds.steps_per_cluster}"
+    return f"{defined.min_clusters} to {defined.max_clusters}, {defined.steps_per_cluster} steps"
 
 
 def _running_text(running: int, at_once: int | None) -> str:
@@ -213,8 +213,9 @@ def _since(when: float | None) -> str:
 # --- for programs -----------------------------------------------------------------------------------------
 
 
-def pool_json(pool: ListedPool) -> dict[str, Any]:
+def pool_json(pool: ListedPool, defined: ClusterPool | None = None) -> dict[str, Any]:
     """Give a pool as plain JSON; what is not known is null."""
+    bounds = ("min_clusters", "max_clusters", "steps_per_cluster")
     return {
         "name": pool.name,
         "team": pool.team,
@@ -224,6 +225,7 @@ def pool_json(pool: ListedPool) -> dict[str, Any]:
         "clusters": [_cluster_json(one) for one in pool.clusters],
         "record": _record_json(pool.record),
         "record_problem": pool.problem or None,
+        "bounds": {name: getattr(defined, name) for name in bounds} if defined else None,
     }
 
 
