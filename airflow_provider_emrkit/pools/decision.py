@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.pools.growing import growth
+from airflow_provider_emrkit.pools.growing import growth, places_left
 from airflow_provider_emrkit.pools.record import WAITING_LIFE
 from airflow_provider_emrkit.pools.retiring import SPEC_REST, in_the_way, outdated, surplus
 from airflow_provider_emrkit.pools.rooms import PLANNED, TIERS, Rooms
@@ -14,7 +15,7 @@ from airflow_provider_emrkit.pools.selection import fewest_steps
 from airflow_provider_emrkit.pools.standing import standings, tokens_of, unlisted_starts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_emrkit.pools.order import PoolBounds
     from airflow_provider_emrkit.pools.record import Claim, PoolRecord
@@ -89,20 +90,23 @@ def decide(
     record = settle(record, survey, now)
     jobs = _to_place(wanted, survey, record)
     others = sorted(since for name, one in record.waiting.items() if name != process for since in one.since)
-    pool = standings(survey, record, bounds.steps_per_cluster)
-    unlisted = unlisted_starts(record, bounds.steps_per_cluster)
+    steps = bounds.steps_per_cluster
+    pool, unlisted = standings(survey, record, steps), unlisted_starts(record, steps)
     leaving = {*surplus(bounds, jobs, pool), *outdated(jobs, pool, record, now)}
-    pool = standings(survey, _draining(record, leaving), bounds.steps_per_cluster)
-    rooms = Rooms.of(pool)
-    lack = growth(bounds, jobs, len(others), pool, rooms, unlisted)
-    leaving.update(in_the_way(lack.lacking, jobs, pool, record))
-
-    models = {new_start(): job for job in lack.models}
-    for start, job in models.items():
-        rooms.plan(start, job, bounds.steps_per_cluster)
+    pool = standings(survey, _draining(record, leaving), steps)
+    models = {new_start(): job for job in growth(bounds, jobs, len(others), pool, Rooms.of(pool), unlisted)}
+    rooms = _rooms(pool, models, steps)
+    placements = _placements(jobs, rooms, others, choose)
+    if not places_left(bounds, pool, (*unlisted, *models)):
+        lacking = _lacking(jobs, dict(placements), rooms)[sum(unlisted) :]
+        making_place = _making_place(lacking, jobs, placements, pool, record, steps)
+        if making_place:
+            leaving.update(making_place)
+            pool = standings(survey, _draining(record, leaving), steps)
+            placements = _placements(jobs, _rooms(pool, models, steps), others, choose)
     return Plan(
         starts=tuple(models),
-        placements=_placements(jobs, rooms, others, choose),
+        placements=placements,
         retire=_idle(pool, leaving | record.draining),
         drain=tuple(cluster.id for cluster in survey.clusters if cluster.id in leaving),
         models=tuple((start, job.token) for start, job in models.items()),
@@ -179,6 +183,34 @@ def _find(job: Wanted, rooms: Rooms, ahead: int, choose: Callable[[Sequence[Cand
             return fewest_steps(tier) if PLANNED in states else choose(tier)
         ahead -= room
     return None
+
+
+def _lacking(jobs: Iterable[Wanted], placed: Collection[str], rooms: Rooms) -> list[Wanted]:
+    """Give the jobs that found no room since there is none, not since it is left to older ones."""
+    return [job for job in jobs if job.token not in placed and not rooms.fitting(job)]
+
+
+def _making_place(
+    lacking: Sequence[Wanted],
+    jobs: Sequence[Wanted],
+    placements: Sequence[tuple[str, str]],
+    pool: Sequence[Standing],
+    record: PoolRecord,
+    steps: int,
+) -> list[str]:
+    """Give the clusters that make place for the jobs that lack one; of their work only younger jobs lose."""
+    older = {job.token for job in jobs[: jobs.index(lacking[0])]} if lacking else set()
+    spared = {cluster for token, cluster in placements if token in older}
+    coming = Counter(cluster for _, cluster in placements)
+    busier = [replace(one, active=one.active + coming[one.cluster.id]) for one in pool]
+    return in_the_way(lacking, steps, busier, record, spared)
+
+
+def _rooms(pool: Iterable[Standing], models: Mapping[str, Wanted], steps: int) -> Rooms:
+    rooms = Rooms.of(pool)
+    for start, job in models.items():
+        rooms.plan(start, job, steps)
+    return rooms
 
 
 def _draining(record: PoolRecord, leaving: Collection[str]) -> PoolRecord:

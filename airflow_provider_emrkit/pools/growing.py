@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Sized
 
     from airflow_provider_emrkit.pools.decision import Wanted
     from airflow_provider_emrkit.pools.order import PoolBounds
     from airflow_provider_emrkit.pools.rooms import Rooms
     from airflow_provider_emrkit.pools.standing import Standing
-
-
-@dataclass(frozen=True)
-class Growth:
-    """What a pool lacks.
-
-    :param models: For each cluster to start, the job that tells what it is like.
-    :param lacking: How many clusters more this process's jobs would need, were there no bound.
-
-    >>> Growth().lacking
-    0
-    """
-
-    models: tuple[Wanted, ...] = ()
-    lacking: int = 0
 
 
 def growth(
@@ -37,7 +21,7 @@ def growth(
     pool: Sequence[Standing],
     rooms: Rooms,
     unlisted: Sequence[int],
-) -> Growth:
+) -> list[Wanted]:
     """Tell which clusters to start: what the jobs need that find no room, within the pool's bounds.
 
     :param jobs: The jobs of this process, the oldest first.
@@ -45,18 +29,19 @@ def growth(
     :param pool: The clusters there are.
     :param rooms: Their room; it is left as it is.
     :param unlisted: The room of each cluster that may be starting, whatever that is like.
+    :return: For each cluster to start, the job that tells what it is like.
     """
     if not jobs:
-        return Growth()
+        return []
     places = places_left(bounds, pool, unlisted)
-    models, without, spare = _own(jobs, rooms.copy(), sum(unlisted), places, bounds.steps_per_cluster)
+    models, spare = _own(jobs, rooms.copy(), sum(unlisted), places, bounds.steps_per_cluster)
     for_others = math.ceil(max(0, others - spare) / bounds.steps_per_cluster)
     to_minimum = bounds.min_clusters - _alike(jobs[0], pool) - len(unlisted) - len(models)
     more = min(places - len(models), max(for_others, to_minimum, 0))
-    return Growth((*models, *[jobs[0]] * more), math.ceil(without / bounds.steps_per_cluster))
+    return models + [jobs[0]] * more
 
 
-def places_left(bounds: PoolBounds, pool: Sequence[Standing], unlisted: Sequence[int]) -> int:
+def places_left(bounds: PoolBounds, pool: Sequence[Standing], unlisted: Sized) -> int:
     """Tell how many clusters may be started, of any spec; those that end already leave their place."""
     there = sum(not standing.is_going for standing in pool)
     return max(0, bounds.max_clusters - there - len(unlisted))
@@ -64,10 +49,9 @@ def places_left(bounds: PoolBounds, pool: Sequence[Standing], unlisted: Sequence
 
 def _own(
     jobs: Sequence[Wanted], rooms: Rooms, unlisted: int, places: int, steps: int
-) -> tuple[list[Wanted], int, int]:
-    """Give what to start for this process's jobs, how many of them have no place then, and the spare room."""
+) -> tuple[list[Wanted], int]:
+    """Give what to start for this process's jobs, and the room that they leave."""
     models: list[Wanted] = []
-    without = 0
     for job in jobs:
         fitting = rooms.fitting(job)
         if fitting:
@@ -80,9 +64,7 @@ def _own(
             models.append(job)
             rooms.plan(start, job, steps)
             rooms.take(start)
-        else:
-            without += 1
-    return models, without, unlisted + sum(one.room for one in rooms.fitting(*jobs))
+    return models, unlisted + sum(one.room for one in rooms.fitting(*jobs))
 
 
 def _alike(job: Wanted, pool: Sequence[Standing]) -> int:

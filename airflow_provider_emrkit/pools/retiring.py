@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.compute.pool_mark import PoolMark
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow_provider_emrkit.pools.decision import Wanted
     from airflow_provider_emrkit.pools.order import PoolBounds
@@ -44,19 +46,35 @@ def outdated(jobs: Sequence[Wanted], pool: Sequence[Standing], record: PoolRecor
 
 
 def in_the_way(
-    lacking: int, jobs: Sequence[Wanted], pool: Sequence[Standing], record: PoolRecord
+    lacking: Sequence[Wanted],
+    steps_per_cluster: int,
+    pool: Sequence[Standing],
+    record: PoolRecord,
+    spared: Collection[str],
 ) -> list[str]:
-    """Give the clusters whose places the jobs at hand need, and that do for none of them.
+    """Give the clusters whose places the oldest job needs that has none, and others like it.
 
-    :param lacking: How many clusters are needed and can't be started.
+    Those that do for that job are full, and get room again. Others may do for younger jobs, which would keep
+    them busy for ever, and the older one waiting.
+
+    :param lacking: The jobs for which there is no room and can't be made, the oldest first.
+    :param pool: The clusters, with the work that they get now.
+    :param spared: Those that get work which is older still.
     """
-    useless = [one for one in pool if one.takes_work and not does(one, jobs)]
+    if not lacking:
+        return []
+    oldest = lacking[0]
+    like_it = PoolMark("", "", oldest.spec, oldest.capacity, "")
+    jobs = sum(like_it.satisfies(job.spec, job.capacity) for job in lacking)
+    needed = math.ceil(jobs / steps_per_cluster)
+    candidates = (one for one in pool if one.takes_work and one.cluster.id not in spared)
+    useless = [one for one in candidates if not does(one, [oldest])]
     idle = sorted((one for one in useless if one.is_idle), key=lambda one: last_used(one, record))
     at_work = sorted((one for one in useless if not one.is_idle), key=lambda one: one.active)
     ending = [one for one in pool if one.draining and not one.is_going]
-    # What is about to end leaves its place at once, what still works leaves it some time.
-    now = max(0, lacking - sum(one.is_idle for one in ending))
-    later = max(0, lacking - len(ending) - len(idle[:now]))
+    # What is idle leaves its place at once, what still works leaves it some time.
+    now = max(0, needed - sum(one.is_idle for one in ending))
+    later = max(0, needed - len(ending) - len(idle[:now]))
     return [one.cluster.id for one in (*idle[:now], *at_work[:later])]
 
 
