@@ -1,0 +1,168 @@
+"""Fifty real processes that use one pool of a local EMR at once: some are killed, some stand still for longer
+than a lease lasts, and any call to S3 or EMR may fail, be throttled, or lose its request or its answer.
+
+As many rounds as fit into 90 seconds are run; ``EMRKIT_POOL_ROUNDS=200`` sets how many instead. A failure tells
+the round's seed; ``EMRKIT_POOL_SEED=17`` begins with that one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from pool_processes.orders import BUCKET, order_of
+from pool_processes.verdict import Verdict
+
+from airflow_provider_emrkit.localemr.faults.client import FaultsClient
+from airflow_provider_emrkit.pools.record import PoolRecord
+
+HERE = Path(__file__).parent / "pool_processes"
+SECONDS = 90.0
+ROUNDS = int(os.environ.get("EMRKIT_POOL_ROUNDS", "0"))
+FIRST = int(os.environ.get("EMRKIT_POOL_SEED", "0"))
+PROCESSES = 50
+
+
+class Program:
+    """A program that answers lines by lines."""
+
+    def __init__(self, file: str, *arguments: str) -> None:
+        argv = [sys.executable, str(HERE / file), *arguments]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.first = self._read()
+
+    def ask(self, line: str = "") -> str:
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> str:
+        line = self._process.stdout.readline().strip()
+        assert line, f"{self._process.args} ended"
+        return line
+
+    def end(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+
+class Stage:
+    """The local EMR, and the process that all others are forked from."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.server = Program("server.py", str(directory))
+        self.url = self.server.first
+        self.crew = Program("crew.py", self.url, str(directory))
+        self.s3, self.emr = (self._client(service) for service in ("s3", "emr"))
+
+    def _client(self, service):
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="localemr",
+            aws_secret_access_key="localemr",
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def end(self) -> None:
+        self.crew.end()
+        self.server.end()
+
+    def run(self, seed: int):
+        """Run one round; gives what went wrong, and what is told of the round."""
+        plan = plan_of(seed)
+        faults = FaultsClient(self.url)
+        self._reset()
+        seen = (self.directory / "news.jsonl").stat().st_size
+        faults.put(plan["faults"])
+        result = json.loads(self.crew.ask(json.dumps(plan)))
+        faults.remove()
+        self._wait_for_steps()
+        assert self.server.ask() == "True"
+        with (self.directory / "news.jsonl").open() as file:
+            file.seek(seen)
+            news = [json.loads(line) for line in file]
+        told = [json.loads(line) for line in (self.directory / f"told-{seed}.jsonl").read_text().splitlines()]
+        return self._judge(plan, result, news, told), {**result, "clusters": len({one["cluster"] for one in news})}
+
+    def _reset(self) -> None:
+        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(request, timeout=30):
+            self.s3.create_bucket(Bucket=BUCKET)
+
+    def _wait_for_steps(self) -> None:
+        states = ["STARTING", "BOOTSTRAPPING", "RUNNING"]
+        end = time.monotonic() + 30
+        while self.emr.list_clusters(ClusterStates=states)["Clusters"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def _judge(self, plan, result, news, told) -> list[str]:
+        verdict = Verdict(plan["max_clusters"], plan["steps_per_cluster"])
+        verdict.hear(news)
+        tokens = {str(order_of(plan["seed"], number, plan).token): number for number in range(PROCESSES)}
+        verdict.compare(told, tokens, set(result["killed"]))
+        if result["failed"] or result["late"]:
+            verdict.problems.append(f"processes failed: {result['failed']}, did not end: {result['late']}")
+        if len(verdict.states) != plan["max_clusters"]:
+            verdict.problems.append(f"{len(verdict.states)} clusters were started, not {plan['max_clusters']}")
+        key = f"pools/round-{plan['seed']}.json"
+        record = PoolRecord.from_json(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        if record.draining:
+            verdict.problems.append(f"{record.draining} drain")
+        return verdict.problems
+
+
+def plan_of(seed: int) -> dict:
+    """Give what a round is like."""
+    chance = random.Random(seed)
+    rate = chance.choice((0.0, 0.02, 0.05, 0.1))
+    kinds = ("throttle", "error", "lost_request", "lost_answer")
+    faults = {
+        kind: [
+            {"service": service, "probability": rate / len(kinds), "seed": seed} for service in ("emr", "s3")
+        ]
+        for kind in kinds
+    }
+    return {
+        "seed": seed,
+        "since": time.time(),
+        "max_clusters": 3,
+        "steps_per_cluster": chance.choice((2, 4, 8)),
+        "kills": chance.choice((0, 5, 12)),
+        "faults": faults if rate else {},
+    }
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    stage = Stage(tmp_path_factory.mktemp("pool"))
+    yield stage
+    stage.end()
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(SECONDS + 240 + ROUNDS * 60)
+def test_the_invariants_of_a_pool_hold_with_real_processes(stage):
+    began = time.monotonic()
+    seconds, killed = [], 0
+    for seed in range(FIRST, FIRST + (ROUNDS or 10_000)):
+        problems, about = stage.run(seed)
+        assert not problems, f"round {seed}, {plan_of(seed)}, {about}:\n" + "\n".join(problems)
+        seconds.append(about["seconds"])
+        killed += len(about["killed"])
+        if not ROUNDS and time.monotonic() - began > SECONDS:
+            break
+    print(f"{len(seconds)} rounds in {time.monotonic() - began:.0f} s, {killed} processes killed")
