@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow_provider_emrkit.exceptions import LeaseError
 from airflow_provider_emrkit.hooks.conditional_writes import NotFirstError, put_if_unchanged
 from airflow_provider_emrkit.hooks.errors import error_code, is_transient
 from airflow_provider_emrkit.pools.record import MAX_BYTES, PoolRecord
@@ -121,9 +122,9 @@ def passes(error: BaseException) -> bool:
 def time_of(answer: Mapping[str, Any]) -> float:
     """Give when S3 has answered, by its own clock.
 
-    :raises ValueError: when it does not say so, as each HTTP server with a clock does.
+    :raises LeaseError: when it does not say so, as each HTTP server with a clock does.
     """
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     if not date:
-        raise ValueError("S3 answers without the header Date, by which the age of a lease is judged")
+        raise LeaseError("S3 answers without the header Date, by which the age of a lease is judged")
     return parsedate_to_datetime(date).timestamp()

@@ -207,6 +207,8 @@ class _Reader:
 
     def others(self, data: Mapping[str, Any], known: Iterable[str]) -> Mapping[str, Any]:
         others = {name: value for name, value in data.items() if name not in known}
+        if others.get("version") == VERSION:
+            del others["version"]
         if not others or len(json.dumps(others)) <= _MAX_OTHERS:
             return others
         self.strange += 1
