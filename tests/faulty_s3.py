@@ -69,6 +69,8 @@ class FaultyS3:
         return partial(self._call, name, found) if name in CALLS else found
 
     def _call(self, name: str, really: Callable[..., Any], **request: Any) -> Any:
+        from botocore.exceptions import ClientError
+
         self.calls.append(name)
         if name in self.before:
             self.before.pop(name)()
@@ -78,7 +80,7 @@ class FaultyS3:
             self.late.append(partial(self.really, really, request))
         answer = self.really(really, request) if how == "done" else None
         if error:
-            if hasattr(error, "response"):
+            if isinstance(error, ClientError):
                 self._date(error.response)
             raise error
         return answer
