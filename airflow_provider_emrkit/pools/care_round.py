@@ -163,7 +163,7 @@ def sized(turn: CareRound, setup: PoolSetup, size: int, *, shrink: bool) -> Care
     plan = plan_size(setup, size, turn.survey, turn.held.record, shrink=shrink)
     turn.drain((*plan.in_the_way, *plan.surplus))
     retired = turn.retire_idle()
-    if plan.in_the_way:
+    if plan.missing and retired:
         turn.look()  # what ends has left its place
         plan = replace(
             plan_size(setup, size, turn.survey, turn.held.record, shrink=False), surplus=plan.surplus

@@ -56,6 +56,6 @@ def plan_size(setup: PoolSetup, size: int, survey: Survey, record: PoolRecord, *
     return SizePlan(
         tuple(one.cluster.id for one in serving),
         starts=starts,
-        in_the_way=tuple(in_the_way(lacking, [job], pool, record)),
+        in_the_way=tuple(in_the_way([job] * lacking, 1, pool, record, ())),
         missing=lacking,
     )
