@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
+from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.runs.token import RunToken
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class PoolOrder:
     :param token: Whose job it is.
     :param since: Since when the job waits, in seconds since 1970.
     :param shown: What people call the pool's clusters.
+    :param driver_apart: Whether the driver runs in a YARN container (deploy mode ``cluster``).
+    :param executor_logs: Whether its executors' logs are wanted in the task's log.
+    :param log_streams: Group and name of CloudWatch streams that the job writes to by itself.
 
     >>> PoolOrder.from_dict(order.to_dict()) == order  # doctest: +SKIP
     True
@@ -59,6 +63,19 @@ class PoolOrder:
     token: RunToken
     since: float
     shown: str = ""
+    driver_apart: bool = True
+    executor_logs: bool = False
+    log_streams: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def wishes(self) -> LogWishes:
+        """What is wanted of the job's logs."""
+        return LogWishes(self.executor_logs, self.log_streams)
+
+    def again(self) -> PoolOrder:
+        """Give the order of the same job for once more, because it never began: its cluster went."""
+        token = replace(self.token, relaunch=self.token.relaunch + 1)
+        return replace(self, token=token, step={**self.step, "Name": token.marked()})
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""
@@ -72,6 +89,7 @@ class PoolOrder:
         values["capacity"] = (primary, core, task)
         values["place"] = PoolPlace(**_known(PoolPlace, values["place"]))
         values["bounds"] = PoolBounds(**_known(PoolBounds, values["bounds"]))
+        values["log_streams"] = tuple((group, name) for group, name in values.get("log_streams") or ())
         values["token"] = RunToken(**_known(RunToken, values["token"]))
         return cls(**values)
 

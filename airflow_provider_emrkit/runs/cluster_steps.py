@@ -56,7 +56,7 @@ class ClusterSteps:
         self._memory = StepMemory()
         self._gathered = GatheredEmr(lambda: self._emr)
         self._submission = StepSubmission(clients, defaults, pause, self._settle, staging_uri)
-        self._search = StepSearch(clients, pause)
+        self._search = StepSearch(clients, pause, staging_uri)
 
     @property
     def _ending(self) -> StepEnding:

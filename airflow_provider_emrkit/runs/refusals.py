@@ -71,12 +71,17 @@ def is_full(error: Exception) -> bool:
     return _FULL in str(error).lower()
 
 
+def is_ending(error: Exception) -> bool:
+    """Tell whether a cluster takes no steps any more, as it ends or has ended (AddJobFlowSteps)."""
+    return is_not_found(error) or _ENDING in str(error).lower()
+
+
 def _kind(error: Exception) -> type[SubmitRefusedError]:
     if is_denied(error):
         return SubmitDeniedError
     if is_transient(error):
         return ThrottledError
-    if is_not_found(error) or _ENDING in str(error).lower():
+    if is_ending(error):
         return ComputeNotFoundError
     return QuotaError if is_quota(error) else SubmitRefusedError
 

@@ -97,10 +97,10 @@ class SendOnce:
     def _what_came(self, failure: Exception, wait: float) -> Sequence[JobRun]:
         """Give what came of a request that failed; nothing only when that is sure."""
         wait *= random.uniform(0.5, 1.5)  # those who were throttled together do not come back together
-        if _is_answer(failure):
+        if is_answer(failure):
             return self._look_in_passing(failure, wait)
         self._faults += 1
-        if _never_left(failure):
+        if never_left(failure):
             self._wait(wait)
             return ()
         self._in_doubt = True
@@ -175,14 +175,14 @@ def _identity(run: JobRun) -> tuple[str, str]:
     return run.cluster_id, "" if run.owns_cluster else run.step_id
 
 
-def _never_left(error: Exception) -> bool:
+def never_left(error: Exception) -> bool:
     """Tell whether there was no connection to send the request on."""
     from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
     return isinstance(error, (ConnectTimeoutError, EndpointConnectionError))
 
 
-def _is_answer(error: Exception) -> bool:
+def is_answer(error: Exception) -> bool:
     """Tell whether AWS has refused the request; all other failures leave open what became of it."""
     from botocore.exceptions import ClientError
 

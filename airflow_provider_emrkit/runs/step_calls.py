@@ -29,9 +29,16 @@ def list_steps(emr: Any, cluster_id: str, step_ids: Sequence[str]) -> dict[str, 
     return found
 
 
-def steps_of(emr: Any, cluster_id: str, pages: int) -> Iterator[Mapping[str, Any]]:
-    """Give the newest steps of a cluster (ListSteps, newest first)."""
-    request = {"ClusterId": cluster_id}
+def steps_of(
+    emr: Any, cluster_id: str, pages: int, states: Sequence[str] = ()
+) -> Iterator[Mapping[str, Any]]:
+    """Give the newest steps of a cluster (ListSteps, newest first).
+
+    :param states: Only those in these states; by default in any.
+    """
+    request: dict[str, Any] = {"ClusterId": cluster_id}
+    if states:
+        request["StepStates"] = list(states)
     for _ in range(pages):
         answer = emr.list_steps(**request)
         yield from answer.get("Steps", [])
@@ -65,6 +72,12 @@ def created_at(step_or_cluster: Mapping[str, Any]) -> float | None:
     """Tell when a step or cluster was submitted (Status.Timeline.CreationDateTime)."""
     timeline = (step_or_cluster.get("Status") or {}).get("Timeline") or {}
     return seconds(timeline.get("CreationDateTime"))
+
+
+def ended_at(step_or_cluster: Mapping[str, Any]) -> float | None:
+    """Tell when a step or cluster ended (Status.Timeline.EndDateTime)."""
+    timeline = (step_or_cluster.get("Status") or {}).get("Timeline") or {}
+    return seconds(timeline.get("EndDateTime"))
 
 
 def run_of(

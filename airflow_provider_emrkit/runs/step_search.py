@@ -10,17 +10,26 @@ from functools import partial
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.compute.pool import ClusterPool
+from airflow_provider_emrkit.compute.pool_mark import PoolMark, PoolPlace
+from airflow_provider_emrkit.compute.pool_request import pool_place
 from airflow_provider_emrkit.compute.targets import ExistingCluster
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.runs.earlier import Found
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.states import CLUSTER_COMING_UP, CLUSTER_GONE, CLUSTER_UP
-from airflow_provider_emrkit.runs.step_calls import cluster_state, created_at, run_of, run_status
+from airflow_provider_emrkit.runs.step_calls import (
+    cluster_state,
+    created_at,
+    ended_at,
+    run_of,
+    run_status,
+)
 from airflow_provider_emrkit.runs.token import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.runs.protocol import Compute
@@ -37,6 +46,8 @@ DAG_RUN_SKEW = 60.0
 # Pages of 50. EMR lists a cluster's last 1,000 steps; of clusters there may be any number.
 STEP_PAGES = 20
 CLUSTER_PAGES = 40
+# Seconds before what is looked for in which a pool's cluster may have been started that has ended since.
+POOL_CLUSTER_LIFE = 48 * 3600.0
 # Seconds after which a second look is taken when nothing is listed of the try before this one: it may have
 # submitted its job and died just now.
 LATE_LIST = 3.0
@@ -45,6 +56,7 @@ LIST_PAUSES = (2.0, 5.0, 10.0)
 
 ACTIVE_STEPS = ("PENDING", "CANCEL_PENDING", "RUNNING")
 ACTIVE_CLUSTERS = tuple(sorted(CLUSTER_COMING_UP | CLUSTER_UP | {"TERMINATING"}))
+ENDED_CLUSTERS = tuple(sorted(CLUSTER_GONE))
 
 
 @dataclass(frozen=True)
@@ -69,13 +81,20 @@ class StepSearch:
     :param clients: AWS clients.
     :param pause: Waits some seconds between attempts to ask; gives True when the work is to stop. Without it,
         everything is asked once.
+    :param staging_uri: The connection's, which tells where a pool is kept.
 
     >>> StepSearch(hook.clients, stop.wait).earlier(compute, token)  # doctest: +SKIP
     """
 
-    def __init__(self, clients: AwsClients, pause: Callable[[float], bool] | None = None) -> None:
+    def __init__(
+        self,
+        clients: AwsClients,
+        pause: Callable[[float], bool] | None = None,
+        staging_uri: str | None = None,
+    ) -> None:
         self._clients = clients
         self._pause = pause
+        self._staging_uri = staging_uri
 
     @property
     def _emr(self) -> Any:
@@ -86,8 +105,9 @@ class StepSearch:
         """Find all that a task instance has started, of all its tries and generations, the newest first.
 
         An existing cluster's steps are listed (ListSteps), or the account's clusters (ListClusters) and the
-        steps of those that carry the mark. Work that is not over is found however old it is. Where nothing is
-        listed of the try before, which may have submitted just now, a second look is taken.
+        steps of those that carry the mark, or that are the pool's. Work that is not over is found however old
+        it is. Where nothing is listed of the try before, which may have submitted just now, a second look is
+        taken.
 
         :param since: Seconds since 1970 from which on finished work is looked for, e.g. the start of the DAG
             run; by default a day ago.
@@ -125,9 +145,20 @@ class StepSearch:
         wanted = _Wanted(lambda mark: mark == token.mark, since - CLOCK_SKEW, token.generation, older=False)
         return sorted(self._search(compute, wanted), key=lambda one: one.run.submitted_at)
 
+    def on_pool(self, place: PoolPlace, marks: Collection[Mark], since: float) -> list[Found]:
+        """Find what carries one of some marks on the clusters of a pool, the oldest first.
+
+        :param since: When it may have been placed, in seconds since 1970.
+        """
+        wanted = _Wanted(lambda mark: mark in marks, since - CLOCK_SKEW, generation=0, older=False)
+        return sorted(self._on_pool(place, wanted), key=lambda one: one.run.submitted_at)
+
     def _search(self, compute: Compute, wanted: _Wanted) -> Iterator[Found]:
         if isinstance(compute, ExistingCluster):
             yield from self._on_cluster(compute.cluster_id, wanted)
+            return
+        if isinstance(compute, ClusterPool):
+            yield from self._on_pool(pool_place(compute, self._staging_uri), wanted)
             return
         for cluster_id, mark in self._own_clusters(wanted).items():
             yield self._on_own_cluster(cluster_id, mark)
@@ -139,6 +170,26 @@ class StepSearch:
             if mark and wanted.fits(mark):
                 cluster = cluster or self._describe(cluster_id)
                 yield self._found(cluster, step, mark, owns_cluster=False)
+
+    def _on_pool(self, place: PoolPlace, wanted: _Wanted) -> Iterator[Found]:
+        """Search the clusters of a pool, also those that have ended since."""
+        border = datetime.fromtimestamp(wanted.oldest, timezone.utc)
+        first = datetime.fromtimestamp(max(0.0, wanted.oldest - POOL_CLUSTER_LIFE), timezone.utc)
+        requests: list[dict[str, Any]] = [
+            {"CreatedAfter": border},
+            {"CreatedBefore": border, "ClusterStates": list(ACTIVE_CLUSTERS)},
+            {"CreatedBefore": border, "CreatedAfter": first, "ClusterStates": list(ENDED_CLUSTERS)},
+        ]
+        found: dict[str, None] = {}
+        for cluster in chain.from_iterable(map(self._clusters, requests)):
+            mark = PoolMark.of(cluster.get("Name") or "")
+            if mark and (mark.pool, mark.place) == (place.name, place.key):
+                ended = ended_at(cluster)
+                if ended is None or ended >= wanted.oldest:
+                    found[cluster["Id"]] = None
+        for cluster_id in found:
+            for one in self._on_cluster(cluster_id, wanted):
+                yield replace(one, run=replace(one.run, pool=place.name))
 
     def _on_own_cluster(self, cluster_id: str, mark: Mark) -> Found:
         for wait in (*LIST_PAUSES, None):

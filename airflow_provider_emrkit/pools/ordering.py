@@ -1,0 +1,146 @@
+"""Makes the order that a task places in a pool, and keeps it on S3 for whoever places it later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_emrkit.compute.pool_request import (
+    pool_capacity,
+    pool_cluster_request,
+    pool_place,
+    pool_spec_hash,
+)
+from airflow_provider_emrkit.exceptions import StagingError
+from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
+from airflow_provider_emrkit.hooks.patience import patiently
+from airflow_provider_emrkit.hooks.staging import stage_file
+from airflow_provider_emrkit.jobs.staging import HASH_DIGITS, StagedFile
+from airflow_provider_emrkit.logs.wishes import NO_WISHES
+from airflow_provider_emrkit.pools.order import PoolBounds, PoolOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
+    from airflow_provider_emrkit.compute.pool import ClusterPool
+    from airflow_provider_emrkit.hooks.settings import EmrKitSettings
+    from airflow_provider_emrkit.jobs.spark_job import SparkJob
+    from airflow_provider_emrkit.logs.wishes import LogWishes
+    from airflow_provider_emrkit.runs.step_compiling import StepCompiling
+    from airflow_provider_emrkit.runs.token import RunToken
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "pool-order.json"
+
+
+def pool_bounds(pool: ClusterPool) -> PoolBounds:
+    """Tell how a pool may grow, and how it is used.
+
+    >>> from airflow_provider_emrkit import ClusterPool, ClusterSpec
+    >>> pool_bounds(ClusterPool("medium", ClusterSpec("emr-7.11.0"), max_clusters=3)).max_clusters
+    3
+    """
+    return PoolBounds(pool.max_clusters, pool.min_clusters, pool.steps_per_cluster, str(pool.selection))
+
+
+def make_order(
+    compiling: StepCompiling,
+    pool: ClusterPool,
+    job: SparkJob,
+    token: RunToken,
+    settings: EmrKitSettings,
+    wishes: LogWishes = NO_WISHES,
+    *,
+    since: float,
+) -> PoolOrder:
+    """Make the order for a job whose files are all on S3.
+
+    :param compiling: Makes the step; it puts arguments that are too long for one to S3.
+    :param pool: The pool, rendered.
+    :param settings: What the connection says.
+    :param wishes: What is wanted of its logs.
+    :param since: Since when the job waits, in seconds since 1970.
+    :raises InvalidValueError: when the pool has no place, or no program can have such long arguments.
+    :raises StagingError: when they can't be put to S3.
+
+    >>> make_order(compiling, pool, job, token, hook.settings, since=time.time()).spec  # doctest: +SKIP
+    '0123456789ab'
+    """
+    place = pool_place(pool, settings.staging_uri)
+
+    def compiled(spec: ClusterSpec) -> dict[str, Any]:
+        defaults = settings.cluster_defaults()
+        return pool_cluster_request(
+            replace(pool, spec=spec), defaults, place, executor_logs=wishes.executor_logs
+        )
+
+    cluster = compiling.cluster(compiled, pool.spec)
+    # A job that never began is placed once more, by another token and as it is.
+    again = replace(token, relaunch=token.relaunch + 1)
+    step = compiling.step(compiling.command(job, token, again), token, "CONTINUE")
+    return PoolOrder(
+        place=place,
+        bounds=pool_bounds(pool),
+        spec=pool_spec_hash(cluster),
+        capacity=pool_capacity(cluster),
+        cluster=cluster,
+        step=step,
+        token=token,
+        since=since,
+        shown=pool.name,
+        driver_apart=job.deploy_mode == "cluster",
+        executor_logs=wishes.executor_logs,
+        log_streams=wishes.streams,
+    )
+
+
+def stage_order(
+    order: PoolOrder, staging_uri: str | None, s3: Any, pause: Callable[[float], bool] | None = None
+) -> str:
+    """Put an order to S3 where it is not there yet (HeadObject, PutObject), below the hash of its content.
+
+    A job's arguments may hold what must not stand in Airflow's database, where triggers are kept.
+
+    :param staging_uri: ``s3://bucket/prefix`` to put it below.
+    :param s3: boto3 client of S3.
+    :param pause: Waits some seconds, while S3 can't be reached; gives True when the work is to stop.
+    :return: Its URI.
+    :raises StagingError: when there is no ``staging_uri``, or S3 refuses.
+    """
+    if not staging_uri:
+        raise StagingError(
+            "the job has to wait for its pool, and the emrkit connection has no staging_uri to keep it at "
+            "until then; set it to s3://your-bucket/prefix"
+        )
+    content = json.dumps(order.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+    key = f"{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}/{FILE_NAME}"
+    file = StagedFile(key, "the job's order", content)
+    return stage_file(file, staging_uri, s3, log.debug, pause or threading.Event().wait)
+
+
+def read_order(s3: Any, uri: str, pause: Callable[[float], bool] | None = None) -> PoolOrder:
+    """Read an order back (GetObject).
+
+    :param s3: boto3 client of S3.
+    :param uri: What :func:`stage_order` gave.
+    :param pause: Waits some seconds, while S3 can't be reached; gives True when the work is to stop.
+    :raises EmrKitError: when it is not there, or may not be read; the type says which.
+    """
+    where = urlsplit(uri)
+    request = {"Bucket": where.netloc, "Key": where.path.lstrip("/")}
+    try:
+        content = patiently(lambda: s3.get_object(**request)["Body"].read(), pause or threading.Event().wait)
+    except Exception as error:
+        if not is_aws_error(error):
+            raise
+        raise typed(
+            f"the order of a job that waits for its pool can't be read ({uri})", error, None
+        ) from error
+    return PoolOrder.from_dict(json.loads(content))
