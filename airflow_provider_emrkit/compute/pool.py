@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from airflow_provider_emrkit.validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 OWNER = "ClusterPool"
 DEFAULT_IDLE_TIMEOUT = 900
@@ -163,7 +164,7 @@ class ClusterPool(FrozenSpec):
             mend = "leave it out; use ClusterPool.idle_timeout"
             raise InvalidValueError(OWNER, where, "AutoTerminationPolicy", "belongs to the pool", mend)
         instances = overrides.get("Instances", {})
-        if instances is None or isinstance(instances, (str, tuple)):
+        if not isinstance(instances, Mapping):
             mend = "override members of Instances, not the whole of it"
             raise InvalidValueError(OWNER, f"{where}['Instances']", instances, "is no mapping", mend)
         if "TerminationProtected" in instances:

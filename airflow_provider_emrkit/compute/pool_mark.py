@@ -20,7 +20,7 @@ SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _S3_URI = re.compile(r"s3[an]?://[\w.-]+(/[\w.:/=+@-]*)?")
 _MARKED = re.compile(
     rf" emrkit-pool:(?P<pool>{SHORT_NAME.pattern})/(?P<place>[0-9a-f]{{8}})/(?P<spec>[0-9a-f]{{12}})"
-    r"/(?P<capacity>\d+-\d+-\d+)/(?P<start>[0-9a-f]{12})$",
+    r"/(?P<capacity>\d+-\d+-\d+)/(?P<start>[0-9a-f]{12})\Z",
     re.ASCII,
 )
 

@@ -78,7 +78,7 @@ class YamlFile:
         if start:
             place = (*start, *_names(error.field[len(".".join(map(str, start))) :]))
         # A key that is not known is the value of its error, and has a line of its own.
-        place = (*place, error.value) if isinstance(error.value, str) else place
+        place = (*place, str(error.value))
         while place and place not in self.lines:
             place = place[:-1]
         line = f", line {self.lines[place]}" if place else ""
