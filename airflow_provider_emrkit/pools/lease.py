@@ -271,6 +271,8 @@ class HeldLease:
         """
         if self._lost:
             return
+        # From now on: whether it is done is known later.
+        self._lost = "it was given back"
         last = replace(self._own(record or self.record), holder="", taken=0.0)
         try:
             self._store(last, some_tries(self._pause))
@@ -279,7 +281,6 @@ class HeldLease:
         except LeaseError as error:
             log.warning("%s; it ends by itself in %.0f seconds", error, self._lease.seconds)
         self._lease.leave(self.record.nonce)
-        self._lost = self._lost or "it was given back"
 
     def _own(self, record: PoolRecord) -> PoolRecord:
         own = self.record

@@ -100,11 +100,13 @@ class PoolRecord:
         """Write it, within its bounds: of too much, what matters least is left out."""
         waiting = sorted(self.waiting.items(), key=lambda item: item[1].seen, reverse=True)
         specs = sorted(self.specs.items(), key=lambda item: item[1], reverse=True)
-        claims = sorted(self.claims, key=lambda claim: claim.until, reverse=True)
+        claims = self.claims
+        if len(claims) > _MAX_CLAIMS:
+            claims = tuple(sorted(claims, key=lambda claim: claim.until, reverse=True)[:_MAX_CLAIMS])
         own = {
             "holder": self.holder,
             "fence": self.fence,
-            "claims": [vars(claim) for claim in claims[:_MAX_CLAIMS]],
+            "claims": [vars(claim) for claim in claims],
             "draining": sorted(self.draining)[:_MAX_DRAINING],
             "waiting": {process: _waiting_json(jobs) for process, jobs in waiting[:_MAX_PROCESSES]},
             "specs": dict(specs[:_MAX_SPECS]),
