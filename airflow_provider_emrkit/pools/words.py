@@ -29,7 +29,7 @@ def busy_words(survey: Survey, record: PoolRecord, bounds: PoolBounds, now: floa
     :param now: Seconds since 1970.
 
     >>> busy_words(survey, record, PoolBounds(1))  # doctest: +SKIP
-    'pool medium has 1 of 1 clusters; 1 step is on them, of 1 at once: sales.load for 12 min (j-1); 2 jobs wait'
+    'pool medium has 1 of 1 cluster; 1 step is on them, of 1 at once: sales.load for 12 min (j-1)'
     """
     now = time.time() if now is None else now
     pool = [one for one in standings(survey, record, bounds.steps_per_cluster) if not one.is_going]
@@ -69,7 +69,8 @@ def _clusters(survey: Survey, pool: Sequence[Standing], unlisted: int, bounds: P
     }
     some = ", ".join(f"{number} {word}" for word, number in states.items() if number)
     number = f"{len(pool) + unlisted} of {_count(bounds.max_clusters, 'cluster')}"
-    return f"pool {name}".rstrip() + f" has {number}" + (f" ({some})" if some else "")
+    shown = f"pool {name}" if name else "the pool"
+    return f"{shown} has {number}" + (f" ({some})" if some else "")
 
 
 def _steps(pool: Sequence[Standing], bounds: PoolBounds, now: float) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from pool_worlds import (
@@ -27,19 +28,19 @@ from pool_worlds import (
 
 from airflow_provider_emrkit.pools.decision import Plan, decide, settle
 from airflow_provider_emrkit.pools.order import PoolBounds
-from airflow_provider_emrkit.pools.record import PoolRecord
+from airflow_provider_emrkit.pools.record import PoolRecord, Waiting
 from airflow_provider_emrkit.pools.selection import fewest_steps
 from airflow_provider_emrkit.pools.survey import Survey
 
 
-def plan(bounds, wanted, found=None, known=None, choose=fewest_steps, now=NOW) -> Plan:
+def plan(bounds, wanted, found=None, known=None, choose=fewest_steps, now=NOW, process="mine") -> Plan:
     starts = (start_id(number) for number in itertools.count(1_000))
     return decide(
         bounds,
         wanted,
         found or Survey(),
         known or PoolRecord(),
-        process="mine",
+        process=process,
         now=now,
         choose=choose,
         new_start=lambda: next(starts),
@@ -592,37 +593,65 @@ def test_the_chance_worlds_show_what_they_are_to_show(decisions):
     assert min(seen.values()) > 200, seen
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_all_jobs_get_done_however_many_specs_share_a_pool(seed):
-    """One process, EMR as it should be; each round some steps end and some clusters come up."""
-    chance = random.Random(seed)
-    bounds = PoolBounds(chance.randint(1, 3), steps_per_cluster=chance.randint(1, 3))
-    wishes = [{"spec": spec, "capacity": size} for spec in (SPEC, OTHER_SPEC) for size in (SIZE, BIGGER)]
-    left = [job(number, chance.uniform(0, 100), **chance.choice(wishes)) for number in range(1, 30)]
-    clusters, numbers, known = {}, itertools.count(1), PoolRecord()
-    for minute in range(300):
-        found = survey(*sorted(clusters.values(), key=lambda one: one.created_at))
-        decided = plan(bounds, left, found, known, now=NOW + 60.0 * minute)
-        models = {start: next(it for it in left if it.token == model) for start, model in decided.models}
-        ids = {}
-        for start, model in models.items():
-            number = next(numbers)
-            ids[start] = f"j-{number}"
-            wish = {"spec": model.spec, "capacity": model.capacity}
-            clusters[f"j-{number}"] = cluster(number, "STARTING", **wish, age=-60.0 * minute)
+class Minutes:
+    """EMR as it should be, and some processes with jobs of several specs: each minute some steps end."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = chance = random.Random(seed)
+        self.bounds = PoolBounds(chance.randint(1, 3), steps_per_cluster=chance.randint(1, 3))
+        self.clusters = {}
+        self.numbers = itertools.count(1)
+        self.record = PoolRecord()
+        self.now = NOW
+        wishes = [{"spec": spec, "capacity": size} for spec in (SPEC, OTHER_SPEC) for size in (SIZE, BIGGER)]
+        self.left = {f"p{number}": [] for number in range(chance.randint(1, 4))}
+        for number in range(1, 30):
+            new = job(number, chance.uniform(0, 100), **chance.choice(wishes))
+            self.left[chance.choice(list(self.left))].append(new)
+
+    def round(self, process: str) -> None:
+        left = self.left[process]
+        found = survey(*sorted(self.clusters.values(), key=lambda one: one.created_at))
+        decided = plan(self.bounds, left, found, self.record, now=self.now, process=process)
+        starts = {
+            start: self._start(next(it for it in left if it.token == of)) for start, of in decided.models
+        }
         for placed_token, where in decided.placements:
-            there = clusters[ids.get(where, where)]
-            new = step(int(placed_token.split("-")[0], 16), "PENDING", age=-60.0 * minute)
-            clusters[there.id] = type(there)(**{**vars(there), "steps": (*there.steps, new)})
-        left = [one for one in left if one.token not in placed(decided)]
+            there = self.clusters[starts.get(where, where)]
+            new = step(int(placed_token.split("-")[0], 16), "PENDING", age=NOW - self.now)
+            self._become(there, steps=(*there.steps, new))
+        self.left[process] = left = [one for one in left if one.token not in placed(decided)]
         for cluster_id in decided.retire:
-            assert not clusters.pop(cluster_id).steps
-        known = record(draining=known.draining | set(decided.drain))
-        assert len(clusters) <= bounds.max_clusters
-        assert all(len(one.steps) <= bounds.steps_per_cluster for one in clusters.values())
-        for one in list(clusters.values()):
-            steps = tuple(it for it in one.steps if one.state == "STARTING" or chance.random() < 0.6)
-            clusters[one.id] = type(one)(**{**vars(one), "steps": steps, "state": "RUNNING"})
-        if not left:
+            assert not self.clusters.pop(cluster_id).steps
+        since = tuple(sorted(one.since for one in left))
+        waits = {**self.record.waiting, process: Waiting(self.now, since)}
+        self.record = record(draining=self.record.draining | set(decided.drain), waiting=waits)
+        assert len(self.clusters) <= self.bounds.max_clusters
+        assert all(len(one.steps) <= self.bounds.steps_per_cluster for one in self.clusters.values())
+
+    def pass_a_minute(self) -> None:
+        self.now += 50.0
+        for one in list(self.clusters.values()):
+            steps = tuple(it for it in one.steps if one.state == "STARTING" or self.chance.random() < 0.6)
+            self._become(one, steps=steps, state="RUNNING")
+
+    def _start(self, like) -> str:
+        number = next(self.numbers)
+        new = cluster(number, "STARTING", spec=like.spec, capacity=like.capacity, age=NOW - self.now)
+        self.clusters[new.id] = new
+        return new.id
+
+    def _become(self, one, **changes) -> None:
+        self.clusters[one.id] = replace(one, **changes)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_all_jobs_get_done_however_many_specs_and_processes_share_a_pool(seed):
+    world = Minutes(seed)
+    for _ in range(300):
+        for process in world.chance.sample(list(world.left), len(world.left)):
+            world.round(process)
+        if not any(world.left.values()):
             return
-    pytest.fail(f"{len(left)} jobs still wait")
+        world.pass_a_minute()
+    pytest.fail(f"{world.left} still wait")
