@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_emrkit.compute.pool import ClusterPool
+    from airflow_provider_emrkit.pools.changing import PoolChange
     from airflow_provider_emrkit.pools.listing import ListedPool, PoolListing
 
 OK, FAILED, USAGE, NOTHING = 0, 1, 2, 3
@@ -86,7 +87,17 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
     show = action("show", _show, "show a pool's clusters, what they do, and who waits", _SHOW_EXAMPLES)
     _add_name(show)
     show.add_argument("--json", action="store_true", help="print JSON")
-    for parser in (pools, show):
+    drain = action("drain", _drain, "let clusters finish their work, and give them no more", _DRAIN_EXAMPLES)
+    _add_name(drain)
+    drain.add_argument(
+        "--cluster", action="append", default=[], metavar="ID", help="this one alone (may be repeated)"
+    )
+    delete = action("delete", _delete, "end all clusters of a pool", _DELETE_EXAMPLES)
+    _add_name(delete)
+    delete.add_argument("--force", action="store_true", help="end them now, whatever runs on them")
+    delete.add_argument("--yes", "-y", action="store_true", help="do not ask")
+    delete.add_argument("--no-wait", action="store_true", help="do not wait until they are gone")
+    for parser in (pools, show, drain, delete):
         add_account_options(parser)
 
 
@@ -103,6 +114,7 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run a command; a name that does not lead to one pool is told by an exit code of its own."""
+    from airflow_provider_emrkit.pools.changing import UnclearError
     from airflow_provider_emrkit.pools.meant import NoSuchPoolError, SeveralPoolsError
     from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -111,7 +123,7 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
     except NoSuchPoolError as error:
         _say_error(str(error))
         return NOTHING
-    except (SeveralPoolsError, InvalidValueError) as error:
+    except (SeveralPoolsError, UnclearError, InvalidValueError) as error:
         _say_error(str(error))
         return USAGE
 
@@ -167,6 +179,25 @@ def _show(given: argparse.Namespace) -> int:
         _say("") if number else None
         _print(table)
     return OK
+
+
+# --- changing ---------------------------------------------------------------------------------------------
+
+
+def _drain(given: argparse.Namespace) -> int:
+    _change(given).drain(given.cluster)
+    return OK
+
+
+def _delete(given: argparse.Namespace) -> int:
+    _change(given).delete(force=given.force, yes=given.yes, wait=not given.no_wait)
+    return OK
+
+
+def _change(given: argparse.Namespace) -> PoolChange:
+    from airflow_provider_emrkit.pools.changing import PoolChange, open_care
+
+    return PoolChange(_find(given), partial(open_care, given), _say)
 
 
 # --- what all of them need --------------------------------------------------------------------------------

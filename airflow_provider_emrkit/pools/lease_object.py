@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_emrkit.exceptions import LeaseError
 from airflow_provider_emrkit.hooks.conditional_writes import NotFirstError, put_if_unchanged
 from airflow_provider_emrkit.hooks.errors import error_code, is_transient
 from airflow_provider_emrkit.pools.record import MAX_BYTES, PoolRecord
@@ -126,5 +125,8 @@ def time_of(answer: Mapping[str, Any]) -> float:
     """
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     if not date:
+        # Records are also read where there is no Airflow.
+        from airflow_provider_emrkit.exceptions import LeaseError
+
         raise LeaseError("S3 answers without the header Date, by which the age of a lease is judged")
     return parsedate_to_datetime(date).timestamp()

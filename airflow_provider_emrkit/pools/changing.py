@@ -1,0 +1,155 @@
+"""``emrkit pool drain`` and ``emrkit pool delete``: what is asked, done, and waited for."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.account import AccountError, explained, open_session
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_emrkit.compute.pool_mark import PoolPlace
+    from airflow_provider_emrkit.pools.care import PoolCare
+    from airflow_provider_emrkit.pools.listing import ListedPool
+
+# Seconds between two looks at a pool whose clusters are to go: EMR takes minutes.
+LOOK_AGAIN = 10.0
+
+
+class UnclearError(Exception):
+    """What was asked for can't be meant, or must be confirmed; the message says how."""
+
+
+def open_care(given: argparse.Namespace, place: PoolPlace) -> PoolCare:
+    """Make what changes a pool, with the account of the command line.
+
+    :raises AccountError: when there is no Airflow beside emrkit, or no region.
+    """
+    try:
+        from airflow_provider_emrkit.hooks.clients import AwsClients
+        from airflow_provider_emrkit.pools.care import PoolCare
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "airflow":
+            raise
+        raise AccountError(
+            "changing a pool needs apache-airflow beside emrkit; run it in an environment of Airflow"
+        ) from error
+    session = open_session(given)
+    if not session.region_name:
+        raise AccountError("You must specify a region; see --region, --profile, --endpoint-url")
+    clients = AwsClients(session, session.region_name, lambda _: given.endpoint_url)
+    holder = f"emrkit-pool:{socket.gethostname()[:50]}:{os.getpid()}:{secrets.token_hex(4)}"
+    return PoolCare(clients, place, holder, threading.Event().wait)
+
+
+class PoolChange:
+    """One change of a pool by hand.
+
+    :param pool: The pool as it was found.
+    :param open_care: Makes what changes it.
+    :param say: Gets lines for the user.
+
+    >>> PoolChange(pool, partial(open_care, given), print).drain([])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, pool: ListedPool, open_care: Callable[[PoolPlace], PoolCare], say: Callable[[str], None]
+    ) -> None:
+        self._pool = pool
+        self._say = say
+        if pool.place is None:
+            raise UnclearError(
+                f"the tags of the clusters of pool {pool.name} do not tell where its lease is kept; "
+                "say so with --lease-uri and, where it is a team's, --team"
+            )
+        self._care = open_care(pool.place)
+
+    def drain(self, ids: Sequence[str]) -> None:
+        """Give clusters no more work, and end those that have none.
+
+        :param ids: Which; all where there are none.
+        """
+        there = [one.cluster.id for one in self._pool.clusters]
+        strange = [one for one in ids if one not in there]
+        if strange:
+            known = f"it has {', '.join(there)}" if there else "it has no clusters"
+            raise UnclearError(f"{', '.join(strange)} is not in pool {self._pool.name}; {known}")
+        self._told(_changed(lambda: self._care.drain(list(ids) or None)))
+
+    def delete(self, *, force: bool, yes: bool, wait: bool) -> None:
+        """End all clusters, and remove the pool's record.
+
+        :param force: Whether clusters end at once, whatever runs on them.
+        :param yes: Whether the user need not be asked.
+        :param wait: Whether to return only when the clusters are gone.
+        """
+        busy = sum(len(one.cluster.steps) for one in self._pool.clusters)
+        if force and busy and not yes and not self._agrees(busy):
+            self._say("nothing was changed")
+            return
+        self._told(_changed(lambda: self._care.delete(force=force)))
+        if wait:
+            self._wait()
+            self._forget()
+
+    def _agrees(self, busy: int) -> bool:
+        name, clusters = self._pool.name, len(self._pool.clusters)
+        if not sys.stdin.isatty():
+            raise UnclearError(f"{busy} steps of pool {name} wait or run; to end them give --yes as well")
+        question = f"End {clusters} clusters of pool {name} with {busy} steps that wait or run? [y/N] "
+        return input(question).strip().lower() in ("y", "yes")
+
+    def _told(self, report: Any) -> None:
+        if report.retired:
+            self._say(f"ending  {', '.join(report.retired)}")
+        if report.draining:
+            self._say(f"draining  {', '.join(report.draining)}: no more work, ends when it has done its own")
+        if not report.retired and not report.draining:
+            self._say(f"pool {self._pool.name} has no cluster to end")
+
+    def _wait(self) -> None:
+        """Wait until the clusters that were there are listed no more; ends those whose work is done."""
+        mine, said = {one.cluster.id for one in self._pool.clusters}, ""
+        pause = threading.Event()
+        while left := [one for one in _changed(self._care.look).clusters if one.id in mine]:
+            words = ", ".join(f"{one.id} ({one.state}, {len(one.steps)} steps)" for one in left)
+            if words != said:
+                self._say(f"waiting for {words}")
+                said = words
+            self._end_idle([one.id for one in left if not one.steps and one.state != "TERMINATING"])
+            pause.wait(LOOK_AGAIN)
+
+    def _end_idle(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        protected = _changed(lambda: self._care.protected(ids))
+        if protected:
+            raise AccountError(
+                f"{', '.join(protected)} is protected against termination, and is not ended; take that off, "
+                "or use --force"
+            )
+        _changed(lambda: self._care.drain(ids))
+
+    def _forget(self) -> None:
+        if _changed(self._care.forget):
+            self._say(f"pool {self._pool.name} is gone")
+        else:
+            self._say(f"pool {self._pool.name} has new clusters: jobs use it")
+
+
+def _changed(work: Callable[[], Any]) -> Any:
+    """Do it; what goes wrong becomes one sentence."""
+    from airflow_provider_emrkit.exceptions import EmrKitError
+
+    try:
+        with explained():
+            return work()
+    except EmrKitError as error:
+        raise AccountError(str(error)) from error
