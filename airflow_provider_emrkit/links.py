@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 XCOM_KEY = "emrkit_links"
 RUN_XCOM_KEY = "emrkit_run"
 
+# The line that says where a pool's job is.
+PLACED = "In pool %s: step %s on cluster %s (%s)"
+
 
 def console_links(run: JobRun, *, on_aws: bool) -> dict[str, str]:
     """Give the console's pages for a run.

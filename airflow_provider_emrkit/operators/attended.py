@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_emrkit.exceptions import (
+    PoolBusyError,
     RunCancelledError,
     RunLeftError,
     RunTimedOutError,
@@ -20,20 +21,22 @@ from airflow_provider_emrkit.hooks.staging import stage
 from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.logs.writing import LogWriter
 from airflow_provider_emrkit.operators.log_ending import LogEnding
+from airflow_provider_emrkit.operators.pooled import PlacingHere, StagedOrder
+from airflow_provider_emrkit.operators.run_ending import RunEnding
 from airflow_provider_emrkit.operators.stopping import Stopping
 from airflow_provider_emrkit.runs.limits import Limits, breach, next_deadline
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.outcome import failure, result
-from airflow_provider_emrkit.runs.protocol import Released
 from airflow_provider_emrkit.runs.releasing import release
 from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.takeover import Takeover
 from airflow_provider_emrkit.runs.watch import RunWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.wishes import LogWishes
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
+
+T = TypeVar("T")
 
 # Airflow 3 kills a worker five seconds after it asked it to stop. Seconds a kill is waited for, seconds
 # until it is given up to see the run end, and until the log says that AWS has not answered.
@@ -99,10 +104,9 @@ class AttendedRun:
         self._stopping = Stopping(task_instance, on_kill)
         self._over = False  # abandoned
         self._finishing = False  # ended by itself
-        self._ending = threading.Lock()
-        self._ended: Released | None = None
         self.run = run
         self.runs = open_runs(hook, self._stopping.wait)
+        self._ending = RunEnding(self.runs, log)
 
     def take_over(
         self, job: SparkJob, compute: Compute, token: RunToken, since: float | None, on_existing: str
@@ -130,28 +134,42 @@ class AttendedRun:
         :raises RunLeftError: when Airflow stops the task for another reason.
         """
         with self._stopped_by_airflow():
-            job = stage(
-                job,
-                base_dir,
-                self._hook.settings.staging_uri,
-                lambda: self._hook.client("s3"),
-                self._log.info,
-                self._stopping.wait,
-            )
-            self.refuse_if_stopped()
-            return self._submit(job, compute, token)
+            job = self._staged(job, base_dir)
+            send = partial(self.runs.submit, job, compute, token, self._wishes)
+            return self._begin(self._sent(send, compute, token))
 
-    def _submit(self, job: SparkJob, compute: Compute, token: RunToken) -> JobRun:
+    def place(
+        self, job: SparkJob, pool: ClusterPool, token: RunToken, base_dir: Path, *, waits: bool
+    ) -> JobRun | StagedOrder:
+        """Stage the job's local files and have it placed in a pool, as :meth:`start` submits one.
+
+        :param waits: Whether room is waited for here; else the order is put to S3 for who waits for it.
+        :raises PoolBusyError: when there is no room in the time that the pool gives.
+        """
+        with self._stopped_by_airflow():
+            job = self._staged(job, base_dir)
+            placing = PlacingHere(self._hook, self._log, self._stopping.wait, self._wishes)
+            send = partial(placing.place, job, pool, token, waits=waits)
+            placed = self._sent(send, pool, token)
+        return placed if isinstance(placed, StagedOrder) else self._begin(placed)
+
+    def _staged(self, job: SparkJob, base_dir: Path) -> SparkJob:
+        uri, say, wait = self._hook.settings.staging_uri, self._log.info, self._stopping.wait
+        job = stage(job, base_dir, uri, lambda: self._hook.client("s3"), say, wait)
+        self.refuse_if_stopped()
+        return job
+
+    def _sent(self, send: Callable[[], T], compute: Compute, token: RunToken) -> T:
         try:
-            run = self.runs.submit(job, compute, token, self._wishes)
-        except SubmitRefusedError:
-            if self._stopping.is_set():  # a cluster may have been started for it
-                self._end_lost(compute, token)
+            return send()
+        except SubmitRefusedError as error:
+            # A cluster may have been started for it, or the last round has placed it without an answer.
+            if self._stopping.is_set() or isinstance(error, PoolBusyError):
+                self.end_lost(compute, token)
             raise
         except BaseException:
-            self._end_lost(compute, token)
+            self.end_lost(compute, token)
             raise
-        return self._begin(run)
 
     @contextmanager
     def _stopped_by_airflow(self) -> Iterator[None]:
@@ -271,7 +289,7 @@ class AttendedRun:
         self._over = True
         if self._stopping.leaves:
             return f"{run} goes on: {self._stopping.why}"
-        ended = self._end(run, END_PATIENCE)
+        ended = self._ending.end(run, END_PATIENCE)
         release(self.runs, run, self._log)
         return ended.message
 
@@ -302,43 +320,16 @@ class AttendedRun:
             )
             return
         spent = time.monotonic() - began
-        late = threading.Timer(max(0.0, ANSWER_PATIENCE - spent), self._tell_late, [self.run])
-        late.daemon = True
-        late.start()
-        try:
-            self._end(self.run, max(0.0, KILL_END_PATIENCE - spent))
-        finally:
-            late.cancel()
-
-    def _tell_late(self, run: JobRun) -> None:
-        text = "%s in %s may go on: AWS has not answered the call that ends it. See whether it ends."
-        self._log.error(text, run, run.region)
+        with self._ending.told_late(self.run, max(0.0, ANSWER_PATIENCE - spent)):
+            self._ending.end(self.run, max(0.0, KILL_END_PATIENCE - spent))
 
     def _begin(self, run: JobRun) -> JobRun:
-        self.run, self._ended = run, None
+        self.run, self._ending = run, RunEnding(self.runs, self._log)
         self._over = self._finishing = False
         return run
 
-    def _end(self, run: JobRun, patience: float) -> Released:
-        """End the run; a kill and the code that it interrupted see to it one after the other."""
-        with self._ending:
-            if self._ended is None or not self._ended.ended:
-                self._ended = self._try_to_end(run, patience)
-            return self._ended
-
-    def _try_to_end(self, run: JobRun, patience: float) -> Released:
-        try:
-            released = self.runs.end(run, patience)
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
-            released = Released(False, f"{run} could not be ended: {explain(error, run.region)}")
-        level = logging.INFO if released.done else logging.ERROR
-        self._log.log(level, "Ending the job: %s", released.message)
-        return released
-
-    def _end_lost(self, compute: Compute, token: RunToken) -> None:
-        """The task was interrupted while it submitted, so that nobody knows whether there is a run."""
+    def end_lost(self, compute: Compute, token: RunToken) -> None:
+        """End the run where there is one: the task was interrupted while it submitted, so nobody knows."""
         self._stopping.settle(JUDGE_PATIENCE)
         if self._stopping.leaves:
             self._log.warning("The job may have been submitted; the task's next try finds out.")
@@ -350,4 +341,4 @@ class AttendedRun:
             return
         for lost in found:
             if lost.mark == token.mark:
-                self._end(lost.run, END_PATIENCE)
+                self._ending.end(lost.run, END_PATIENCE)

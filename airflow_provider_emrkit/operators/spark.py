@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_emrkit._compat import BaseOperator, conf
+from airflow_provider_emrkit.compute.pool import ClusterPool
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
-from airflow_provider_emrkit.links import OPERATOR_LINKS, announce, console_links
+from airflow_provider_emrkit.links import OPERATOR_LINKS, PLACED, announce, console_links
 from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
 from airflow_provider_emrkit.operators.begun import has_begun, note_begun
 from airflow_provider_emrkit.operators.rendering import RendersSpecs
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit._compat import Context
     from airflow_provider_emrkit.operators.attended import AttendedRun
+    from airflow_provider_emrkit.operators.deferral import Deferral
     from airflow_provider_emrkit.runs.earlier import Found
     from airflow_provider_emrkit.runs.watch import Pace
-    from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 
 OWNER = "EmrSparkOperator"
 MIN_POLL_INTERVAL = 1.0
@@ -104,7 +104,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         self,
         *,
         job: SparkJob,
-        compute: DynamicCluster | ExistingCluster,
+        compute: DynamicCluster | ExistingCluster | ClusterPool,
         emrkit_conn_id: str = "emrkit_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
@@ -148,7 +148,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         earlier = self._earlier(context, attended, token)
         if earlier is None:
             note_begun(context, token, self.log)
-            return self._pursue(context, attended, self._start(attended, token))
+            return self._pursue(context, attended, self._start(context, attended, token))
         if earlier.status.state.is_final:
             return self._finish(context, attended, earlier.run, earlier.status)
         return self._pursue(context, attended, earlier.run)
@@ -162,7 +162,12 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         from airflow_provider_emrkit.runs.outcome import unwatchable
 
         run = JobRun.from_dict(event["run"])
+        if not run.step_id:
+            raise self._unplaced(context, run, event)
         attended = self._attend(context, run)
+        if event.get("announced") is False:  # the trigger has placed the job, and Airflow did not take it
+            with self._ended_on_error(attended, run):
+                self._announce(context["ti"], run)
         if event["state"] == "ended":
             status = RunStatus.from_dict(event["status"])
             if status.by_event:  # anybody who may write to the queue could have said so: EMR is the truth
@@ -176,6 +181,17 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
             raise RunTimedOutError(event["message"] or late)
         raise unwatchable(run, event.get("error"), event["message"], became)
 
+    def _unplaced(self, context: Context, run: JobRun, event: Mapping[str, Any]) -> Exception:
+        """Give the error for a job that a trigger could not place; nothing is left of it."""
+        from airflow_provider_emrkit.runs.outcome import unplaced
+
+        if event["state"] == "timeout":
+            return RunTimedOutError(f"{event['message']} (execution_timeout, {self.execution_timeout})")
+        if event["state"] == "error":  # the trigger may have failed between the request and its answer
+            token = replace(_run_token(context["ti"]), relaunch=run.relaunch)
+            self._attend(context).end_lost(self.compute, token)
+        return unplaced("PoolBusyError" if event["state"] == "busy" else event.get("error"), event["message"])
+
     def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
         """Look for what earlier tries have started; the first one has none, and asks nobody."""
         if not has_begun(context, token, self.log):
@@ -184,19 +200,32 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         since = dag_run.start_date.timestamp() if dag_run and dag_run.start_date else None
         return attended.take_over(self.job, self.compute, token, since, self.on_existing)
 
-    def _start(self, attended: AttendedRun, token: RunToken) -> JobRun:
+    def _start(self, context: Context, attended: AttendedRun, token: RunToken) -> JobRun:
+        """Submit the job; a pool may have no room for it, which the triggerer then waits for."""
+        if isinstance(self.compute, ClusterPool):
+            return self._place(context, attended, token, self.compute)
         run = attended.start(self.job, self.compute, token, self._base_dir())
         what = "Started cluster %s (%s) with step %s" if run.owns_cluster else "On cluster %s (%s): step %s"
         with self._ended_on_error(attended, run):
             self.log.info(what, run.cluster_id, run.region, run.step_id)
         return run
 
+    def _place(self, context: Context, attended: AttendedRun, token: RunToken, pool: ClusterPool) -> JobRun:
+        placed = attended.place(self.job, pool, token, self._base_dir(), waits=not self.deferrable)
+        if isinstance(placed, JobRun):
+            with self._ended_on_error(attended, placed):
+                self.log.info(PLACED, pool.name, placed.step_id, placed.cluster_id, placed.region)
+            return placed
+        attended.refuse_if_stopped()
+        trigger = self._deferral(context["ti"]).placing(placed, self._hook.clients.region_name)
+        return self.defer(trigger=trigger, method_name="execute_complete")
+
     def _pursue(self, context: Context, attended: AttendedRun, run: JobRun) -> dict[str, Any]:
         """Wait for a run that goes on, here or in the triggerer."""
         with self._ended_on_error(attended, run):
             self._announce(context["ti"], run)
             attended.refuse_if_stopped(run)
-            trigger = self._trigger(context["ti"], run) if self.deferrable else None
+            trigger = self._deferral(context["ti"]).watching(run) if self.deferrable else None
         if trigger:
             self.defer(trigger=trigger, method_name="execute_complete")
         return self._finish(context, attended, run, self._watch(attended, run))
@@ -209,19 +238,32 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         self, context: Context, attended: AttendedRun, run: JobRun, status: RunStatus
     ) -> dict[str, Any]:
         """Give the result of a run that has ended, or start its job once more where that makes sense."""
-        from airflow_provider_emrkit.runs.classify import may_relaunch
+        from airflow_provider_emrkit.runs.classify import may_relaunch, never_began
 
+        if run.pool and not run.relaunch and never_began(status):
+            self.log.warning(
+                "Cluster %s went before step %s began (%s); placing the job in pool %s once more.",
+                run.cluster_id,
+                run.step_id,
+                status.compute_message or status.compute_state,
+                run.pool,
+            )
+            return self._start_again(context, attended, run)
         try:
             return attended.finish(run, status)
         except RunError as error:
-            if run.relaunch >= self.infra_retries or not run.owns_cluster or not may_relaunch(error):
+            lost = (run.owns_cluster or run.pool) and may_relaunch(error)
+            if run.relaunch >= self.infra_retries or not lost:
                 raise
             self.log.warning("%s", error)
-        attended.refuse_if_stopped()
         self.log.info("Starting the job on a new cluster, %s of %s", run.relaunch + 1, self.infra_retries)
+        return self._start_again(context, attended, run)
+
+    def _start_again(self, context: Context, attended: AttendedRun, run: JobRun) -> dict[str, Any]:
+        attended.refuse_if_stopped()
         token = replace(_run_token(context["ti"]), relaunch=run.relaunch + 1)
         again = self._attend(context)
-        return self._pursue(context, again, self._start(again, token))
+        return self._pursue(context, again, self._start(context, again, token))
 
     def on_kill(self) -> None:
         """End the job; called when the task is stopped while a worker has it."""
@@ -231,8 +273,8 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     def _check(self) -> None:
         check_instance(OWNER, "job", self.job, SparkJob)
         compute: Any = self.compute
-        if not isinstance(compute, (DynamicCluster, ExistingCluster)):
-            mend = "give a DynamicCluster or an ExistingCluster"
+        if not isinstance(compute, (DynamicCluster, ExistingCluster, ClusterPool)):
+            mend = "give a DynamicCluster, an ExistingCluster or a ClusterPool"
             raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
         check_choice(OWNER, "on_existing", self.on_existing, ON_EXISTING)
         check_choice(OWNER, "on_kill", self.kill_action, ON_KILL)
@@ -291,23 +333,11 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         if "cluster" in links:
             self.log.info("Console: %s", links["cluster"])
 
-    def _trigger(self, ti: Any, run: JobRun) -> EmrJobRunTrigger:
-        from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
+    def _deferral(self, ti: Any) -> Deferral:
+        from airflow_provider_emrkit.operators.deferral import Deferral
 
-        pace = self._pace()
-        return EmrJobRunTrigger(
-            run.to_dict(),
-            emrkit_conn_id=self.emrkit_conn_id,
-            poll_interval=pace.poll,
-            log_poll_interval=pace.logs,
-            log_drain=pace.drain,
-            max_lines=pace.max_lines,
-            deadline=execution_deadline(ti, self.execution_timeout),
-            deferred_at=time.time(),
-            on_kill=self.kill_action,
-            limits=self._limits().to_dict(),
-            max_run_lines=pace.max_run_lines,
-        )
+        deadline = execution_deadline(ti, self.execution_timeout)
+        return Deferral(self.emrkit_conn_id, self._pace(), self._limits(), self.kill_action, deadline)
 
     def _pace(self) -> Pace:
         return pace(self.poll_interval)

@@ -33,4 +33,23 @@ class WaitingNews:
         if self._last is not None and now - self._told_at < since:
             return None
         self._last, self._told_at = words, now
-        return f"Waiting for room in pool {self.pool}: {words}"
+        return f"Waiting for room in pool {self.pool}: {_short(self.pool, words)}"
+
+
+def busy_message(pool: str, seconds: float, words: str) -> str:
+    """Say that a job found no room in time.
+
+    :param seconds: How long it waited.
+    :param words: What the pool is busy with; empty where nobody knows.
+
+    >>> busy_message("medium", 90.0, "2 of 2 clusters are full")
+    'no room in pool medium within 90 s (wait_timeout), so the job was not placed: 2 of 2 clusters are full'
+    """
+    message = f"no room in pool {pool} within {seconds:.0f} s (wait_timeout), so the job was not placed"
+    return f"{message}: {_short(pool, words)}" if words else message
+
+
+def _short(pool: str, words: str) -> str:
+    """Name the pool once."""
+    named = f"pool {pool} has "
+    return f"it has {words.removeprefix(named)}" if words.startswith(named) else words

@@ -12,6 +12,7 @@ from airflow_provider_emrkit.exceptions import (
     RunCancelledError,
     RunError,
     RunNotFoundError,
+    SubmitRefusedError,
 )
 from airflow_provider_emrkit.logs.causes import Cause, find_cause
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
@@ -78,10 +79,29 @@ def unwatchable(run: JobRun, kind: str | None, reason: str, became: str) -> EmrK
     :param reason: What the error said.
     :param became: What has become of the run.
     """
-    found = getattr(exceptions, kind or "", None)
-    error = found if isinstance(found, type) and issubclass(found, EmrKitError) else RunError
-    said = reason if error is found or not kind else f"{kind}: {reason}"
+    error, said = retyped(kind, reason, RunError)
     return error(f"{run} could not be watched any longer ({said}), so it was to end: {became}")
+
+
+def unplaced(kind: str | None, reason: str) -> EmrKitError:
+    """Give the exception for a job that was not placed in its pool.
+
+    :param kind: Name of the error's type; one that is none of emrkit's makes a :class:`SubmitRefusedError`.
+    :param reason: What the error said.
+
+    >>> unplaced("PoolBusyError", "2 of 2 clusters are full")
+    PoolBusyError('2 of 2 clusters are full')
+    """
+    error, said = retyped(kind, reason, SubmitRefusedError)
+    return error(said)
+
+
+def retyped(kind: str | None, reason: str, other: type[EmrKitError]) -> tuple[type[EmrKitError], str]:
+    """Give the type of an error by its name, and what to say: with the name, where it is none of emrkit's."""
+    found = getattr(exceptions, kind or "", None)
+    if isinstance(found, type) and issubclass(found, EmrKitError):
+        return found, reason
+    return other, f"{kind}: {reason}" if kind else reason
 
 
 def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:

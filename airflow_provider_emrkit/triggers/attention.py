@@ -13,6 +13,7 @@ from airflow_provider_emrkit.runs.limits import Breach, breach, next_deadline
 from airflow_provider_emrkit.runs.log_watch import LOG_OPERATION, LogWatch, Note, may_have_lines
 from airflow_provider_emrkit.runs.progress import Progress
 from airflow_provider_emrkit.runs.watch import Tick
+from airflow_provider_emrkit.triggers.pool_desk import look_for_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +143,8 @@ class Attention:
     def _see(self, status: RunStatus) -> None:
         if status.state.is_final:
             self._poller.leave(self._watched)  # its logs may take a while yet, its state is what it is
+            if self._watched.run.pool:
+                look_for_room(self._poller, self._watched.run.pool)
         if not may_have_lines(status):
             self._again = False
         elif not self._has_streamed:

@@ -15,6 +15,7 @@ from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.events.queue import EventQueue
+    from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.hooks.quotas import Quotas
     from airflow_provider_emrkit.runs.protocol import Runs
 
@@ -33,6 +34,7 @@ class Connected:
     :param queue: Where state changes are told at once, if there is such a queue.
     :param on_aws: Whether EMR is AWS's own, so that the AWS console shows what there is.
     :param at: When it was asked for, in monotonic seconds.
+    :param clients: Its AWS clients.
     """
 
     runs: Runs
@@ -40,6 +42,14 @@ class Connected:
     queue: EventQueue | None = None
     on_aws: bool = True
     at: float = field(default_factory=time.monotonic)
+    clients: AwsClients | None = None
+
+    @property
+    def aws(self) -> AwsClients:
+        """Its AWS clients, which it was opened with."""
+        if self.clients is None:
+            raise RuntimeError("the connection has no clients")
+        return self.clients
 
     @property
     def is_old(self) -> bool:
@@ -54,7 +64,8 @@ def connect(emrkit_conn_id: str, region_name: str) -> Connected:
 
     hook = EmrKitHook(emrkit_conn_id, region_name)
     clients = hook.clients
-    return Connected(open_runs(hook), clients.quotas, _queue(hook), not clients.has_own_endpoint)
+    on_aws = not clients.has_own_endpoint
+    return Connected(open_runs(hook), clients.quotas, _queue(hook), on_aws, clients=clients)
 
 
 def _queue(hook: Any) -> EventQueue | None:

@@ -106,9 +106,7 @@ class EmrJobRunTrigger(BaseTrigger):
         """Watch until the run has ended, or its time is up."""
         self.logger()  # one for the class: a logger of its own takes a third of what a trigger may
         try:
-            attention = await self._attention()
-            passed = await attention.to_the_end()
-            payload = await self._outcome(attention.status, passed)
+            payload = await self._to_the_end()
         except asyncio.CancelledError:
             # From 3.3 on a user's action calls on_kill: without that the triggerer ends, and would wait in
             # vain for what its triggers ask of Airflow now. Before, nothing tells one from the other.
@@ -129,6 +127,11 @@ class EmrJobRunTrigger(BaseTrigger):
     async def cleanup(self) -> None:
         """Wait for the end of a kill: before Python 3.12, a second cancel makes Airflow forget on_kill."""
         await self._work_done()
+
+    async def _to_the_end(self) -> dict[str, Any]:
+        attention = await self._attention()
+        passed = await attention.to_the_end()
+        return await self._outcome(attention.status, passed)
 
     async def _attention(self) -> Attention:
         from airflow_provider_emrkit.triggers.attention import Attention
@@ -198,9 +201,13 @@ class EmrJobRunTrigger(BaseTrigger):
             return
         self.log.info("The task is %s and no longer waits for its job.", state or "cleared")
         if self.kill_action == "leave":
-            self.log.info("%s goes on, as on_kill is 'leave'.", self.job_run)
+            self.log.info("%s, as on_kill is 'leave'.", self._left())
             return
         self.log.info("Ended: %s", await self._end())
+
+    def _left(self) -> str:
+        """Tell what becomes of the run when nobody ends it."""
+        return f"{self.job_run} goes on"
 
     async def _end(self) -> str:
         """End the run and what was made for it; gives what came of it."""

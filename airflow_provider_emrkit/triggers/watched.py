@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.triggers.waking import Waking
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.job_run import JobRun
@@ -18,7 +18,7 @@ _STAGES = {RunState.STARTING: 0, RunState.QUEUED: 0, RunState.RUNNING: 1, RunSta
 _FINAL_STAGE = 3
 
 
-class Watched:
+class Watched(Waking):
     """A run that one trigger waits for. Small, as there may be ten thousand; used by the event loop alone.
 
     :param run: The run.
@@ -30,9 +30,10 @@ class Watched:
     >>> watched.status  # doctest: +SKIP
     """
 
-    __slots__ = ("_waiter", "base", "error", "has_news", "note", "renews", "run", "since", "status")
+    __slots__ = ("base", "error", "has_news", "note", "renews", "run", "since", "status")
 
     def __init__(self, run: JobRun, base: float, now: float) -> None:
+        super().__init__()
         self.run = run
         self.base = base
         self.since = now
@@ -41,7 +42,6 @@ class Watched:
         self.error: Exception | None = None
         self.note: Note | None = None
         self.renews = False
-        self._waiter: asyncio.Future[None] | None = None
 
     def tell(self, status: RunStatus, now: float) -> bool:
         """Take a status; gives whether it is news.
@@ -92,12 +92,6 @@ class Watched:
         note, self.note = self.note, None
         return note
 
-    def wake(self) -> None:
-        """End the trigger's wait."""
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
     async def wait(self, seconds: float | None) -> None:
         """Wait until there is something to take.
 
@@ -105,15 +99,7 @@ class Watched:
         """
         if self.has_news or self.error is not None or self.note is not None or self.renews:
             return
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        timer = None if seconds is None else loop.call_later(seconds, self.wake)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
+        await self.sleep(seconds)
 
 
 def _stage(state: RunState) -> int:
