@@ -52,7 +52,7 @@ class PoolFigures:
         self._asked: frozenset[str] = frozenset()
         self._known: Mapping[str, Figures] = {}
         self._good_until = self._rests_until = float("-inf")
-        self._said = False
+        self._said: set[int] = set()
 
     def of(self, cluster_ids: Iterable[str]) -> Mapping[str, Figures]:
         """Give the figures of clusters, as far as there are any (one GetMetricData for up to 250)."""
@@ -71,17 +71,18 @@ class PoolFigures:
         except Exception as error:
             if not is_aws_error(error) and not is_transient(error):
                 raise
-            self._say_once(explain(error, self._clients.region_name))
+            self._say_once(logging.WARNING, explain(error, self._clients.region_name))
             self._rests_until = now + REST
             return {}
         if wanted and not found:
-            self._say_once("it has no figures of them for the last 15 minutes")
+            self._say_once(logging.INFO, "it has no figures of them of the last 15 minutes")
         return found
 
-    def _say_once(self, why: str) -> None:
-        if not self._said:
-            self._said = True
-            log.warning(
+    def _say_once(self, level: int, why: str) -> None:
+        if level not in self._said:
+            self._said.add(level)
+            log.log(
+                level,
                 "CloudWatch does not tell how much memory the pool's clusters have (%s); "
                 "they are chosen by their steps.",
                 why,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.logs.text import one_line
+from airflow_provider_emrkit.runs.states import CLUSTER_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,7 +150,11 @@ class _Informed:
         self._known: Mapping[str, Figures] | None = None
 
     def __call__(self, candidates: Sequence[Candidate]) -> str:
-        return self._choose(tuple(replace(one, all_figures=self._all) for one in candidates))
+        return self._choose(tuple(map(self._informed, candidates)))
+
+    def _informed(self, one: Candidate) -> Candidate:
+        # There are none of a cluster that starts.
+        return replace(one, all_figures=self._all) if one.state in CLUSTER_UP else one
 
     def _all(self) -> Mapping[str, Figures]:
         if self._known is None:

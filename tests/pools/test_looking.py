@@ -79,18 +79,6 @@ def test_its_steps_that_wait_or_run_are_found(emr, start, localemr_server):
     assert [one.room for one in standings(survey, PoolRecord(), 3)] == [1]
 
 
-def test_steps_of_a_cluster_that_ends_are_not_asked_for(emr, start, localemr_server):
-    cluster_id = start(1)
-    localemr_server.runner.script("slow", hold=True, ignores_cancel=True)
-    step_id = localemr_server.add_step(cluster_id, "slow")
-    localemr_server.wait_step(cluster_id, step_id, "RUNNING")
-    emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    emr.calls.clear()
-    found = look(emr, PLACE, steps_enough=1).clusters
-    if found:  # it may have ended meanwhile
-        assert (found[0].state, found[0].steps, emr.calls) == ("TERMINATING", (), ["list_clusters"])
-
-
 def test_a_cluster_that_has_ended_is_none_of_the_pool(emr, start, localemr_server):
     cluster_id = start(1)
     emr.terminate_job_flows(JobFlowIds=[cluster_id])
@@ -117,10 +105,10 @@ def test_a_call_that_is_refused_makes_no_pool_look_empty(emr, start, call):
 class PagedEmr:
     """EMR with so many clusters and steps that it gives them in pages of 50."""
 
-    def __init__(self, clusters: int, steps: int) -> None:
+    def __init__(self, clusters: int, steps: int, state: str = "RUNNING") -> None:
         self.calls = []
         self._clusters = [
-            {"Id": f"j-{number}", "Name": mark(number).marked(), "Status": {"State": "RUNNING"}}
+            {"Id": f"j-{number}", "Name": mark(number).marked(), "Status": {"State": state}}
             for number in range(clusters)
         ]
         self._steps = [
@@ -168,3 +156,9 @@ def test_a_look_at_twenty_clusters_takes_one_call_more_than_there_are_clusters()
     emr = PagedEmr(clusters=20, steps=50)
     look(emr, PLACE, steps_enough=50)
     assert len(emr.calls) == 21
+
+
+def test_the_steps_of_a_cluster_that_ends_are_not_asked_for():
+    emr = PagedEmr(clusters=2, steps=3, state="TERMINATING")
+    assert [one.steps for one in look(emr, PLACE, steps_enough=1).clusters] == [(), ()]
+    assert emr.calls == ["clusters"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -122,6 +123,14 @@ def test_figures_are_asked_for_once_and_only_when_somebody_wants_them():
     select([candidate(1), candidate(2)])
     select([candidate(1), candidate(2)])
     assert asked == [1]
+
+
+def test_figures_are_not_asked_for_when_all_clusters_start():
+    def figures():
+        pytest.fail("was asked")
+
+    booting = [replace(candidate(number), state="STARTING") for number in (2, 1)]
+    assert selection_of("most_memory", figures)(booting) == "j-1"
 
 
 # --- a function of the user's -----------------------------------------------------------------------------
