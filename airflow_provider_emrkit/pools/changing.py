@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -41,6 +42,9 @@ def open_care(given: argparse.Namespace, place: PoolPlace) -> PoolCare:
         raise AccountError(
             "changing a pool needs apache-airflow beside emrkit; run it in an environment of Airflow"
         ) from error
+    # Airflow prints what is logged to where this prints its answers.
+    for name in ("botocore", "airflow_provider_emrkit"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     session = open_session(given)
     if not session.region_name:
         raise AccountError("You must specify a region; see --region, --profile, --endpoint-url")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.account import explained, refusal
@@ -148,7 +148,10 @@ class PoolListing:
     ) -> ListedCluster:
         about = described.get(cluster.id) or described.get(cluster.mark.spec) or {}
         release, at_once = about.get("ReleaseLabel"), about.get("StepConcurrencyLevel")
-        return ListedCluster(cluster, str(release or ""), int(at_once or 1), is_draining)
+        oldest_first = tuple(sorted(cluster.steps, key=lambda step: (step.created_at or 0.0, step.id)))
+        return ListedCluster(
+            replace(cluster, steps=oldest_first), str(release or ""), int(at_once or 1), is_draining
+        )
 
     def _record(self, place: PoolPlace | None) -> tuple[Seen | None, str]:
         if place is None:

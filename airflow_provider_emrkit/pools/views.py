@@ -85,7 +85,7 @@ def _pool_cells(pool: ListedPool) -> list[str]:
 
 
 def _clusters_text(pool: ListedPool) -> str:
-    states = Counter(one.cluster.state.lower() for one in pool.clusters)
+    states = Counter(one.cluster.state for one in pool.clusters)
     text = ", ".join(f"{number} {state}" for state, number in states.items()) or "none"
     draining = sum(one.is_draining for one in pool.clusters)
     return f"{text} ({draining} draining)" if draining else text

@@ -48,8 +48,8 @@ def test_the_table_has_a_line_for_each_pool(emrkit, pools_on_server, place, caps
     head, large, medium = capsys.readouterr().out.splitlines()
     assert head.split() == ["pool", "team", "clusters", "running", "pending", "waiting", "oldest", "spec"]
     assert large.startswith("large ")
-    assert re.search(r" 1 waiting +0 of 4 +0 +0 +\d+ s +emr-7\.11\.0 0123456789ab$", large.rstrip())
-    assert re.search(r"^medium +sales +(1 running, 1 waiting|1 waiting, 1 running) +1 of 4 +0 +2 ", medium)
+    assert re.search(r" 1 WAITING +0 of 4 +0 +0 +\d+ s +emr-7\.11\.0 0123456789ab$", large.rstrip())
+    assert re.search(r"^medium +sales +(1 RUNNING, 1 WAITING|1 WAITING, 1 RUNNING) +1 of 4 +0 +2 ", medium)
     assert medium.rstrip().endswith("emr-7.11.0 0123456789ab, emr-7.11.0 ba9876543210")
 
 
@@ -100,7 +100,7 @@ def test_a_pools_file_adds_bounds_and_the_pools_without_clusters(
     )
     assert emrkit("list", "--pools-file", str(file)) == 0
     told = capsys.readouterr()
-    assert re.search(r"^medium +sales +1 waiting +0 to 3, 2 steps ", told.out, re.MULTILINE)
+    assert re.search(r"^medium +sales +1 WAITING +0 to 3, 2 steps ", told.out, re.MULTILINE)
     assert re.search(r"^idle +none +1 to 5, 1 steps ", told.out, re.MULTILINE)
     assert emrkit("list", "--pools-file", str(file), "--json") == 0
     found = {pool["name"]: pool for pool in json.loads(capsys.readouterr().out)}
@@ -339,6 +339,14 @@ def test_seeing_needs_no_airflow(localemr_server, pools_on_server, place, words)
     words = ["pool", *words, "--endpoint-url", localemr_server.endpoint_url]
     done = subprocess.run([sys.executable, "-c", program, *words], check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_changing_prints_its_answer_and_no_log(localemr_server, pools_on_server, place):
+    cluster = pools_on_server.start(place)
+    words = ["pool", "drain", "medium", "--endpoint-url", localemr_server.endpoint_url]
+    command = [sys.executable, "-m", "airflow_provider_emrkit.cli", *words]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"ending  {cluster}\n")
 
 
 def test_changing_without_airflow_says_what_is_missing(emrkit, pools_on_server, place, monkeypatch, capsys):

@@ -65,6 +65,7 @@ def test_steps_are_counted_with_how_many_there_may_be_at_once(pools_on_server, l
     pools_on_server.work(busy, "load")
     pools_on_server.server.add_step(busy, "later")
     (pool,) = listing.pools("medium", each=True)
+    assert [step.name for step in pool.clusters[0].cluster.steps] == ["load", "later"]
     assert (pool.count("RUNNING"), pool.count("PENDING"), pool.at_once) == (1, 1, 2)
     pools_on_server.write(place, draining=[idle])
     (pool,) = listing.pools("medium", each=True)
