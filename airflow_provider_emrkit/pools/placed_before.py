@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.survey import Survey
     from airflow_provider_emrkit.runs.job_run import JobRun
 
+# Of a cluster's newest steps, 50 each: a job may have waited for long since its request got no answer.
+PAGES = 4
 # In which somebody ends a step. Of two steps with the same token it is the one not to go on with.
 CANCELLED = ("CANCEL_PENDING", "CANCELLED")
 
@@ -63,7 +65,7 @@ class PlacedBefore:
 
     def _list(self, cluster: str) -> list[Mapping[str, Any]]:
         try:
-            return list(steps_of(self._emr, cluster, pages=1))
+            return list(steps_of(self._emr, cluster, pages=PAGES))
         except Exception as error:
             if is_not_found(error):
                 return []

@@ -64,6 +64,8 @@ class Placing:
         self._known: dict[str, None] = {}  # tokens of orders that are not strange here
         # Claims of this process that came to nothing, when it had lost the lease and could not say so.
         self._void: dict[PoolPlace, frozenset[Claim]] = {}
+        # Claims of orders that wait here, by run token: they may be placed, whatever became of the claim.
+        self._doubts: dict[PoolPlace, dict[str, Claim]] = {}
         self._sends_executors: dict[str, bool] = {}
 
     def round(self, orders: Sequence[PoolOrder], patience: float) -> dict[str, Outcome]:
@@ -143,7 +145,8 @@ class Placing:
         except LeaseError as error:
             outcome = Waits(str(error)) if error.retryable else Refused(error)
             return dict.fromkeys((str(order.token) for order in orders), outcome)
-        made = Round(held, self._clients, orders, self._process, self._figures, self._pause)
+        doubts = self._doubts.pop(place, {})
+        made = Round(held, self._clients, orders, self._process, self._figures, self._pause, doubts)
         made.drop(self._void.pop(place, frozenset()))
         otherwise: Outcome = Waits("the round was not brought to its end")
         try:
@@ -152,6 +155,7 @@ class Placing:
             otherwise = self._trouble(f"no job could be placed in pool {place.name}", error)
         finally:
             made.close(otherwise)
+            self._doubts[place] = made.in_doubt()
             held.release(made.record)
             self._void[place] = frozenset(held.record.claims) - frozenset(made.record.claims)
         self._sends_executors.update(dict.fromkeys(made.sends_executors, True))

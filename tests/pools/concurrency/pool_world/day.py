@@ -185,7 +185,7 @@ class Day:
     def _old_cluster(self, number: int) -> None:
         order = make_order(number, self.plan.bounds, since=0.0, spec=number % self.plan.specs)
         mark = PoolMark(PLACE.name, PLACE.key, order.spec, order.capacity, f"{number:012x}")
-        self.emr.add_cluster(mark.marked(order.shown), self.plan.bounds.steps_per_cluster, 300.0)
+        self.emr.add_cluster(mark.marked(order.shown), self.plan.bounds.steps_per_cluster, 300.0, 0.0)
 
     def _lose_one(self) -> None:
         clusters = [one for one in self.emr.clusters.values() if one.state in ("RUNNING", "WAITING")]

@@ -100,10 +100,13 @@ class VirtualEmr:
             self._world.violate(f"{len(alive)} clusters of at most {self._bounds[0]}: {alive}")
         return {"JobFlowId": cluster.id}
 
-    def add_cluster(self, name: str, level: int, idle_timeout: float | None) -> Cluster:
-        """Add a cluster that starts."""
+    def add_cluster(self, name: str, level: int, idle_timeout: float | None, lag: float | None = None) -> Cluster:
+        """Add a cluster that starts.
+
+        :param lag: Seconds until it is listed.
+        """
         world, now = self._world, self._world.now
-        lag = world.random.uniform(*self._pace.cluster_lag)
+        lag = world.random.uniform(*self._pace.cluster_lag) if lag is None else lag
         cluster = Cluster(f"j-{len(self.clusters) + 1:05}", name, level, idle_timeout, now, now + lag)
         self.clusters[cluster.id] = cluster
         world.at(world.random.uniform(*self._pace.start), lambda: self._started(cluster))

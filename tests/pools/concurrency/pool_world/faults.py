@@ -60,7 +60,7 @@ class Faults:
     :param deaths: How many processes may die.
     :param stall: Seconds of a stall, from and to; the longest are longer than a lease.
     :param late: Seconds that a request is late, from and to: AWS takes none that was signed five minutes ago.
-    :param struck: Counts what was done.
+    :param struck: Counts what was done, by call and kind.
     """
 
     random: Random
@@ -68,7 +68,7 @@ class Faults:
     deaths: int = 0
     stall: tuple[float, float] = (5.0, 90.0)
     late: tuple[float, float] = (5.0, 298.0)
-    struck: dict[str, int] = field(default_factory=dict)
+    struck: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def strike(self, call: str) -> Strike:
         """Say what happens to a call."""
@@ -84,7 +84,7 @@ class Faults:
             if self.deaths <= 0:
                 return CALM
             self.deaths -= 1
-        self.struck[kind] = self.struck.get(kind, 0) + 1
+        self.struck[call, kind] = self.struck.get((call, kind), 0) + 1
         return Strike(kind, self._seconds(kind), waits=self.random.random() < 0.5)
 
     def _seconds(self, kind: str) -> float:
@@ -93,3 +93,9 @@ class Faults:
         if kind in ("late", "die, late"):
             return self.random.uniform(*self.late)
         return self.random.uniform(3.0, 20.0) if kind == "slow" else 0.0
+
+    def has_struck(self, call: str = "", *kinds: str) -> bool:
+        """Tell whether something went wrong with a call (any, when not given), of kinds with these words."""
+        return any(
+            call in (one, "") and (not kinds or any(word in kind for word in kinds)) for one, kind in self.struck
+        )

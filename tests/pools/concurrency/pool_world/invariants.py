@@ -33,7 +33,7 @@ def _jobs_are_done(day: Day) -> Iterator[str]:
     for job in day.jobs:
         steps = job.steps(day.emr)
         index = job.order.token.map_index
-        if job.refused and not day.faults.struck.get("refused"):
+        if job.refused and not day.faults.has_struck("", "refused"):
             yield f"job {job.token} was refused: {job.refused}"
         # Whose worker was killed may have a step, or none; a triggerer that is killed may have many jobs.
         if not steps and not job.refused and f"worker-{index}" not in dead and not _was_at_a_dead(day, dead):
@@ -56,7 +56,7 @@ def _clusters_are_used(day: Day) -> Iterator[str]:
             yield f"{cluster.id} is still {cluster.state}"
         if cluster.idle_timeout is None:
             yield f"{cluster.id} would never end by itself"
-        if not cluster.steps and not day.plan.there and not _any(day, "late", "done", "lost", "stall", "die"):
+        if not cluster.steps and not day.plan.there and not day.faults.has_struck("run_job_flow"):
             yield f"{cluster.id} was started for nothing"
 
 
@@ -85,13 +85,8 @@ def _exactly_as_many(day: Day) -> Iterator[str]:
     plan = day.plan
     if plan.spread > 1 or plan.there or plan.lost or plan.specs > 1:
         return
-    # The last job, long after, starts one of its own.
-    started = [one for one in day.emr.clusters.values() if one.created < day.swept_at]
-    ended_early = [one for one in started if one.why == "asked"]
-    kept = len(started) - len(ended_early)
-    if kept != plan.bounds.max_clusters and not _any(day, "run_job_flow"):
-        yield f"{kept} clusters of {plan.bounds.max_clusters} were started: {started}"
-
-
-def _any(day: Day, *words: str) -> bool:
-    return any(word in kind for kind in day.faults.struck for word in words)
+    # Of all that were started before one has ended; EMR itself sees that there are never too many.
+    first_end = min((one.ended for one in day.emr.clusters.values() if one.ended), default=day.swept_at)
+    started = [one.id for one in day.emr.clusters.values() if one.created <= first_end]
+    if len(started) < plan.bounds.max_clusters and not day.faults.has_struck("run_job_flow"):
+        yield f"{len(started)} clusters of {plan.bounds.max_clusters} were started: {started}"
