@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.hooks.logs import CloudWatchLogsHook as CloudWatchLogsHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob as SparkJob
     from airflow_provider_emrkit.logs.wishes import LogStream as LogStream
+    from airflow_provider_emrkit.operators.pool import EmrPoolDeleteOperator as EmrPoolDeleteOperator
+    from airflow_provider_emrkit.operators.pool import EmrPoolDrainOperator as EmrPoolDrainOperator
+    from airflow_provider_emrkit.operators.pool import EmrPoolResizeOperator as EmrPoolResizeOperator
+    from airflow_provider_emrkit.operators.pool import EmrPoolWarmUpOperator as EmrPoolWarmUpOperator
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator as EmrSparkOperator
     from airflow_provider_emrkit.pools.defined import load_pools as load_pools
+    from airflow_provider_emrkit.sensors.pool import EmrPoolSensor as EmrPoolSensor
     from airflow_provider_emrkit.validation import InvalidValueError as InvalidValueError
 
 _LAZY_IMPORTS = {
@@ -37,6 +42,11 @@ _LAZY_IMPORTS = {
     "ClusterSpec": "airflow_provider_emrkit.compute.cluster_spec",
     "DynamicCluster": "airflow_provider_emrkit.compute.targets",
     "EbsVolumes": "airflow_provider_emrkit.compute.instances",
+    "EmrPoolDeleteOperator": "airflow_provider_emrkit.operators.pool",
+    "EmrPoolDrainOperator": "airflow_provider_emrkit.operators.pool",
+    "EmrPoolResizeOperator": "airflow_provider_emrkit.operators.pool",
+    "EmrPoolSensor": "airflow_provider_emrkit.sensors.pool",
+    "EmrPoolWarmUpOperator": "airflow_provider_emrkit.operators.pool",
     "EmrSparkOperator": "airflow_provider_emrkit.operators.spark",
     "ExistingCluster": "airflow_provider_emrkit.compute.targets",
     "InstanceRole": "airflow_provider_emrkit.compute.instances",
@@ -56,6 +66,11 @@ __all__ = [
     "ClusterSpec",
     "DynamicCluster",
     "EbsVolumes",
+    "EmrPoolDeleteOperator",
+    "EmrPoolDrainOperator",
+    "EmrPoolResizeOperator",
+    "EmrPoolSensor",
+    "EmrPoolWarmUpOperator",
     "EmrSparkOperator",
     "ExistingCluster",
     "InstanceRole",

@@ -22,12 +22,13 @@ AIRFLOW_V_3_3_PLUS = Version("3.3.0") <= AIRFLOW_VERSION
 
 # 3.0 moved what DAG authors and tasks use into the task SDK; the old places warn.
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
-    from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+    from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, Context
     from airflow.sdk.execution_time.xcom import XCom
 else:
     from airflow.models.baseoperator import BaseOperator
     from airflow.models.baseoperatorlink import BaseOperatorLink
     from airflow.models.xcom import XCom
+    from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context
 
 # 3.0 has no hook of its own in the SDK yet.
@@ -77,6 +78,7 @@ __all__ = [
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
+    "BaseSensorOperator",
     "BaseTrigger",
     "Context",
     "TriggerEvent",

@@ -30,8 +30,15 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "config": _config(),
         "hooks": _modules("airflow_provider_emrkit.hooks.emrkit", "airflow_provider_emrkit.hooks.logs"),
-        "operators": _modules("airflow_provider_emrkit.operators.spark"),
-        "triggers": _modules("airflow_provider_emrkit.triggers.job_run"),
+        "operators": _modules(
+            "airflow_provider_emrkit.operators.pool", "airflow_provider_emrkit.operators.spark"
+        ),
+        "sensors": _modules("airflow_provider_emrkit.sensors.pool"),
+        "triggers": _modules(
+            "airflow_provider_emrkit.triggers.job_run",
+            "airflow_provider_emrkit.triggers.pool_care",
+            "airflow_provider_emrkit.triggers.pooled",
+        ),
         "extra-links": [
             "airflow_provider_emrkit.links.EmrClusterLink",
             "airflow_provider_emrkit.links.EmrLogsLink",

@@ -7,8 +7,12 @@ import pytest
 
 import airflow_provider_emrkit
 
-NEEDS_AIRFLOW = ("CloudWatchLogsHook", "EmrSparkOperator")
-CORE = [name for name in airflow_provider_emrkit.__all__ if name not in NEEDS_AIRFLOW]
+NEEDS_AIRFLOW = ("CloudWatchLogsHook", "EmrPoolSensor")
+CORE = [
+    name
+    for name in airflow_provider_emrkit.__all__
+    if name not in NEEDS_AIRFLOW and not name.endswith("Operator")
+]
 
 
 def run(code: str) -> str:

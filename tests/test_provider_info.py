@@ -84,7 +84,7 @@ def modules() -> list[str]:
     info = get_provider_info()
     return [
         name
-        for kind in ("hooks", "operators", "triggers")
+        for kind in ("hooks", "operators", "sensors", "triggers")
         for part in info[kind]
         for name in part["python-modules"]
     ]

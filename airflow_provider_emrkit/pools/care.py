@@ -10,7 +10,7 @@ from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.pools.awaiting import Awaited, claimed_starts
 from airflow_provider_emrkit.pools.cancelling import cancel_steps
-from airflow_provider_emrkit.pools.care_round import CareReport, CareRound, sized
+from airflow_provider_emrkit.pools.care_round import STEPS_ENOUGH, CareReport, CareRound, sized
 from airflow_provider_emrkit.pools.lease import LeaseLostError, PoolLease
 from airflow_provider_emrkit.pools.looking import look
 
@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 LEASE_PATIENCE = 60.0
 # Rounds in which the lease may be lost.
 ROUNDS = 3
-# Steps of a cluster that have to be known to see how busy it is, where that decides which one goes.
-STEPS_ENOUGH = 50
+# Steps of a cluster that are listed at most, where all are to be cancelled.
 ALL_STEPS = 10_000
 # Seconds between two looks whether steps have been cancelled.
 CANCEL_PAUSES = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)

@@ -10,6 +10,8 @@ from airflow_provider_emrkit.hooks.errors import is_aws_error
 from airflow_provider_emrkit.pools.acts import retire_clusters, start_clusters
 from airflow_provider_emrkit.pools.awaiting import Awaited
 from airflow_provider_emrkit.pools.decision import settle
+from airflow_provider_emrkit.pools.looking import look
+from airflow_provider_emrkit.pools.patient import PatientEmr
 from airflow_provider_emrkit.pools.sizing import plan_size
 from airflow_provider_emrkit.pools.standing import standings
 from airflow_provider_emrkit.pools.survey import Survey
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.standing import Standing
 
 log = logging.getLogger(__name__)
+
+# Steps of a cluster that have to be known to see how busy it is, where that decides which one goes.
+STEPS_ENOUGH = 50
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,11 @@ class CareRound:
 
     def look(self) -> None:
         """Look at the pool, and settle what has become clear."""
-        self.survey = self._care.look()
-        record = settle(self.held.record, self.survey, self.held.now)
+        emr = PatientEmr(self._care.clients.client("emr", retries=False), self.held, self._care.pause)
+        # A claim that ends during a long look was alive when its cluster was listed without it.
+        began = self.held.now
+        self.survey = look(emr, self._care.place, steps_enough=STEPS_ENOUGH)
+        record = settle(self.held.record, self.survey, began)
         if record != self.held.record:
             self.held.write(record)
         self.there = [one for one in standings(self.survey, record, 1) if not one.is_going]

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.exceptions import EmrKitError, LeaseError, ThrottledError
-from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_not_found, is_transient, typed
+from airflow_provider_emrkit.hooks.errors import (
+    explain,
+    is_aws_error,
+    is_denied,
+    is_not_found,
+    is_transient,
+    typed,
+)
 from airflow_provider_emrkit.hooks.patience import Trouble
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.pools.awaiting import Awaited, View
 from airflow_provider_emrkit.pools.decision import settle
 from airflow_provider_emrkit.pools.endings import Ending, describe_ending, endings_since, start_failure
+from airflow_provider_emrkit.pools.health import HowItIs
 from airflow_provider_emrkit.pools.looking import look
 from airflow_provider_emrkit.runs.tolerance import Tolerance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from airflow_provider_emrkit.pools.awaiting import Asked, Finding
+    from airflow_provider_emrkit.pools.awaiting import Finding
     from airflow_provider_emrkit.pools.care import PoolCare
 
 # Steps of a cluster that have to be known to tell people how busy it is.
@@ -31,14 +40,8 @@ TOLD_AFTER = 3
 ENDS_BEFORE_DOUBT = 2
 
 
-class Condition(Protocol):
-    """What is waited for."""
-
-    def asks(self, view: View) -> Asked:
-        """Tell what EMR has to be asked beside the look."""
-
-    def judge(self, view: View) -> Finding:
-        """Tell whether it is so."""
+# What can be waited for.
+Condition = Awaited | HowItIs
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,32 @@ class Tick:
     :param done: Whether what was waited for is so.
     :param delay: Seconds until the next look.
     :param words: How things are.
+    :param refused: Whether AWS refuses the credentials.
     """
 
     lines: tuple[tuple[int, str], ...] = ()
     done: bool = False
     delay: float = 0.0
     words: str = ""
+    refused: bool = False
+
+
+def condition_to_dict(condition: Condition) -> dict[str, Any]:
+    """Give a condition as plain JSON."""
+    if isinstance(condition, HowItIs):
+        return {"how_it_is": condition.to_dict()}
+    return {"awaited": condition.to_dict()}
+
+
+def condition_from_dict(data: Mapping[str, Any]) -> Condition:
+    """Read a condition back.
+
+    >>> condition_from_dict(condition_to_dict(Awaited(up=("j-1",))))
+    Awaited(up=('j-1',), starts=(), gone=(), all_gone=False)
+    """
+    if "how_it_is" in data:
+        return HowItIs.from_dict(data["how_it_is"])
+    return Awaited.from_dict(data["awaited"])
 
 
 class PoolWatch:
@@ -71,8 +94,8 @@ class PoolWatch:
     """
 
     def __init__(self, care: PoolCare, condition: Condition, interval: float) -> None:
-        self._care = care
-        self._condition = condition
+        self.care = care
+        self.condition = condition
         self._interval = interval
         self._trouble = Trouble()
         self._tolerance = Tolerance()
@@ -87,7 +110,7 @@ class PoolWatch:
         """
         try:
             view = self._look()
-            finding = self._condition.judge(view)
+            finding = self.condition.judge(view)
             if finding.tend:
                 self._tend()
         except LeaseError as error:
@@ -103,39 +126,39 @@ class PoolWatch:
         return Tick(self._news(finding), finding.holds, self._interval, finding.words)
 
     def _look(self) -> View:
-        emr, place = self._care.clients.client("emr"), self._care.place
-        seen = self._care.lease.object.look()
+        emr, place = self.care.clients.client("emr"), self.care.place
+        seen = self.care.lease.object.look()
         survey = look(emr, place, steps_enough=STEPS_ENOUGH)
         view = View(survey, settle(seen.record, survey, seen.at), seen.at)
-        asked = self._condition.asks(view)
+        asked = self.condition.asks(view)
         found = [] if asked.since is None else list(endings_since(emr, place, asked.since))
         found += filter(None, (self._describe(one) for one in asked.ids))
         return replace(view, endings={one.id: one for one in found})
 
     def _describe(self, cluster_id: str) -> Ending | None:
         try:
-            return describe_ending(self._care.clients.client("emr"), cluster_id)
+            return describe_ending(self.care.clients.client("emr"), cluster_id)
         except Exception as error:
             if not is_not_found(error):
                 raise
             return None  # a cluster that was started just now is not known everywhere at once
 
     def _tend(self) -> None:
-        if not isinstance(self._condition, Awaited):
+        if not isinstance(self.condition, Awaited):
             return
-        retired = self._care.tend(self._condition).retired
+        retired = self.care.tend(self.condition).retired
         self._ended = Counter({one: self._ended[one] + 1 for one in retired})
         doubtful = [one for one, times in self._ended.items() if times > ENDS_BEFORE_DOUBT]
-        protected = self._care.protected(doubtful)
+        protected = self.care.protected(doubtful)
         if protected:
             raise EmrKitError(
-                f"somebody has protected clusters of pool {self._care.place.name} against termination: "
+                f"somebody has protected clusters of pool {self.care.place.name} against termination: "
                 f"{', '.join(protected)}; take that off, or delete the pool by force"
             )
 
     def _refuse(self, finding: Finding) -> None:
         """Raise the error of what was waited for and will not come."""
-        pool = self._care.place.name
+        pool = self.care.place.name
         if finding.failed:
             raise start_failure(
                 f"pool {pool}: {len(finding.failed)} clusters did not come up", finding.failed
@@ -150,46 +173,41 @@ class PoolWatch:
         if finding.words == self._told:
             return ()
         self._told = finding.words
-        return ((logging.INFO, f"Pool {self._care.place.name}: {finding.words}"),)
+        return ((logging.INFO, f"Pool {self.care.place.name}: {finding.words}"),)
 
     def _after(self, error: Exception) -> Tick:
         if not is_aws_error(error) and not is_transient(error):
             raise error
-        region = self._care.clients.region_name
+        region = self.care.clients.region_name
         said = one_line(explain(error, region))
         if is_transient(error):
             delay = self._trouble.delay(self._interval)
             told = self._trouble.streak == TOLD_AFTER
-            text = f"Pool {self._care.place.name} can't be looked at just now, trying on: {said}"
+            text = f"Pool {self.care.place.name} can't be looked at just now, trying on: {said}"
             return Tick(((logging.WARNING, text),) if told else (), delay=delay)
         pause = self._tolerance.pause(error, submitted_at=0.0)
         if pause is None:
-            raise typed(f"pool {self._care.place.name} could not be looked at", error, region) from error
-        text = f"AWS refuses to show pool {self._care.place.name}, asking again: {said}"
-        return Tick(((logging.WARNING, text),), delay=pause)
+            raise typed(f"pool {self.care.place.name} could not be looked at", error, region) from error
+        text = f"AWS refuses to show pool {self.care.place.name}, asking again: {said}"
+        return Tick(((logging.WARNING, text),), delay=pause, refused=is_denied(error))
 
 
 def wait_for_pool(
     watch: PoolWatch,
     pause: Callable[[float], bool],
     tell: Callable[[int, str], object],
-    timeout: float | None,
-    clock: Callable[[], float],
-) -> bool:
-    """Wait until it is so; False when the time is up or the wait was ended before.
+    deadline: float | None,
+) -> Tick:
+    """Wait until it is so; gives the last look, which is not done when the wait ended before.
 
     :param pause: Waits some seconds; gives True when the wait is to end.
     :param tell: Takes lines for people, with a level of :mod:`logging`.
-    :param timeout: Seconds it may take; None for as long as it takes.
-    :param clock: Seconds that only go up.
+    :param deadline: When the time is up, in seconds since 1970; None for never.
     """
-    until = None if timeout is None else clock() + timeout
     while True:
         tick = watch.tick()
         for level, text in tick.lines:
             tell(level, text)
-        if tick.done:
-            return True
-        left = tick.delay if until is None else min(tick.delay, until - clock())
-        if left <= 0 or pause(left):
-            return False
+        left = tick.delay if deadline is None else min(tick.delay, deadline - time.time())
+        if tick.done or left <= 0 or pause(left):
+            return tick

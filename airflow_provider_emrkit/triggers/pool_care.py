@@ -107,7 +107,7 @@ class EmrPoolTrigger(BaseTrigger):
         from airflow_provider_emrkit.pools.watching import PoolWatch
 
         connected = await poller.connecting.connected(self.log)
-        care = PoolCare(connected.clients, self.place, new_holder(), self._gone.wait)
+        care = PoolCare(connected.aws, self.place, new_holder(), self._gone.wait)
         return PoolWatch(care, self.condition, self.poll_interval)
 
     async def _renew(self, poller: SharedPoller, watch: PoolWatch, tick: Tick) -> None:
@@ -116,9 +116,9 @@ class EmrPoolTrigger(BaseTrigger):
 
         if tick.refused or poller.connected.is_old:
             await poller.connecting.renew(self.log, refused=tick.refused)
-        if poller.connected.clients is not watch.care.clients:
+        if poller.connected.aws is not watch.care.clients:
             old = watch.care
-            watch.care = PoolCare(poller.connected.clients, self.place, old.lease.holder, old.pause)
+            watch.care = PoolCare(poller.connected.aws, self.place, old.lease.holder, old.pause)
 
     def _tell(self, tick: Tick) -> None:
         for level, text in tick.lines:

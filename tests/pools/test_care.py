@@ -16,6 +16,7 @@ from airflow_provider_emrkit.exceptions import BootstrapError, EmrKitError, Leas
 from airflow_provider_emrkit.hooks.clients import AwsClients
 from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 from airflow_provider_emrkit.pools import care as care_module
+from airflow_provider_emrkit.pools import care_round
 from airflow_provider_emrkit.pools.care import PoolCare
 from airflow_provider_emrkit.pools.lease import PoolLease
 from airflow_provider_emrkit.pools.pool_setup import PoolSetup
@@ -69,6 +70,11 @@ class Pool:
             self.server.wait_cluster(one, "WAITING")
         return report
 
+    def claim(self, *claims: Claim) -> None:
+        """Let these be what may be under way."""
+        held = self.care.lease.take(1.0, never)
+        held.release(replace(held.record, claims=claims))
+
     def work(self, cluster: str, name: str, state: str = "RUNNING") -> str:
         self.server.runner.script(name, hold=True)
         step = self.server.add_step(cluster, name)
@@ -88,8 +94,8 @@ def settled(pool, awaited, seconds=20.0):
     """Wait until it is so."""
     told = []
     watch = PoolWatch(pool.care, awaited, 0.02)
-    done = wait_for_pool(watch, never, lambda level, text: told.append(text), seconds, time.monotonic)
-    return done, told
+    last = wait_for_pool(watch, never, lambda level, text: told.append(text), time.time() + seconds)
+    return last.done, told
 
 
 # --- warm up ----------------------------------------------------------------------------------------------
@@ -116,8 +122,7 @@ def test_clusters_of_the_pool_count_those_that_start_too(pool):
 
 
 def test_a_start_that_may_be_under_way_counts(pool):
-    held = pool.care.lease.take(1.0, never)
-    held.release(replace(held.record, claims=(Claim("start", "0123456789ab", "", held.now + 300),)))
+    pool.claim(Claim("start", "0123456789ab", "", time.time() + 300))
     report = pool.care.warm_up(pool.setup)
     assert len(report.started) == 1
     assert report.starts == ("0123456789ab",)
@@ -161,9 +166,10 @@ def test_a_cluster_that_came_up_and_ended_for_want_of_work_has_come_up(pool):
 
 
 def test_a_start_that_came_to_nothing_is_an_error_when_it_can_t_come_any_more(pool):
-    held = pool.care.lease.take(1.0, never)
-    held.release(replace(held.record, claims=(Claim("start", "0123456789ab", "", held.now + 1.0),)))
+    pool.claim(Claim("start", "0123456789ab", "", time.time() + 300))
     report = pool.care.warm_up(pool.setup, 1)
+    assert settled(pool, report.awaited, seconds=0.1)[0] is False
+    pool.claim()
     with pytest.raises(EmrKitError, match="1 clusters were not started, since EMR has not answered"):
         settled(pool, report.awaited)
 
@@ -228,9 +234,7 @@ def test_a_cluster_of_somebody_else_is_not_drained(pool):
 
 def test_a_cluster_with_a_job_on_its_way_is_not_idle(pool):
     (cluster,) = pool.warm(1).started
-    held = pool.care.lease.take(1.0, never)
-    claim = Claim("place", "c66c9179a54ad449-0-1", cluster, held.now + 300)
-    held.release(replace(held.record, claims=(*held.record.claims, claim)))
+    pool.claim(Claim("place", "c66c9179a54ad449-0-1", cluster, time.time() + 300))
     assert pool.care.drain().draining == (cluster,)
     assert pool.there == [cluster]
 
@@ -312,8 +316,7 @@ def test_a_pool_that_is_not_there_is_deleted(pool):
 
 
 def test_a_start_that_may_be_under_way_is_waited_for(pool):
-    held = pool.care.lease.take(1.0, never)
-    held.release(replace(held.record, claims=(Claim("start", "0123456789ab", "", held.now + 300),)))
+    pool.claim(Claim("start", "0123456789ab", "", time.time() + 300))
     report = pool.care.delete()
     done, told = settled(pool, report.awaited, seconds=0.2)
     assert not done
@@ -325,7 +328,7 @@ def test_a_start_that_may_be_under_way_is_waited_for(pool):
 
 
 def test_a_lease_that_is_lost_on_the_way_is_taken_again(pool, monkeypatch):
-    really = care_module.look
+    really = care_round.look
     stolen = []
 
     def slow_look(emr, place, steps_enough):
@@ -337,7 +340,7 @@ def test_a_lease_that_is_lost_on_the_way_is_taken_again(pool, monkeypatch):
             thief.take(1.0, never).release()
         return found
 
-    monkeypatch.setattr(care_module, "look", slow_look)
+    monkeypatch.setattr(care_round, "look", slow_look)
     assert len(pool.care.warm_up(pool.setup).started) == 2
     assert len(pool.there) == 2
 
