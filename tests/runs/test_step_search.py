@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from faulty_emr import FaultyEmr, aws_error, clients_of, throttled, timed_out
 
-from airflow_provider_emrkit import ClusterSpec, DynamicCluster, ExistingCluster
+from airflow_provider_emrkit import ClusterPool, ClusterSpec, DynamicCluster, ExistingCluster
+from airflow_provider_emrkit.compute.pool_mark import PoolMark
+from airflow_provider_emrkit.compute.pool_request import pool_place
 from airflow_provider_emrkit.exceptions import (
     ComputeNotFoundError,
     SubmitDeniedError,
@@ -20,6 +22,7 @@ from airflow_provider_emrkit.runs.step_search import (
     CLUSTER_PAGES,
     DAG_RUN_SKEW,
     LATE_LIST,
+    POOL_CLUSTER_LIFE,
     SEARCH_WITHIN,
     StepSearch,
 )
@@ -439,3 +442,103 @@ def test_a_driver_that_may_run_apart_is_taken_for_one(localemr_server, emr, team
     }
     localemr_server.client("emr").add_job_flow_steps(JobFlowId=team.cluster_id, Steps=[step])
     assert [one.run.driver_apart for one in emr.earlier(team)] == [apart]
+
+
+# --- a pool -----------------------------------------------------------------------------------------------
+
+POOL = ClusterPool("medium", ClusterSpec("emr-7.11.0", size="tiny"), max_clusters=2)
+STAGING_URI = "s3://staging/emrkit"
+
+
+def pool_name(number=1, pool=POOL, staging_uri=STAGING_URI):
+    place = pool_place(pool, staging_uri)
+    return PoolMark(place.name, place.key, "0123456789ab", (1, 0, 0), f"{number:012x}").marked()
+
+
+def pool_search(clients):
+    return StepSearch(clients, lambda seconds: False, STAGING_URI)
+
+
+def test_the_work_of_earlier_tries_is_found_on_all_clusters_of_the_pool(emr):
+    emr.server.runner.script("", hold=True)
+    one, two = (emr.server.run_cluster(Name=pool_name(number)) for number in (1, 2))
+    strangers = (
+        emr.server.run_cluster(Name="team"),
+        emr.server.run_cluster(Name=pool_name(3, staging_uri="s3://other/emrkit")),
+        emr.server.run_cluster(Name=pool_name(4, replace(POOL, team="data"))),
+    )
+    emr.server.add_step(one, FIRST.marked())
+    emr.server.add_step(two, SECOND.marked())
+    for cluster in strangers:
+        emr.server.add_step(cluster, SECOND.marked())
+    found = pool_search(clients_of(emr.faulty)).earlier(POOL, THIRD)
+    assert [(one.mark, one.run.cluster_id) for one in found] == [(SECOND.mark, two), (FIRST.mark, one)]
+    assert {(one.run.pool, one.run.owns_cluster) for one in found} == {("medium", False)}
+
+
+def test_the_work_on_a_cluster_that_has_ended_is_found(emr):
+    cluster = emr.server.run_cluster(Name=pool_name())
+    emr.server.add_step(cluster, SECOND.marked())
+    emr.server.wait_cluster(cluster, "WAITING")
+    emr.server.client("emr").terminate_job_flows(JobFlowIds=[cluster])
+    [found] = pool_search(clients_of(emr.faulty)).earlier(POOL, THIRD)
+    assert found.run.cluster_id == cluster
+    assert found.status.state is RunState.SUCCEEDED
+
+
+class LongLived:
+    """An EMR that has one cluster of the pool, which was started long ago, and has ended perhaps."""
+
+    def __init__(self, created, ended=None):
+        timeline = {"CreationDateTime": created, **({"EndDateTime": ended} if ended else {})}
+        state = "TERMINATED" if ended else "WAITING"
+        self.cluster = {"Id": "j-1", "Name": pool_name(), "Status": {"State": state, "Timeline": timeline}}
+        self.asked = []
+
+    def list_clusters(self, **asked):
+        created = self.cluster["Status"]["Timeline"]["CreationDateTime"]
+        fits = (
+            asked.get("CreatedAfter", created) <= created
+            and asked.get("CreatedBefore", NOW) > created
+            and self.cluster["Status"]["State"] in asked.get("ClusterStates", ("WAITING", "TERMINATED"))
+        )
+        return {"Clusters": [self.cluster] if fits else []}
+
+    def describe_cluster(self, **_):
+        return {"Cluster": self.cluster}
+
+    def list_steps(self, **asked):
+        self.asked.append(asked["ClusterId"])
+        done = {"State": "COMPLETED", "Timeline": {"CreationDateTime": NOW - timedelta(minutes=5)}}
+        return {"Steps": [{"Id": "s-1", "Name": SECOND.marked(), "Status": done}]}
+
+
+@pytest.mark.parametrize("ended", [None, NOW - timedelta(minutes=1)], ids=["there", "ended"])
+def test_a_pool_s_cluster_may_be_older_than_the_dag_run(ended):
+    listed = LongLived(NOW - timedelta(hours=40), ended)
+    since = (NOW - timedelta(hours=1)).timestamp()
+    [found] = pool_search(clients_of(listed)).earlier(POOL, THIRD, since)
+    assert (found.run.cluster_id, found.run.step_id) == ("j-1", "s-1")
+
+
+def test_a_pool_s_cluster_that_had_ended_before_the_dag_run_is_not_looked_at():
+    listed = LongLived(NOW - timedelta(hours=40), NOW - timedelta(hours=2))
+    since = (NOW - timedelta(hours=1)).timestamp()
+    assert pool_search(clients_of(listed)).earlier(POOL, THIRD, since) == []
+    assert listed.asked == []
+
+
+def test_clusters_of_a_pool_that_have_ended_are_looked_for_so_far_back():
+    since = (NOW - timedelta(hours=1)).timestamp()
+    listed = LongLived(NOW - timedelta(hours=2, seconds=POOL_CLUSTER_LIFE), NOW)
+    assert pool_search(clients_of(listed)).earlier(POOL, THIRD, since) == []
+
+
+def test_jobs_of_a_pool_are_found_by_their_marks(emr):
+    emr.server.runner.script("", hold=True)
+    cluster = emr.server.run_cluster(Name=pool_name())
+    for token in (FIRST, SECOND, MAPPED):
+        emr.server.add_step(cluster, token.marked())
+    place = pool_place(POOL, STAGING_URI)
+    found = pool_search(clients_of(emr.faulty)).on_pool(place, {FIRST.mark, MAPPED.mark}, time.time())
+    assert [one.mark for one in found] == [FIRST.mark, MAPPED.mark]

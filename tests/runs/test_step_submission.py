@@ -17,7 +17,14 @@ from faulty_emr import (
     unreachable,
 )
 
-from airflow_provider_emrkit import ClusterSpec, DynamicCluster, ExistingCluster, InvalidValueError, SparkJob
+from airflow_provider_emrkit import (
+    ClusterPool,
+    ClusterSpec,
+    DynamicCluster,
+    ExistingCluster,
+    InvalidValueError,
+    SparkJob,
+)
 from airflow_provider_emrkit.compute.defaults import ClusterDefaults
 from airflow_provider_emrkit.compute.request import MAX_STEP_CHARACTERS
 from airflow_provider_emrkit.exceptions import (
@@ -404,6 +411,13 @@ def test_an_old_boto3_is_no_matter_where_nobody_asks_for_cloudwatch(emr, old_bot
 
 
 # --- bad input --------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_not_submitted_to_a_pool(emr):
+    pool = ClusterPool("medium", ClusterSpec("emr-7.11.0", size="tiny"), max_clusters=1)
+    with pytest.raises(TypeError, match="placed on clusters of a pool"):
+        emr.submit(pool)
+    assert emr.faulty.calls == []
 
 
 def test_a_cluster_that_does_not_exist_is_named_before_anything_is_sent(emr):
