@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return done
 
     def _run_once(self) -> None:
+        while self._scheduled and self._scheduled[0]._cancelled:  # nobody waits for them
+            heapq.heappop(self._scheduled)._scheduled = False
+            self._timer_cancelled_count -= 1
         if not self._ready and self._scheduled:
             self.now = max(self.now, self._scheduled[0]._when)
         super()._run_once()
