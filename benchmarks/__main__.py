@@ -18,18 +18,24 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 from benchmarks.logs.figures import LogFigures
 from benchmarks.logs.scenarios import LOG_READERS, LOGS_FULL, LOGS_QUICK
 from benchmarks.logs.table import logs_in_brief, logs_table
+from benchmarks.pools.figures import PlacementFigures
+from benchmarks.pools.scenarios import POOLS_FULL, POOLS_QUICK, PlacementScenario
+from benchmarks.pools.table import pools_in_brief, pools_table
 from benchmarks.running import MeasurementError, in_order, run
 from benchmarks.scenarios import EMRKIT, FLOOR, FULL, PEERS, QUICK
 from benchmarks.table import by_scenario, figures_table, goals_table, in_brief, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from rich.table import Table
 
     from benchmarks.running import AnyFigures
     from benchmarks.scenarios import Scenario
+    from benchmarks.table import ByContestant
 
-_FULL: Sequence[Scenario] = (*FULL, *LOGS_FULL)
-_QUICK: Sequence[Scenario] = (*QUICK, *LOGS_QUICK)
+_FULL: Sequence[Scenario] = (*FULL, *LOGS_FULL, *POOLS_FULL)
+_QUICK: Sequence[Scenario] = (*QUICK, *LOGS_QUICK, *POOLS_QUICK)
 _CONTESTANTS = (EMRKIT, *PEERS, *LOG_READERS, FLOOR)
 _ALL: Sequence[Scenario] = (*_FULL, *_QUICK)
 
@@ -45,12 +51,13 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Compare waiting for deferred EMR steps, and reading their logs: emrkit and the amazon "
-        f"provider.\n\n{loads}",
+        f"provider; and measure placing jobs on a pool of clusters.\n\n{loads}",
         epilog="examples:\n"
         "  python -m benchmarks                      all of it, about 28 minutes\n"
         "  python -m benchmarks --quick              small loads, 5 minutes\n"
         "  python -m benchmarks --only steps-1000 --contestant emrkit\n"
-        "  python -m benchmarks --only logs-bulk     reading a log, 3 minutes\n\n"
+        "  python -m benchmarks --only logs-bulk     reading a log, 3 minutes\n"
+        "  python -m benchmarks --only pool-1 --only pool-100    placing jobs, 1 minute\n\n"
         "exit codes:\n  0  all goals that could be judged are met\n  1  one is missed\n"
         "  2  something could not be measured",
         formatter_class=RawDescriptionRichHelpFormatter,
@@ -85,6 +92,21 @@ def _report(arguments: argparse.Namespace, figures: Sequence[AnyFigures], second
     }
 
 
+def _brief(one: AnyFigures) -> str:
+    if isinstance(one, PlacementFigures):
+        return pools_in_brief(one)
+    return logs_in_brief(one) if isinstance(one, LogFigures) else in_brief(one)
+
+
+def _tables(scenarios: Sequence[Scenario], measured: Mapping[str, ByContestant]) -> list[Table]:
+    """Lay out the figures, each kind in a table of its own."""
+    placing = [one for one in scenarios if isinstance(one, PlacementScenario)]
+    reading = [one for one in scenarios if one.log]
+    waiting = [one for one in scenarios if one not in placing and one not in reading]
+    kinds = ((waiting, figures_table), (reading, logs_table), (placing, pools_table))
+    return [table(chosen, measured) for chosen, table in kinds if chosen]
+
+
 def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tuple[list[AnyFigures], bool]:
     """Measure, telling how it goes on; gives what was measured, and whether that is all of it."""
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -94,8 +116,7 @@ def _measure(arguments: argparse.Namespace, scenarios: Sequence[Scenario]) -> tu
     try:
         for one in run(groups, arguments.seed, progress.print):
             figures.append(one)
-            brief = logs_in_brief(one) if isinstance(one, LogFigures) else in_brief(one)
-            progress.print(f"  {one.scenario}, {one.contestant}: {brief}")
+            progress.print(f"  {one.scenario}, {one.contestant}: {_brief(one)}")
             if arguments.json:
                 report = _report(arguments, figures, time.monotonic() - began)
                 arguments.json.write_text(json.dumps(report, indent=2) + "\n")
@@ -115,10 +136,7 @@ def main(argv: Sequence[str]) -> int:
     figures, complete = _measure(arguments, scenarios)
     measured = by_scenario(figures)
     judged = verdicts(scenarios, measured)
-    waiting = [one for one in scenarios if one.log is None]
-    reading = [one for one in scenarios if one.log]
-    console.print(*([figures_table(waiting, measured)] if waiting else ()))
-    console.print(*([logs_table(reading, measured)] if reading else ()), goals_table(judged))
+    console.print(*_tables(scenarios, measured), goals_table(judged))
     if figures:
         loads = [one.load for one in figures]
         console.print(

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
     from benchmarks.figures import Figures
     from benchmarks.logs.figures import LogFigures
+    from benchmarks.pools.figures import PlacementFigures
 
 
 @dataclass(frozen=True)
 class Goal:
     """One goal for one figure.
 
-    :param figure: Name of a property of :class:`~benchmarks.figures.Figures` or
-        :class:`~benchmarks.logs.figures.LogFigures`.
+    :param figure: Name of a property of :class:`~benchmarks.figures.Figures`,
+        :class:`~benchmarks.logs.figures.LogFigures` or :class:`~benchmarks.pools.figures.PlacementFigures`.
     :param text: What the table says.
     :param below: The figure is to be smaller.
     :param at_most: The figure is to be no larger.
@@ -58,7 +59,7 @@ def ratio(others: float, ours: float) -> float:
     return others / ours if ours > 0 else float("inf")
 
 
-def judge(goal: Goal, figures: Mapping[str, Figures | LogFigures], ours: str) -> Verdict:
+def judge(goal: Goal, figures: Mapping[str, Figures | LogFigures | PlacementFigures], ours: str) -> Verdict:
     """Judge one goal of a scenario.
 
     :param figures: Of the scenario, by contestant.

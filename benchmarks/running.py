@@ -15,6 +15,9 @@ from cryptography.fernet import Fernet
 
 from benchmarks.figures import Figures
 from benchmarks.logs.figures import LogFigures
+from benchmarks.logs.scenarios import LogScenario
+from benchmarks.pools.figures import PlacementFigures
+from benchmarks.pools.scenarios import PlacementScenario
 from benchmarks.scenarios import FLOOR
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 LANES = 2
 
 Measurement = tuple["Scenario", str]
-AnyFigures = Figures | LogFigures
+AnyFigures = Figures | LogFigures | PlacementFigures
 
 
 class MeasurementError(Exception):
@@ -96,8 +99,17 @@ def environ(user: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
+def _kind(scenario: Scenario) -> tuple[str, type[AnyFigures]]:
+    """Give the program that measures a scenario, and what it prints."""
+    if isinstance(scenario, PlacementScenario):
+        return "benchmarks.pools.measure", PlacementFigures
+    if isinstance(scenario, LogScenario):
+        return "benchmarks.logs.measure", LogFigures
+    return "benchmarks.measure", Figures
+
+
 def _measure(scenario: Scenario, contestant: str, seed: int) -> AnyFigures:
-    program = "benchmarks.logs.measure" if scenario.log else "benchmarks.measure"
+    program, figures = _kind(scenario)
     with tempfile.TemporaryDirectory(prefix="emrkit-bench-") as folder:
         command = [
             *(sys.executable, "-m", program, scenario.name, contestant),
@@ -109,5 +121,4 @@ def _measure(scenario: Scenario, contestant: str, seed: int) -> AnyFigures:
     if done.returncode != 0:
         raise MeasurementError(f"{contestant} could not be measured in {scenario.name}; see above")
     # Airflow may say something on standard output before.
-    figures = json.loads(done.stdout.splitlines()[-1])
-    return LogFigures(**figures) if scenario.log else Figures(**figures)
+    return figures(**json.loads(done.stdout.splitlines()[-1]))

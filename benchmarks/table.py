@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.figures import Figures
     from benchmarks.logs.figures import LogFigures
+    from benchmarks.pools.figures import PlacementFigures
     from benchmarks.scenarios import Scenario
 
 ByContestant = dict[str, Any]
@@ -36,7 +37,7 @@ _COLUMNS = (
 )
 
 
-def by_scenario(figures: Sequence[Figures | LogFigures]) -> dict[str, ByContestant]:
+def by_scenario(figures: Sequence[Figures | LogFigures | PlacementFigures]) -> dict[str, ByContestant]:
     """Sort figures by scenario and contestant."""
     found: dict[str, ByContestant] = {}
     for one in figures:

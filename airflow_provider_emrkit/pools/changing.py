@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.account import AccountError, explained, open_session
+from airflow_provider_emrkit.pools.holder import new_holder
 
 if TYPE_CHECKING:
     import argparse
@@ -49,8 +47,7 @@ def open_care(given: argparse.Namespace, place: PoolPlace) -> PoolCare:
     if not session.region_name:
         raise AccountError("You must specify a region; see --region, --profile, --endpoint-url")
     clients = AwsClients(session, session.region_name, lambda _: given.endpoint_url)
-    holder = f"emrkit-pool:{socket.gethostname()[:50]}:{os.getpid()}:{secrets.token_hex(4)}"
-    return PoolCare(clients, place, holder, threading.Event().wait)
+    return PoolCare(clients, place, new_holder(), threading.Event().wait)
 
 
 class PoolChange:

@@ -1,15 +1,15 @@
-"""What EMR answers about the steps of a schedule (ListSteps, DescribeStep, DescribeCluster)."""
+"""What EMR answers about the clusters and steps of a schedule, and what it does with steps that are added."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.endpoint.refusal import RefusedError
+from benchmarks.pools.plan import cluster_name
+from benchmarks.schedule import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from benchmarks.schedule import Job
 
 Answer = dict[str, Any]
 
@@ -31,6 +31,7 @@ class Emr:
 
     def __init__(self, jobs: Sequence[Job], started: float) -> None:
         self._started = started
+        self._added = 0
         # ListSteps gives the newest first.
         self._by_cluster: dict[str, dict[str, Job]] = {}
         for job in reversed(jobs):
@@ -40,6 +41,8 @@ class Emr:
             "ListSteps": self._list_steps,
             "DescribeStep": self._describe_step,
             "DescribeCluster": self._describe_cluster,
+            "ListClusters": self._list_clusters,
+            "AddJobFlowSteps": self._add_steps,
         }
 
     def _cluster(self, request: Mapping[str, Any]) -> dict[str, Job]:
@@ -86,14 +89,40 @@ class Emr:
             "Status": {"State": job.state(now), "StateChangeReason": {}, "Timeline": timeline},
         }
 
+    def _list_clusters(self, request: Mapping[str, Any], _now: float) -> Answer:
+        first = int(request.get("Marker") or 0)
+        named = [
+            {"Id": cluster_id, "Name": cluster_name(number), "Status": self._cluster_status()}
+            for number, cluster_id in enumerate(self._by_cluster, start=1)
+        ]
+        answer: Answer = {"Clusters": named[first : first + PAGE]}
+        if len(named) > first + PAGE:
+            answer["Marker"] = str(first + PAGE)
+        return answer
+
+    def _add_steps(self, request: Mapping[str, Any], now: float) -> Answer:
+        """Take steps, which begin at once and have no end."""
+        cluster_id, ids = request["JobFlowId"], []
+        steps = self._cluster({"ClusterId": cluster_id})
+        for step in request["Steps"]:
+            self._added += 1
+            added = Job(0, cluster_id, f"s-ADDED{self._added:07}", step["Name"], "", now, now, float("inf"))
+            steps = {added.step_id: added, **steps}
+            ids.append(added.step_id)
+        self._by_cluster[cluster_id] = steps
+        return {"StepIds": ids}
+
+    def _cluster_status(self) -> Answer:
+        timeline = {"CreationDateTime": self._started - 600, "ReadyDateTime": self._started - 300}
+        return {"State": "RUNNING", "StateChangeReason": {}, "Timeline": timeline}
+
     def _describe_cluster(self, request: Mapping[str, Any], _now: float) -> Answer:
         self._cluster(request)
-        timeline = {"CreationDateTime": self._started - 600, "ReadyDateTime": self._started - 300}
         return {
             "Cluster": {
                 "Id": request["ClusterId"],
                 "Name": "bench",
-                "Status": {"State": "RUNNING", "StateChangeReason": {}, "Timeline": timeline},
+                "Status": self._cluster_status(),
                 "ReleaseLabel": "emr-7.11.0",
                 "AutoTerminate": False,
                 "TerminationProtected": False,

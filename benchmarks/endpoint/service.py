@@ -17,6 +17,7 @@ from benchmarks.endpoint.ecs import Ecs
 from benchmarks.endpoint.emr import Emr
 from benchmarks.endpoint.queue import Queue
 from benchmarks.endpoint.refusal import RefusedError
+from benchmarks.endpoint.s3 import S3
 from benchmarks.logs.plan import GROUP, stream_names
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Service:
         app.router.add_post("/start", self._start)
         app.router.add_get("/counts", self._counts)
         app.router.add_post("/{path:.*}", self._answer)
+        app.router.add_get("/{path:.*}", self._answer_s3)
+        app.router.add_put("/{path:.*}", self._answer_s3)
         return app
 
     def watch_connections_of(self, runner: web.AppRunner) -> None:
@@ -85,6 +88,7 @@ class Service:
     def _begin(self, started: float) -> None:
         self._started = started
         self._emr = Emr(self._jobs, started)
+        self._s3 = S3()
         has_begun = started < float("inf")
         self._queue = Queue(self._jobs if has_begun else (), started, self._now)
         logs = CloudWatch(GROUP, self._streams, self._log if has_begun else (), started)
@@ -135,6 +139,14 @@ class Service:
         except RefusedError as refused:
             self._refused[f"{operation}: {refused.code}"] += 1
             return _error(refused.code, refused.message)
+
+    async def _answer_s3(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        await asyncio.sleep(ANSWER_TIME)
+        writes = request.method == "PUT"
+        self._served["PutObject" if writes else "GetObject"] += 1
+        found = self._s3.put(request.path, request.headers, body) if writes else self._s3.get(request.path)
+        return web.Response(status=found.status, headers=found.headers, body=found.body)
 
     async def _dispatch(self, service: str, operation: str, request: Mapping[str, Any]) -> Answer:
         if service == "AmazonSQS":

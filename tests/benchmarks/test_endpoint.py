@@ -96,8 +96,8 @@ def test_throttled_calls_are_refused_as_emr_does_and_counted_apart(
 
 def test_other_refusals_are_told_apart(endpoint: Endpoint, certificate: Certificate) -> None:
     with pytest.raises(ClientError):
-        client(endpoint, certificate, "emr").list_clusters()
-    assert endpoint.counts()["refused"] == {"ListClusters: UnknownOperationException": 1}
+        client(endpoint, certificate, "emr").list_studios()
+    assert endpoint.counts()["refused"] == {"ListStudios: UnknownOperationException": 1}
 
 
 def test_the_jobs_log_can_be_read_and_each_call_is_timed(
