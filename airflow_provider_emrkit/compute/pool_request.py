@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,6 @@ from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_emrkit.compute.defaults import ClusterDefaults
     from airflow_provider_emrkit.compute.pool import ClusterPool
 
@@ -110,10 +109,9 @@ def pool_spec_hash(request: Mapping[str, Any]) -> str:
     True
     """
     like = {member: value for member, value in request.items() if member not in _NOT_LIKE}
-    like["Applications"] = sorted(like.get("Applications", ()), key=_canonical)
+    like["Applications"] = _in_order(like.get("Applications"))
     like["Instances"] = _without_counts(like.get("Instances", {}))
-    if "MonitoringConfiguration" in like:
-        like["MonitoringConfiguration"] = _without_executors(like["MonitoringConfiguration"])
+    like["MonitoringConfiguration"] = _without_executors(like.get("MonitoringConfiguration"))
     return hashlib.sha256(_canonical(like).encode()).hexdigest()[:12]
 
 
@@ -126,32 +124,45 @@ def pool_capacity(request: Mapping[str, Any]) -> Capacity:
     (0, 2, 0)
     """
     counts = dict.fromkeys(API_ROLES.values(), 0)
-    instances = request.get("Instances", {})
-    for role in chain.from_iterable(instances.get(collection) or () for collection in _COLLECTIONS):
+    for role in chain.from_iterable(_roles(request.get("Instances"), kind) for kind in _COLLECTIONS):
         name = role.get("InstanceRole") or role.get("InstanceFleetType")
         if name in counts:
-            counts[name] += sum(role.get(member) or 0 for member in _COUNTS)
+            counts[name] += sum(role[member] for member in _COUNTS if isinstance(role.get(member), int))
     primary, core, task = counts.values()
     return primary, core, task
 
 
-def _without_counts(instances: Mapping[str, Any]) -> dict[str, Any]:
+# An author's overrides may be of another shape than EMR's; it is EMR that says so, when it gets them.
+
+
+def _without_counts(instances: Any) -> Any:
     """Give the instances with whether there are any of a kind, instead of how many."""
-    like = dict(instances)
-    for member in _SETS:
-        like[member] = sorted(like.get(member) or ())
-    for collection in _COLLECTIONS:
-        like[collection] = [
+    if not isinstance(instances, Mapping):
+        return instances
+    like = {**instances, **{member: _in_order(instances.get(member)) for member in _SETS}}
+    for kind in _COLLECTIONS:
+        like[kind] = [
             {member: bool(value) if member in _COUNTS else value for member, value in role.items()}
-            for role in like.get(collection) or ()
+            for role in _roles(instances, kind)
         ]
     return like
 
 
-def _without_executors(monitoring: Mapping[str, Any]) -> dict[str, Any]:
-    cloudwatch = monitoring.get("CloudWatchLogConfiguration") or {}
-    types = {name: files for name, files in cloudwatch.get("LogTypes", {}).items() if name != EXECUTOR_LOGS}
-    return {**monitoring, "CloudWatchLogConfiguration": {**cloudwatch, "LogTypes": types}}
+def _without_executors(monitoring: Any) -> Any:
+    match monitoring:
+        case {"CloudWatchLogConfiguration": {"LogTypes": Mapping() as types} as config}:
+            others = {name: files for name, files in types.items() if name != EXECUTOR_LOGS}
+            return {**monitoring, "CloudWatchLogConfiguration": {**config, "LogTypes": others}}
+    return monitoring
+
+
+def _roles(instances: Any, kind: str) -> list[Mapping[str, Any]]:
+    roles = instances.get(kind) if isinstance(instances, Mapping) else None
+    return [role for role in roles if isinstance(role, Mapping)] if isinstance(roles, (list, tuple)) else []
+
+
+def _in_order(items: Any) -> Any:
+    return sorted(items, key=_canonical) if isinstance(items, (list, tuple)) else items
 
 
 def _canonical(value: Any) -> str:

@@ -41,6 +41,10 @@ def test_a_name_a_spec_and_a_bound_are_enough():
     assert plain.action_on_failure == "CONTINUE"
 
 
+def test_a_pool_may_always_have_the_same_number_of_clusters():
+    assert pool(min_clusters=3).min_clusters == pool().max_clusters
+
+
 def test_a_pool_with_everything_set():
     assert pool(**FULL).wait_seconds == 7200
 

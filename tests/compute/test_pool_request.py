@@ -109,7 +109,7 @@ def test_the_hash_is_the_same_in_every_process_and_version_that_asks_for_the_sam
         "ReleaseLabel": LABEL,
         "Instances": {"InstanceGroups": [{"InstanceRole": "CORE", "InstanceCount": 2}]},
     }
-    assert pool_spec_hash(made) == "3e3bda5abc53"
+    assert pool_spec_hash(made) == "c8598dfd0106"
 
 
 def test_the_hash_can_stand_in_the_name_of_a_cluster():
@@ -235,6 +235,27 @@ def test_how_much_of_a_fleet_is_spot_is_its_size_but_whether_any_is_is_its_kind(
         != of(TargetOnDemandCapacity=2)
         != of(TargetSpotCapacity=1, TargetOnDemandCapacity=1)
     )
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"MonitoringConfiguration": "x"},
+        {"MonitoringConfiguration": {"CloudWatchLogConfiguration": 7}},
+        {"MonitoringConfiguration": {"CloudWatchLogConfiguration": {"LogTypes": ["x"]}}},
+        {"Applications": 7},
+        {"Instances": {"InstanceFleets": "x"}},
+        {"Instances": {"InstanceFleets": [7]}},
+        {"Instances": {"InstanceFleets": [{"InstanceFleetType": "WORKER", "TargetSpotCapacity": 7}]}},
+        {"Instances": {"InstanceFleets": [{"InstanceFleetType": "CORE", "TargetSpotCapacity": "7"}]}},
+        {"Instances": {"Ec2SubnetIds": 7}},
+        {"KerberosAttributes": {1, 2}},
+    ],
+)
+def test_overrides_that_only_emr_can_judge_reach_it(overrides):
+    made = request(with_spec(overrides=overrides))
+    assert re.fullmatch("[0-9a-f]{12}", pool_spec_hash(made))
+    assert len(pool_capacity(made)) == 3
 
 
 def test_making_a_hash_changes_no_request():

@@ -173,6 +173,17 @@ def test_a_size_of_the_file_may_take_the_place_of_one_of_the_package(load):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "fields"),
+    [
+        ("size: medium", "size: '{{ params.size }}'", {"size": "{{ params.size }}"}),
+        ("emr-7.11.0", "'{{ params.release }}'", {"release_label": "{{ params.release }}"}),
+    ],
+)
+def test_a_template_is_kept_for_the_task_to_render(load, old, new, fields):
+    assert load(FILE, old, new)["medium"].spec == ClusterSpec(**{**vars(ETL), **fields})
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         pytest.param(
