@@ -49,7 +49,7 @@ class ClusterPool(FrozenSpec):
     Every string may hold a Jinja template; it is checked again when it has been rendered.
 
     :param name: What it is called, in its place: letters, digits, ``_``, ``.``, ``-``, at most 64.
-    :param spec: What each of its clusters is like.
+    :param spec: What each of its clusters is like; steps at once and the idle timeout are the pool's to say.
     :param max_clusters: Clusters at once, those that start included; at most 500.
     :param min_clusters: How many it is brought to when it is used; idle ones end all the same.
     :param steps_per_cluster: Jobs on one cluster at once (EMR's ``StepConcurrencyLevel``), 1 to 256; more

@@ -48,18 +48,19 @@ def _place_of(owner: str, field: str, value: Any) -> str:
     if not isinstance(value, FunctionType):
         mend = f"use one of {', '.join(RULES)}, or give a function, by itself or as 'module:function'"
         raise InvalidValueError(owner, field, value, f"is of type {type(value).__name__}", mend)
+    # Not by its repr, which is another one each time that a DAG is parsed.
     module, name = value.__module__, value.__qualname__
-    _check_module(owner, field, value, module)
+    _check_module(owner, field, name, module)
     if "<" in name:
         problem = "is a lambda" if value.__name__ == "<lambda>" else "is inside of another function"
-        raise InvalidValueError(owner, field, value, f"{problem}, which can't be imported", _WHERE)
+        raise InvalidValueError(owner, field, name, f"{problem}, which can't be imported", _WHERE)
     if _found(module, name) is not value:
         problem = f"is not what {module}:{name} gives to those who import it"
-        raise InvalidValueError(owner, field, value, problem, "give the function that its module has")
+        raise InvalidValueError(owner, field, name, problem, "give the function that its module has")
     return f"{module}:{name}"
 
 
-def _check_module(owner: str, field: str, value: Any, module: str | None) -> None:
+def _check_module(owner: str, field: str, value: str, module: str | None) -> None:
     if not module or module.startswith(_NOBODYS_MODULES):
         problem = "is in a DAG file or a program, which nobody else can import"
         raise InvalidValueError(owner, field, value, problem, _WHERE)

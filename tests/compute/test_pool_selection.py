@@ -79,7 +79,7 @@ def test_a_nested_function_can_not_be_imported():
     def nested(candidates):
         return candidates[0].id
 
-    with refused("is inside of another function, which can't be imported"):
+    with refused("nested' is inside of another function, which can't be imported"):
         checked(nested)
 
 
@@ -118,5 +118,5 @@ def test_a_function_of_a_dag_file_is_refused_since_only_the_dag_processor_has_it
 @pytest.mark.parametrize("module", ["__main__", None])
 def test_a_function_of_a_program_is_refused(monkeypatch, module):
     monkeypatch.setattr(oldest, "__module__", module)
-    with refused("is in a DAG file or a program"):
+    with refused("'oldest' is in a DAG file or a program"):
         checked(oldest)
