@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 # The parameters of PutObject, and the headers they become.
 _HEADERS = {"IfMatch": "If-Match", "IfNoneMatch": "If-None-Match"}
 # 409: another conditional write of the same object was under way. 404: what was to be replaced is gone.
-_NOT_FIRST = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"})
+_NOT_FIRST = frozenset(
+    {"PreconditionFailed", "412", "ConditionalRequestConflict", "OperationAborted", "409", "NoSuchKey", "404"}
+)
 _CONTEXT = "emrkit_condition"
 _EVENT = "{}.s3.PutObject"
 

@@ -8,6 +8,7 @@ condition does not hold any more, so that what it writes does nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -198,7 +199,9 @@ class PoolLease:
             if not is_denied(error):
                 raise
             # Without s3:ListBucket, S3 says so of an object that is not there, too; writing it will tell.
-            return Seen("", time_of(error.response)), error
+            with contextlib.suppress(LeaseError):  # but S3 may not be who has refused
+                return Seen("", time_of(error.response)), error
+            raise
 
     def _is_held(self, seen: Seen) -> bool:
         record = seen.record

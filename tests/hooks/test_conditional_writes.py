@@ -96,9 +96,10 @@ def test_threads_that_share_a_client_keep_their_conditions_apart(s3):
         assert len([etag for etag in pool.map(write, range(40)) if etag]) == 1
 
 
-def test_a_write_at_the_same_time_counts_as_somebody_else(s3):
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
+def test_a_write_at_the_same_time_counts_as_somebody_else(s3, code):
     stub = Stubber(s3)
-    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_client_error("put_object", code, http_status_code=409)
     with stub, pytest.raises(NotFirstError):
         put(s3, b"first", "")
 

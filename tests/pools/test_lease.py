@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.stub import Stubber
 from faulty_emr import aws_error, throttled, timed_out, unreachable
 from faulty_s3 import START, FaultyS3, VirtualTime
 
@@ -420,6 +422,33 @@ def test_without_the_permission_to_list_the_first_lease_can_be_taken(lease, s3, 
     s3.fail("get_object", DENIED)
     assert lease.try_take().record.fence == 1
     assert other.try_take() is None
+
+
+def test_a_refusal_that_is_not_dated_is_told_as_it_is(client, time):
+    stub = Stubber(client)
+    stub.add_client_error("get_object", "AccessDenied", "The proxy says no", 403)
+    with stub, pytest.raises(AccessDeniedError, match="The proxy says no"):
+        PoolLease(client, PLACE, "a", clock=time).try_take()
+
+
+def test_an_s3_without_a_clock_is_told(client, time):
+    stub = Stubber(client)
+    stub.add_client_error("get_object", "NoSuchKey", "", 404)
+    with stub, pytest.raises(LeaseError, match="without the header Date"):
+        PoolLease(client, PLACE, "a", clock=time).try_take()
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(lease, s3, time):
+    lease.try_take().release()
+    s3.fail("get_object", IncompleteReadError(actual_bytes=1, expected_bytes=2))
+    assert lease.take(10.0, time.wait).record.fence == 2
+
+
+def test_a_write_at_the_same_moment_is_tried_again_where_it_came_to_nothing(lease, s3):
+    held = lease.try_take()
+    s3.fail("put_object", aws_error("ConditionalRequestConflict", status=409))
+    held.write(drains(held.record, "j-1"))
+    assert lease.read().draining == {"j-1"}
 
 
 def test_a_bucket_that_does_not_exist_is_named_at_once(s3, time):
