@@ -127,14 +127,16 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
             line = news.news(waiting.words, time.time()) if waiting.words else None
             if line:
                 self.log.info("%s", line)
-            left = self._seconds_left()
+            left = self._seconds_left(waiting)
             if left <= 0:
                 await desk.withdraw(waiting)
                 return
             await waiting.wait(min(left, CHANGED))
 
-    def _seconds_left(self) -> float:
-        ends = [when for when in (self.wait_until, self.deadline) if when is not None]
+    def _seconds_left(self, waiting: WaitingOrder) -> float:
+        # One round there is in any case, also where no triggerer was there all the time.
+        wait_until = None if waiting.outcome is None else self.wait_until
+        ends = [when for when in (wait_until, self.deadline) if when is not None]
         return min(ends, default=float("inf")) - time.time()
 
     async def _settled(self, desk: PoolDesk, waiting: WaitingOrder) -> dict[str, Any] | None:
