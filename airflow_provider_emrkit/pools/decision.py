@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_emrkit.pools.order import PoolBounds
-    from airflow_provider_emrkit.pools.record import Claim, PoolRecord
+    from airflow_provider_emrkit.pools.record import Claim, Deed, PoolRecord
     from airflow_provider_emrkit.pools.selection import Candidate
     from airflow_provider_emrkit.pools.standing import Standing
     from airflow_provider_emrkit.pools.survey import Survey
@@ -41,6 +41,11 @@ class Wanted:
     since: float
     spec: str
     capacity: tuple[int, int, int]
+
+    @property
+    def wishes(self) -> tuple[str, tuple[int, int, int]]:
+        """What its cluster must be like."""
+        return self.spec, self.capacity
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,9 @@ def decide(
     :param choose: Gives the id of one of several clusters with room; see :mod:`.selection`.
     :param new_start: Makes the id of a start.
     """
-    record = settle(record, survey, now)
-    jobs = _to_place(wanted, survey, record)
+    tokens = tokens_of(survey)
+    record = _settled(record, survey, tokens, now)
+    jobs = _to_place(wanted, tokens, record)
     others = sorted(since for name, one in record.waiting.items() if name != process for since in one.since)
     steps = bounds.steps_per_cluster
     pool, unlisted = standings(survey, record, steps), unlisted_starts(record, steps)
@@ -117,16 +123,21 @@ def settle(record: PoolRecord, survey: Survey, now: float) -> PoolRecord:
     """Drop from a record what has become clear or is over.
 
     Those are claims that EMR lists or that can't take effect any more, what processes told that are gone,
-    clusters that drain no more because they have ended, and specs that nobody uses.
+    clusters that drain no more because they have ended, and specs that nobody uses. Jobs that were claimed
+    are remembered for a while.
 
     :param now: Seconds since 1970 by S3's clock.
     """
+    return _settled(record, survey, tokens_of(survey), now)
+
+
+def _settled(record: PoolRecord, survey: Survey, tokens: Collection[str], now: float) -> PoolRecord:
     started = {cluster.mark.start for cluster in survey.clusters}
-    listed = {"start": started, "place": tokens_of(survey)}
+    listed: dict[Deed, Collection[str]] = {"start": started, "place": tokens}
     claims = [one for one in record.claims if one.until > now and one.id not in listed[one.deed]]
     there = {cluster.id for cluster in survey.clusters} | {one.cluster_id for one in claims}
     return replace(
-        record,
+        record.remembering(set(record.claims).difference(claims), now),
         claims=tuple(claims),
         draining=record.draining & there,
         waiting={
@@ -136,9 +147,9 @@ def settle(record: PoolRecord, survey: Survey, now: float) -> PoolRecord:
     )
 
 
-def _to_place(wanted: Iterable[Wanted], survey: Survey, record: PoolRecord) -> list[Wanted]:
+def _to_place(wanted: Iterable[Wanted], tokens: Collection[str], record: PoolRecord) -> list[Wanted]:
     """Give the jobs that are nowhere yet, once each, the oldest first."""
-    placed = tokens_of(survey) | _claimed(record.claims)
+    placed = _claimed(record.claims).union(tokens)
     once = {job.token: job for job in sorted(wanted, key=_age, reverse=True) if job.token not in placed}
     return sorted(once.values(), key=_age)
 
@@ -160,10 +171,13 @@ def _placements(
     """
     placements = []
     passed = 0
+    full = set()  # wishes: what one found no room for has none for another
     for job in jobs:
-        found = _find(job, rooms, bisect_left(others, job.since) + passed, choose)
+        ahead = bisect_left(others, job.since) + passed
+        found = None if job.wishes in full else _find(job, rooms, ahead, choose)
         if found is None:
             passed += 1  # those that came later leave room to it too
+            full.add(job.wishes)
             continue
         rooms.take(found)
         placements.append((job.token, found))
@@ -187,7 +201,9 @@ def _find(job: Wanted, rooms: Rooms, ahead: int, choose: Callable[[Sequence[Cand
 
 def _lacking(jobs: Iterable[Wanted], placed: Collection[str], rooms: Rooms) -> list[Wanted]:
     """Give the jobs that found no room since there is none, not since it is left to older ones."""
-    return [job for job in jobs if job.token not in placed and not rooms.fitting(job)]
+    waiting = [job for job in jobs if job.token not in placed]
+    full = {wishes for wishes, job in {job.wishes: job for job in waiting}.items() if not rooms.fitting(job)}
+    return [job for job in waiting if job.wishes in full]
 
 
 def _making_place(

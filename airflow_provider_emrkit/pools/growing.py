@@ -52,8 +52,9 @@ def _own(
 ) -> tuple[list[Wanted], int]:
     """Give what to start for this process's jobs, and the room that they leave."""
     models: list[Wanted] = []
+    full = set()  # wishes: what one found no room for has none for another
     for job in jobs:
-        fitting = rooms.fitting(job)
+        fitting = () if job.wishes in full else rooms.fitting(job)
         if fitting:
             # The smallest that does: the bigger ones are left to whom the smaller are too small.
             rooms.take(min(fitting, key=lambda one: one.mark.capacity).id)
@@ -64,6 +65,8 @@ def _own(
             models.append(job)
             rooms.plan(start, job, steps)
             rooms.take(start)
+        else:
+            full.add(job.wishes)
     return models, unlisted + sum(one.room for one in rooms.fitting(*jobs))
 
 
