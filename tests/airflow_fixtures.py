@@ -114,13 +114,16 @@ class Collected(logging.Handler):
 @pytest.fixture
 def task_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collected]:
     """The task's log, by standard logging whichever the installed Airflow uses."""
+    from airflow_provider_emrkit.operators.pool_care import EmrPoolOperator
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator
+    from airflow_provider_emrkit.sensors.pool import EmrPoolSensor
     from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
+    from airflow_provider_emrkit.triggers.pool_care import EmrPoolTrigger
 
     log, collected = logging.getLogger("tests.task"), Collected()
     log.setLevel(logging.INFO)
     log.addHandler(collected)
-    for owner in (EmrSparkOperator, EmrJobRunTrigger):
+    for owner in (EmrSparkOperator, EmrJobRunTrigger, EmrPoolOperator, EmrPoolSensor, EmrPoolTrigger):
         monkeypatch.setattr(owner, "log", log, raising=False)
     monkeypatch.setattr("airflow_provider_emrkit._compat.AIRFLOW_V_3_0_PLUS", False)
     yield collected

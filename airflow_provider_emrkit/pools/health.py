@@ -81,7 +81,8 @@ class HowItIs:
             choose=fewest_steps,
             new_start=lambda: "new",
         )
-        return Finding(bool(plan.placements), busy_words(view.survey, view.record, self.bounds))
+        busy = busy_words(view.survey, view.record, self.bounds)
+        return Finding(bool(plan.placements), f"{'has room' if plan.placements else 'has no room'}; {busy}")
 
     def _is_healthy(self, view: View) -> Finding:
         failed = [one for one in view.endings.values() if self._did_not_come_up(one, view.now)]
@@ -89,10 +90,11 @@ class HowItIs:
         marks = [one.cluster.mark for one in pool if one.takes_work]
         there = sum(mark.satisfies(self.spec, self.capacity) for mark in marks)
         coming = sum(claim.deed == "start" for claim in view.record.claims)
-        enough = there + coming >= self.bounds.min_clusters
-        words = [f"{there + coming} clusters are up or start, of at least {self.bounds.min_clusters}"]
+        healthy = there + coming >= self.bounds.min_clusters and not failed
+        words = ["is healthy" if healthy else "is not healthy"]
+        words += [f"{there + coming} clusters are up or start, of at least {self.bounds.min_clusters}"]
         words += [f"did not come up in the last hour: {one}" for one in failed]
-        return Finding(enough and not failed, "; ".join(words))
+        return Finding(healthy, "; ".join(words))
 
     def _did_not_come_up(self, ending: Ending, now: float) -> bool:
         alike = ending.mark is not None and ending.mark.spec == self.spec

@@ -18,9 +18,10 @@ from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 from airflow_provider_emrkit.pools import care as care_module
 from airflow_provider_emrkit.pools import care_round
 from airflow_provider_emrkit.pools.care import PoolCare
+from airflow_provider_emrkit.pools.health import HowItIs
 from airflow_provider_emrkit.pools.lease import PoolLease
 from airflow_provider_emrkit.pools.pool_setup import PoolSetup
-from airflow_provider_emrkit.pools.record import Claim
+from airflow_provider_emrkit.pools.record import Claim, Waiting
 from airflow_provider_emrkit.pools.watching import PoolWatch, wait_for_pool
 from airflow_provider_emrkit.runs.step_compiling import StepCompiling
 from airflow_provider_emrkit.testing.faults import faults
@@ -163,6 +164,16 @@ def test_a_cluster_that_came_up_and_ended_for_want_of_work_has_come_up(pool):
     pool.emr.terminate_job_flows(JobFlowIds=[report.started[0]])
     pool.server.wait_cluster(report.started[0], "TERMINATED")
     assert settled(pool, report.awaited)[0]
+
+
+def test_a_cluster_whose_start_was_not_answered_is_found_and_not_started_twice(pool):
+    with faults(pool.server.endpoint_url, lost_answer={"operation": "RunJobFlow", "times": 1}):
+        report = pool.care.warm_up(pool.setup)
+    assert (len(report.started), len(report.starts)) == (1, 1)
+    again = pool.care.warm_up(pool.setup)
+    assert again.started == ()
+    assert settled(pool, report.awaited)[0]
+    assert len(pool.there) == 2
 
 
 def test_a_start_that_came_to_nothing_is_an_error_when_it_can_t_come_any_more(pool):
@@ -366,3 +377,74 @@ def test_throttling_is_waited_for(pool):
     with faults(pool.server.endpoint_url, throttle={"operation": "ListClusters", "times": 3}):
         assert settled(pool, report.awaited)[0]
     wait_for(lambda: len(pool.there) == 1)
+
+
+# --- questions --------------------------------------------------------------------------------------------
+
+
+def found(pool, question, setup=None):
+    """Whether it is so, and in which words."""
+    tick = PoolWatch(pool.care, HowItIs.of(question, setup or pool.setup), 1.0).tick()
+    return tick.done, tick.words
+
+
+def test_an_empty_pool_has_room_as_it_may_grow(pool):
+    assert found(pool, "has_room")[0]
+    assert pool.there == []
+
+
+def test_a_pool_has_room_until_its_clusters_are_full_and_no_more_may_start(pool):
+    small = pool.setup_of(replace(POOL, min_clusters=0, max_clusters=1))
+    (cluster,) = pool.warm(1).started
+    pool.work(cluster, "one")
+    assert found(pool, "has_room", small)[0]
+    pool.work(cluster, "two")
+    has_room, words = found(pool, "has_room", small)
+    assert not has_room
+    assert words.startswith("has no room; pool medium has 1 of 1 cluster; 2 steps are on them")
+    pool.server.runner.finish("one")
+    wait_for(lambda: found(pool, "has_room", small)[0])
+
+
+def test_room_that_older_jobs_of_others_wait_for_is_not_there(pool):
+    small = pool.setup_of(replace(POOL, min_clusters=0, max_clusters=1, steps_per_cluster=1))
+    pool.warm(1)
+    held = pool.care.lease.take(1.0, never)
+    held.release(replace(held.record, waiting={"other:1:1": Waiting(held.now, (held.now - 60.0,))}))
+    assert not found(pool, "has_room", small)[0]
+
+
+def test_a_draining_cluster_has_no_room(pool):
+    small = pool.setup_of(replace(POOL, min_clusters=0, max_clusters=1))
+    (cluster,) = pool.warm(1).started
+    pool.work(cluster, "one")
+    pool.care.drain()
+    assert not found(pool, "has_room", small)[0]
+
+
+def test_a_pool_is_healthy_when_its_minimum_is_there(pool):
+    healthy, words = found(pool, "is_healthy")
+    assert not healthy
+    assert words == "is not healthy; 0 clusters are up or start, of at least 2"
+    pool.warm()
+    assert found(pool, "is_healthy")[0]
+
+
+def test_a_pool_is_not_healthy_when_a_cluster_of_its_spec_did_not_come_up(pool):
+    pool.warm()
+    with faults(pool.server.endpoint_url, bootstrap_failure={}):
+        (failed,) = pool.care.warm_up(pool.setup, 3).started
+        pool.server.wait_cluster(failed, "TERMINATED_WITH_ERRORS")
+    healthy, words = found(pool, "is_healthy")
+    assert not healthy
+    assert f"did not come up in the last hour: {failed} is TERMINATED_WITH_ERRORS" in words
+    other = pool.setup_of(replace(POOL, min_clusters=0, spec=ClusterSpec("emr-7.10.0", size="tiny")))
+    assert found(pool, "is_healthy", other)[0]
+
+
+def test_a_cluster_that_came_up_and_was_ended_does_no_harm_to_health(pool):
+    lone = pool.setup_of(replace(POOL, min_clusters=0))
+    (cluster,) = pool.warm(1).started
+    pool.emr.terminate_job_flows(JobFlowIds=[cluster])
+    pool.server.wait_cluster(cluster, "TERMINATED")
+    assert found(pool, "is_healthy", lone)[0]
