@@ -6,8 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import boto3
 import pytest
-from botocore.exceptions import IncompleteReadError
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError, IncompleteReadError
+from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
 from faulty_emr import aws_error, throttled, timed_out, unreachable
 from faulty_s3 import START, FaultyS3, VirtualTime
@@ -277,6 +280,27 @@ def test_a_request_that_the_client_repeats_is_not_taken_for_somebody_elses(lease
     s3.fail("put_object", refusal, done=True)
     held.release()
     assert lease.read() == PoolRecord(fence=1, draining=frozenset({"j-1"}))
+
+
+def test_boto3_may_repeat_requests_of_its_own_accord(localemr_server, client):
+    options = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
+    repeating = boto3.client("s3", endpoint_url=localemr_server.endpoint_url, config=options)
+    sent = []
+
+    def lose_the_answer(request, **_):
+        sent.append(request)
+        if len(sent) % 2:
+            URLLib3Session().send(request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    repeating.meta.events.register("before-send.s3.PutObject", lose_the_answer)
+    held = PoolLease(repeating, PLACE, "a").try_take()
+    held.write(drains(held.record, "j-1"))
+    held.release()
+    assert len(sent) == 6
+    assert PoolLease(client, PLACE, "b").try_take().record == PoolRecord(
+        holder="b", fence=2, draining=frozenset({"j-1"})
+    )
 
 
 def test_a_request_that_is_repeated_and_arrives_late_does_nothing(lease, s3):
