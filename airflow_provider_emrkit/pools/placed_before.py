@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.errors import is_not_found
+from airflow_provider_emrkit.pools.looking import ACTIVE_STEPS
 from airflow_provider_emrkit.runs.step_calls import created_at, run_of, steps_of
 from airflow_provider_emrkit.runs.token import Mark
 
@@ -48,15 +49,19 @@ class PlacedBefore:
         cluster, step = self._listed[order.token.mark]
         return pooled_run(order, cluster, step.id, self._region, step.created_at)
 
-    def claimed(self, order: PoolOrder, claim: Claim) -> JobRun | None:
-        """Give the run of an order that may have been placed on a cluster, in any state (ListSteps)."""
+    def claimed(self, order: PoolOrder, claim: Claim) -> tuple[JobRun | None, bool]:
+        """Look for an order that may have been placed on a cluster, in any state (ListSteps).
+
+        :return: Its run, if any, and whether that is over; one that is not takes up room.
+        """
         starts = {cluster.mark.start: cluster.id for cluster in self._survey.clusters}
         cluster = starts.get(claim.cluster_id, claim.cluster_id)
         found = [step for step in self._steps(cluster) if Mark.of(step.get("Name") or "") == order.token.mark]
         if not found:
-            return None
-        step = min(found, key=lambda one: (one.get("Status") or {}).get("State") in CANCELLED)
-        return pooled_run(order, cluster, step["Id"], self._region, created_at(step))
+            return None, False
+        step = min(found, key=lambda one: _state(one) in CANCELLED)
+        run = pooled_run(order, cluster, step["Id"], self._region, created_at(step))
+        return run, _state(step) not in ACTIVE_STEPS
 
     def _steps(self, cluster: str) -> list[Mapping[str, Any]]:
         if cluster not in self._newest:
@@ -92,6 +97,10 @@ def pooled_run(
     )
     run = replace(run, pool=order.place.name, driver_apart=order.driver_apart)
     return run.with_wishes(order.wishes)
+
+
+def _state(step: Mapping[str, Any]) -> str:
+    return str((step.get("Status") or {}).get("State") or "")
 
 
 def _active(survey: Survey) -> list[tuple[Mark, str, Any]]:

@@ -12,10 +12,12 @@ from airflow_provider_emrkit.exceptions import LeaseError, SubmitRefusedError
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.logs.cluster_sources import CloudWatchPlace
+from airflow_provider_emrkit.pools.clock import elapsed
 from airflow_provider_emrkit.pools.figures import PoolFigures
 from airflow_provider_emrkit.pools.lease import PoolLease
 from airflow_provider_emrkit.pools.outcomes import Outcome, Placed, Refused, Waits
 from airflow_provider_emrkit.pools.patient import PAUSES
+from airflow_provider_emrkit.pools.record import PLACED_MEMORY
 from airflow_provider_emrkit.pools.rounds import Round, with_waiting
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.step_ending import StepEnding
@@ -34,8 +36,10 @@ __all__ = ["Outcome", "Placed", "Placing", "Refused", "Waits"]
 
 log = logging.getLogger(__name__)
 
-# Seconds after which an order that is new here may have been placed by a process that has died since.
+# Seconds after which an order that is new here may have been placed by a process that has died since; and one
+# that was in no round for longer than others remember what was placed.
 FRESH = 30.0
+STALE = PLACED_MEMORY / 2
 MAX_KNOWN = 20_000
 # Seconds for the lease when there is only to tell that nobody waits any more.
 LEAVE_PATIENCE = 2.0
@@ -61,11 +65,10 @@ class Placing:
         self._pause = pause
         self._figures = PoolFigures(clients)
         self._leases: dict[PoolPlace, PoolLease] = {}
-        self._known: dict[str, None] = {}  # tokens of orders that are not strange here
+        # When it was last known of an order that it is placed nowhere, by run token.
+        self._known: dict[str, float] = {}
         # Claims of this process that came to nothing, when it had lost the lease and could not say so.
         self._void: dict[PoolPlace, frozenset[Claim]] = {}
-        # Claims of orders that wait here, by run token: they may be placed, whatever became of the claim.
-        self._doubts: dict[PoolPlace, dict[str, Claim]] = {}
         self._sends_executors: dict[str, bool] = {}
 
     def round(self, orders: Sequence[PoolOrder], patience: float) -> dict[str, Outcome]:
@@ -93,7 +96,7 @@ class Placing:
         marks = {order.token.mark: order for order in orders}
         search = StepSearch(self._clients, self._pause)
         found = search.on_pool(orders[0].place, marks, min(order.since for order in orders))
-        self._note(orders)
+        self._note(orders)  # the record tells what is placed from now on
         runs: dict[str, JobRun] = {}
         for one in sorted(found, key=lambda found: not found.is_active):
             order = marks[one.mark]
@@ -114,9 +117,8 @@ class Placing:
 
     def _placed_long_ago(self, orders: Iterable[PoolOrder]) -> dict[str, Outcome]:
         """Look for orders that are new here and were made a while ago."""
-        strange = [order for order in orders if str(order.token) not in self._known]
+        strange = [order for order in orders if self._is_strange(order)]
         old = [order for order in strange if time.time() - order.since > FRESH]
-        self._note(order for order in strange if order not in old)
         if not old:
             return {}
         try:
@@ -125,8 +127,14 @@ class Placing:
             outcome = self._trouble("it could not be found out whether the job was placed before", error)
             return dict.fromkeys((str(order.token) for order in old), outcome)
 
+    def _is_strange(self, order: PoolOrder) -> bool:
+        known = self._known.get(str(order.token))
+        return known is None or elapsed() - known > STALE
+
     def _note(self, orders: Iterable[PoolOrder]) -> None:
-        self._known.update(dict.fromkeys(str(order.token) for order in orders))
+        for order in orders:
+            self._known.pop(str(order.token), None)
+            self._known[str(order.token)] = elapsed()
         while len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
@@ -145,17 +153,16 @@ class Placing:
         except LeaseError as error:
             outcome = Waits(str(error)) if error.retryable else Refused(error)
             return dict.fromkeys((str(order.token) for order in orders), outcome)
-        doubts = self._doubts.pop(place, {})
-        made = Round(held, self._clients, orders, self._process, self._figures, self._pause, doubts)
+        made = Round(held, self._clients, orders, self._process, self._figures, self._pause)
         made.drop(self._void.pop(place, frozenset()))
         otherwise: Outcome = Waits("the round was not brought to its end")
         try:
             made.run()
+            self._note(orders)
         except Exception as error:
             otherwise = self._trouble(f"no job could be placed in pool {place.name}", error)
         finally:
             made.close(otherwise)
-            self._doubts[place] = made.in_doubt()
             held.release(made.record)
             self._void[place] = frozenset(held.record.claims) - frozenset(made.record.claims)
         self._sends_executors.update(dict.fromkeys(made.sends_executors, True))

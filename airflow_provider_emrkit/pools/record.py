@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ log = logging.getLogger(__name__)
 VERSION = 1
 # Seconds after which what a process has told of its waiting jobs does not count any more.
 WAITING_LIFE = 60.0
+# Seconds that a placed job is remembered: those who wait look several times meanwhile.
+PLACED_MEMORY = 600.0
 # Of a record that is read: a longer one was not written by emrkit.
 MAX_BYTES = 16 * 1024 * 1024
 MAX_WAITING = 500
 _MAX_PROCESSES = 1_000
 _MAX_CLAIMS = 10_000
+_MAX_PLACED = 1_000
 _MAX_DRAINING = 10_000
 _MAX_SPECS = 1_000
 _MAX_TEXT = 200
@@ -74,6 +77,8 @@ class PoolRecord:
     :param fence: Counts how often the lease was taken.
     :param claims: What may be under way.
     :param draining: Clusters that get no more work, and are ended when they have none.
+    :param placed: Claims of jobs that are over, since EMR has listed the job, or can't get it any more. Two
+        processes may wait with the same job, when one was taken for dead: the other one looks there first.
     :param waiting: Jobs that wait, by process.
     :param specs: When each spec was last used for a job, in seconds since 1970 by S3's clock.
     :param nonce: Tells one write of the record from any other.
@@ -91,10 +96,23 @@ class PoolRecord:
     draining: frozenset[str] = frozenset()
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     specs: Mapping[str, float] = field(default_factory=dict)
+    placed: tuple[Claim, ...] = ()
     nonce: str = field(default="", compare=False)
     taken: float = field(default=0.0, compare=False)
     seconds: float = field(default=0.0, compare=False)
     others: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def remembering(self, over: Iterable[Claim], now: float) -> PoolRecord:
+        """Give the record with claims of jobs that are over, so that nobody places these jobs again.
+
+        :param now: Seconds since 1970 by S3's clock.
+        """
+        ended = {
+            claim.id: replace(claim, until=now + PLACED_MEMORY) for claim in over if claim.deed == "place"
+        }
+        placed = [claim for claim in self.placed if claim.until > now and claim.id not in ended]
+        claims = tuple(claim for claim in self.claims if claim.deed != "place" or claim.id not in ended)
+        return replace(self, claims=claims, placed=(*placed, *ended.values()))
 
     def to_json(self) -> str:
         """Write it, within its bounds: of too much, what matters least is left out."""
@@ -107,6 +125,7 @@ class PoolRecord:
             "holder": self.holder,
             "fence": self.fence,
             "claims": [vars(claim) for claim in claims],
+            "placed": [vars(claim) for claim in self.placed[-_MAX_PLACED:]],
             "draining": sorted(self.draining)[:_MAX_DRAINING],
             "waiting": {process: _waiting_json(jobs) for process, jobs in waiting[:_MAX_PROCESSES]},
             "specs": dict(specs[:_MAX_SPECS]),
@@ -128,6 +147,7 @@ class PoolRecord:
             holder=reader.text(data.get("holder", "")),
             fence=int(reader.number(data.get("fence", 0), _MAX_FENCE)),
             claims=tuple(reader.claims(data.get("claims", []))),
+            placed=tuple(reader.claims(data.get("placed", []))),
             draining=frozenset(reader.texts(data.get("draining", []), _MAX_DRAINING)),
             waiting=dict(reader.waiting(data.get("waiting", {}))),
             specs=dict(reader.specs(data.get("specs", {}))),

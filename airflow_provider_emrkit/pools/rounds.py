@@ -6,7 +6,6 @@ import secrets
 from bisect import bisect_left
 from dataclasses import fields, replace
 from itertools import chain
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.pool_mark import PoolMark
@@ -54,8 +53,6 @@ class Round:
     :param process: This process's name in the record.
     :param figures: What CloudWatch tells.
     :param pause: Waits some seconds; gives True when the work is to stop.
-    :param doubts: Claims of orders that earlier rounds have seen, by run token. Others drop a claim when EMR
-        lists its step, which may be over before the order has its next round.
 
     >>> with_lease = Round(held, clients, orders, "worker-1:4711:9f3a", figures, stop.wait)  # doctest: +SKIP
     >>> with_lease.run()  # doctest: +SKIP
@@ -70,7 +67,6 @@ class Round:
         process: str,
         figures: PoolFigures,
         pause: Callable[[float], bool],
-        doubts: Mapping[str, Claim] = MappingProxyType({}),
     ) -> None:
         self._held = held
         self._clients = clients
@@ -79,7 +75,6 @@ class Round:
         self._figures = figures
         self._emr = PatientEmr(clients.client("emr", retries=False), held, pause)
         self._place = next(iter(self._orders.values())).place
-        self._doubts = doubts
         self._looked_at = held.now
         self._no_growth = ""
         self.outcomes: dict[str, Outcome] = {}
@@ -103,9 +98,8 @@ class Round:
         # A claim that ends during a long look was alive when its cluster was listed without it.
         self._looked_at = self._held.now
         survey = look(self._emr, self._place, steps_enough=enough)
-        claims = {one.id: one for one in self.record.claims if one.deed == "place"}
         self.record = settle(self.record, survey, self._looked_at)
-        self._find_placed(survey, {**self._doubts, **claims})
+        self._find_placed(survey)
         for _ in range(DECISIONS):
             going = self._act(survey) if self._open() else set()
             survey = _with_going(survey, going)
@@ -122,34 +116,24 @@ class Round:
         waits = [self._orders[token].since for token, one in self.outcomes.items() if isinstance(one, Waits)]
         self.record = with_waiting(self.record, self._process, waits, self._held.now)
 
-    def in_doubt(self) -> dict[str, Claim]:
-        """Give the claims of orders that wait, by run token, those of earlier rounds too."""
-        claims = {one.id: one for one in self.record.claims if one.deed == "place"}
-        known = {**self._doubts, **claims}
-        return {
-            token: known[token]
-            for token, one in self.outcomes.items()
-            if isinstance(one, Waits) and token in known
-        }
-
     def _open(self) -> list[str]:
         """Give the orders that have no outcome yet."""
         return [token for token in self._orders if token not in self.outcomes]
 
     # --- what is placed already -----------------------------------------------------------------------
 
-    def _find_placed(self, survey: Survey, claims: Mapping[str, Claim]) -> None:
-        """Find what was placed by a request whose answer was lost, or by a process that died.
-
-        :param claims: By run token.
-        """
+    def _find_placed(self, survey: Survey) -> None:
+        """Find what was placed by a request whose answer was lost, or by another process."""
+        claims = {one.id: one for one in (*self.record.placed, *self.record.claims) if one.deed == "place"}
         before = PlacedBefore(self._emr, self._clients.region_name, survey)
         for token, order in self._orders.items():
-            claim = claims.get(token)
-            run = before.listed(order) or (before.claimed(order, claim) if claim else None)
+            run, claim = before.listed(order), claims.get(token)
+            if claim and not run:
+                run, is_over = before.claimed(order, claim)
+                if is_over:
+                    self.record = self.record.remembering((claim,), self._held.now)
             if run:
                 self.outcomes[token] = Placed(run)
-                self._settle("place", {token: Effect("not_sent")})  # it need not be claimed any more
             elif claim in self.record.claims:
                 self.outcomes[token] = Waits(NOT_KNOWN)
 

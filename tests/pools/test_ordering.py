@@ -8,11 +8,12 @@ import pytest
 from faulty_emr import aws_error, timed_out
 from pool_rig import JOB, MEDIUM, SPEC, STAGING_URI, PoolRig
 
-from airflow_provider_emrkit import ClusterSpec, SparkJob
+from airflow_provider_emrkit import SparkJob
 from airflow_provider_emrkit.exceptions import AccessDeniedError, NotFoundError, StagingError
 from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.pools.order import PoolBounds, PoolOrder
-from airflow_provider_emrkit.pools.ordering import pool_bounds, read_order, stage_order
+from airflow_provider_emrkit.pools.ordering import read_order, stage_order
+from airflow_provider_emrkit.pools.pool_setup import pool_bounds
 
 
 @pytest.fixture
