@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.hooks.patience import patiently
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
-
-# Attempts at a call, where the user's environment does not say it.
-ATTEMPTS = 5
+    from collections.abc import Callable, Iterator
 
 
 class AccountError(Exception):
@@ -57,20 +55,32 @@ def open_client(session: Any, service: str, given: argparse.Namespace) -> Any:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    # What is asked by hand may take a while where AWS limits the rate of calls, which Airflow needs as well.
-    config = Config(retries=_retries())
-    if given.endpoint_url:
-        # A bucket's name in front of a local address resolves to nothing.
-        config = config.merge(Config(s3={"addressing_style": "path"}))
+    # A bucket's name in front of a local address resolves to nothing.
+    config = Config(s3={"addressing_style": "path"}) if given.endpoint_url else None
     try:
         return session.client(service, endpoint_url=given.endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         raise AccountError(_unusable(error)) from error
 
 
-def _retries() -> Any:
-    attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS}
-    return {"mode": "adaptive", **attempts}
+class PatientClient:
+    """A client whose calls wait while AWS limits their rate; only for what may be asked twice.
+
+    Airflow needs the same quotas: what people ask by hand may take a minute rather than fail.
+
+    :param client: boto3 client, which has tried again by itself what fails for other reasons.
+    :param pause: Waits some seconds; gives True when the work is to stop.
+
+    >>> PatientClient(boto3.client("emr"), Event().wait).list_clusters()  # doctest: +SKIP
+    """
+
+    def __init__(self, client: Any, pause: Callable[[float], bool]) -> None:
+        self._client = client
+        self._pause = pause
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        call = getattr(self._client, operation)
+        return lambda **request: patiently(partial(call, **request), self._pause, faults=1)
 
 
 def _unusable(error: Exception) -> str:

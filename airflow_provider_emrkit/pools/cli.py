@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.account import AccountError, add_account_options, open_client, open_session
+from airflow_provider_emrkit.account import (
+    AccountError,
+    PatientClient,
+    add_account_options,
+    open_client,
+    open_session,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -213,7 +220,24 @@ def _listing(given: argparse.Namespace) -> PoolListing:
     from airflow_provider_emrkit.pools.listing import PoolListing
 
     session = open_session(given)
-    return PoolListing(open_client(session, "emr", given), open_client(session, "s3", given))
+    emr = PatientClient(open_client(session, "emr", given), _patience())
+    return PoolListing(emr, open_client(session, "s3", given))
+
+
+def _patience() -> Callable[[float], bool]:
+    """Give what waits while AWS throttles, and says so once."""
+    said = threading.Lock()
+
+    def wait(seconds: float) -> bool:
+        if said.acquire(blocking=False):
+            _say_error("AWS limits the rate of such calls; this takes a while")
+        return _sleep(seconds)
+
+    return wait
+
+
+def _sleep(seconds: float) -> bool:
+    return threading.Event().wait(seconds)
 
 
 def _print(table: Any) -> None:

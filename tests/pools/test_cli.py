@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit import cli
 from airflow_provider_emrkit.pools import changing
@@ -327,6 +328,31 @@ def test_nobody_at_the_address_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert cli.main(["pool", "list", "--endpoint-url", "http://127.0.0.1:1"]) == 1
     assert "AWS could not be asked" in capsys.readouterr().err
+
+
+def test_calls_that_are_throttled_are_made_again_and_that_is_said_once(
+    pools_on_server, place, localemr_server, monkeypatch, capsys
+):
+    for _ in range(2):
+        pools_on_server.start(place)
+    emr, refused = localemr_server.client("emr"), {"ListSteps": 3, "ListClusters": 1, "DescribeCluster": 1}
+
+    def throttle(model, **_):
+        if refused.get(model.name):
+            refused[model.name] -= 1
+            raise ClientError(
+                {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, model.name
+            )
+
+    emr.meta.events.register("before-call", throttle)
+    clients = {"emr": emr, "s3": pools_on_server.s3}
+    monkeypatch.setattr(pool_cli, "open_client", lambda session, service, given: clients[service])
+    monkeypatch.setattr(pool_cli, "_sleep", lambda seconds: False)
+    assert cli.main(["pool", "list"]) == 0
+    told = capsys.readouterr()
+    assert "2 WAITING" in told.out
+    assert told.err.count("AWS limits the rate of such calls") == 1
+    assert not any(refused.values())
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "medium"]])
