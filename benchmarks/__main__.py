@@ -53,7 +53,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         description="Compare waiting for deferred EMR steps, and reading their logs: emrkit and the amazon "
         f"provider; and measure placing jobs on a pool of clusters.\n\n{loads}",
         epilog="examples:\n"
-        "  python -m benchmarks                      all of it, about 28 minutes\n"
+        "  python -m benchmarks                      all of it, about 29 minutes\n"
         "  python -m benchmarks --quick              small loads, 5 minutes\n"
         "  python -m benchmarks --only steps-1000 --contestant emrkit\n"
         "  python -m benchmarks --only logs-bulk     reading a log, 3 minutes\n"
