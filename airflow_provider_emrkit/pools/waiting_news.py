@@ -51,5 +51,7 @@ def busy_message(pool: str, seconds: float, words: str) -> str:
 
 def _short(pool: str, words: str) -> str:
     """Name the pool once."""
-    named = f"pool {pool} has "
-    return f"it has {words.removeprefix(named)}" if words.startswith(named) else words
+    for named in (f"pool {pool} has ", "the pool has "):
+        if words.startswith(named):
+            return f"it has {words.removeprefix(named)}"
+    return words
