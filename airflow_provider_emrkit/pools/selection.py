@@ -8,7 +8,6 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.runs.states import CLUSTER_UP
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_emrkit.compute.pool_mark import PoolMark
+    from airflow_provider_emrkit.exceptions import SubmitRefusedError
 
 FEWEST_STEPS = "fewest_steps"
 MOST_MEMORY = "most_memory"
@@ -169,12 +169,12 @@ def _imported(selection: str) -> Callable[[Sequence[Candidate]], Any]:
         for part in name.split("."):
             found = getattr(found, part)
     except Exception as error:
-        raise SubmitRefusedError(
+        raise _refused(
             f"the pool's selection {selection!r} can't be imported: {_told(error)}; "
             "it must be importable on workers and triggerers alike"
         ) from error
     if not callable(found):
-        raise SubmitRefusedError(f"the pool's selection {selection!r} is no function but {_kind(found)}")
+        raise _refused(f"the pool's selection {selection!r} is no function but {_kind(found)}")
     function: Callable[[Sequence[Candidate]], Any] = found
     return function
 
@@ -186,18 +186,25 @@ def _checked(
         try:
             answer = function(candidates)
         except Exception as error:
-            raise SubmitRefusedError(f"the pool's selection {selection!r} failed: {_told(error)}") from error
+            raise _refused(f"the pool's selection {selection!r} failed: {_told(error)}") from error
         chosen = answer.id if isinstance(answer, Candidate) else answer
         ids = [one.id for one in candidates]
         if not isinstance(chosen, str) or chosen not in ids:
             shown = one_line(repr(chosen), 100)
-            raise SubmitRefusedError(
+            raise _refused(
                 f"the pool's selection {selection!r} gave {shown}, which is none of the clusters it was to "
                 f"choose from ({one_line(', '.join(ids))}); let it give one of them, or its id"
             )
         return chosen
 
     return choose
+
+
+def _refused(said: str) -> SubmitRefusedError:
+    # What decides about a pool is also used where there is no Airflow.
+    from airflow_provider_emrkit.exceptions import SubmitRefusedError
+
+    return SubmitRefusedError(said)
 
 
 def _told(error: Exception) -> str:
