@@ -10,24 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_emrkit.compute.pool_request import (
-    pool_capacity,
-    pool_cluster_request,
-    pool_place,
-    pool_spec_hash,
-)
 from airflow_provider_emrkit.exceptions import StagingError
 from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.hooks.staging import stage_file
 from airflow_provider_emrkit.jobs.staging import HASH_DIGITS, StagedFile
 from airflow_provider_emrkit.logs.wishes import NO_WISHES
-from airflow_provider_emrkit.pools.order import PoolBounds, PoolOrder
+from airflow_provider_emrkit.pools.order import PoolOrder
+from airflow_provider_emrkit.pools.pool_setup import PoolSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
     from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
@@ -38,16 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE_NAME = "pool-order.json"
-
-
-def pool_bounds(pool: ClusterPool) -> PoolBounds:
-    """Tell how a pool may grow, and how it is used.
-
-    >>> from airflow_provider_emrkit import ClusterPool, ClusterSpec
-    >>> pool_bounds(ClusterPool("medium", ClusterSpec("emr-7.11.0"), max_clusters=3)).max_clusters
-    3
-    """
-    return PoolBounds(pool.max_clusters, pool.min_clusters, pool.steps_per_cluster, str(pool.selection))
 
 
 def make_order(
@@ -73,24 +57,16 @@ def make_order(
     >>> make_order(compiling, pool, job, token, hook.settings, since=time.time()).spec  # doctest: +SKIP
     '0123456789ab'
     """
-    place = pool_place(pool, settings.staging_uri)
-
-    def compiled(spec: ClusterSpec) -> dict[str, Any]:
-        defaults = settings.cluster_defaults()
-        return pool_cluster_request(
-            replace(pool, spec=spec), defaults, place, executor_logs=wishes.executor_logs
-        )
-
-    cluster = compiling.cluster(compiled, pool.spec)
+    setup = PoolSetup.of(pool, settings, compiling, executor_logs=wishes.executor_logs)
     # A job that never began is placed once more, by another token and as it is.
     again = replace(token, relaunch=token.relaunch + 1)
     step = compiling.step(compiling.command(job, token, again), token, "CONTINUE")
     return PoolOrder(
-        place=place,
-        bounds=pool_bounds(pool),
-        spec=pool_spec_hash(cluster),
-        capacity=pool_capacity(cluster),
-        cluster=cluster,
+        place=setup.place,
+        bounds=setup.bounds,
+        spec=setup.spec,
+        capacity=setup.capacity,
+        cluster=setup.cluster,
         step=step,
         token=token,
         since=since,

@@ -13,7 +13,7 @@ from airflow_provider_emrkit.compute.pool_request import (
     pool_place,
     pool_spec_hash,
 )
-from airflow_provider_emrkit.pools.ordering import pool_bounds
+from airflow_provider_emrkit.pools.order import PoolBounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,20 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.compute.pool_mark import PoolPlace
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
-    from airflow_provider_emrkit.pools.order import PoolBounds
     from airflow_provider_emrkit.runs.step_compiling import StepCompiling
 
 # Of a start's id; in hex it has twice as many digits.
 START_BYTES = 6
+
+
+def pool_bounds(pool: ClusterPool) -> PoolBounds:
+    """Tell how a pool may grow, and how it is used.
+
+    >>> from airflow_provider_emrkit import ClusterPool, ClusterSpec
+    >>> pool_bounds(ClusterPool("medium", ClusterSpec("emr-7.11.0"), max_clusters=3)).max_clusters
+    3
+    """
+    return PoolBounds(pool.max_clusters, pool.min_clusters, pool.steps_per_cluster, str(pool.selection))
 
 
 @dataclass(frozen=True)
@@ -50,18 +59,29 @@ class PoolSetup:
     cluster: Mapping[str, Any] = field(hash=False)
 
     @classmethod
-    def of(cls, pool: ClusterPool, settings: EmrKitSettings, compiling: StepCompiling) -> PoolSetup:
+    def of(
+        cls,
+        pool: ClusterPool,
+        settings: EmrKitSettings,
+        compiling: StepCompiling,
+        *,
+        executor_logs: bool = False,
+    ) -> PoolSetup:
         """Make it of a pool.
 
         :param pool: The pool, rendered.
         :param settings: What the connection says.
         :param compiling: Makes the request, as far as the installed boto3 can ask for it.
+        :param executor_logs: Whether executors' logs go to CloudWatch too.
         :raises InvalidValueError: when the pool has no place.
         """
         place = pool_place(pool, settings.staging_uri)
 
         def compiled(spec: ClusterSpec) -> dict[str, Any]:
-            return pool_cluster_request(replace(pool, spec=spec), settings.cluster_defaults(), place)
+            defaults = settings.cluster_defaults()
+            return pool_cluster_request(
+                replace(pool, spec=spec), defaults, place, executor_logs=executor_logs
+            )
 
         cluster = compiling.cluster(compiled, pool.spec)
         return cls(place, pool_bounds(pool), pool_spec_hash(cluster), pool_capacity(cluster), cluster)

@@ -160,13 +160,12 @@ class PoolWatch:
         """Raise the error of what was waited for and will not come."""
         pool = self.care.place.name
         if finding.failed:
-            raise start_failure(
-                f"pool {pool}: {len(finding.failed)} clusters did not come up", finding.failed
-            )
+            raise start_failure(f"pool {pool} has clusters that did not come up", finding.failed)
         if finding.lost:
+            lost = ", ".join(finding.lost)
             raise ThrottledError(
-                f"pool {pool}: {len(finding.lost)} clusters were not started, since EMR has not answered; "
-                "try again"
+                f"pool {pool} lacks clusters that were being started ({lost}): EMR has refused them, or has "
+                "not answered; try again"
             )
 
     def _news(self, finding: Finding) -> tuple[tuple[int, str], ...]:
