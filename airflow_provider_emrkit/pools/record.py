@@ -23,6 +23,8 @@ PLACED_MEMORY = 600.0
 # Of a record that is read: a longer one was not written by emrkit.
 MAX_BYTES = 16 * 1024 * 1024
 MAX_WAITING = 500
+# Of the seconds since when something waits.
+DIGITS = 3
 _MAX_PROCESSES = 1_000
 _MAX_CLAIMS = 10_000
 _MAX_PLACED = 1_000
@@ -167,8 +169,8 @@ class PoolRecord:
 
 def _waiting_json(waiting: Waiting) -> dict[str, Any]:
     return {
-        "seen": round(waiting.seen, 3),
-        "since": [round(since, 3) for since in sorted(waiting.since)[:MAX_WAITING]],
+        "seen": round(waiting.seen, DIGITS),
+        "since": [round(since, DIGITS) for since in sorted(waiting.since)[:MAX_WAITING]],
     }
 
 

@@ -23,7 +23,7 @@ from airflow_provider_emrkit.pools.looking import look
 from airflow_provider_emrkit.pools.outcomes import Outcome, Placed, Refused, Waits
 from airflow_provider_emrkit.pools.patient import PatientEmr
 from airflow_provider_emrkit.pools.placed_before import PlacedBefore, pooled_run
-from airflow_provider_emrkit.pools.record import MAX_WAITING, Waiting
+from airflow_provider_emrkit.pools.record import DIGITS, MAX_WAITING, Waiting
 from airflow_provider_emrkit.pools.selection import selection_of
 from airflow_provider_emrkit.pools.words import busy_words
 from airflow_provider_emrkit.runs.refusals import is_ending, refusal
@@ -70,7 +70,8 @@ class Round:
     ) -> None:
         self._held = held
         self._clients = clients
-        self._orders = {str(order.token): order for order in orders}
+        # As the record has them: of two jobs that came at nearly the same time, not each is to be the later one.
+        self._orders = {str(one.token): replace(one, since=round(one.since, DIGITS)) for one in orders}
         self._process = process
         self._figures = figures
         self._emr = PatientEmr(clients.client("emr", retries=False), held, pause)
@@ -113,8 +114,11 @@ class Round:
         :param otherwise: For those that have none.
         """
         self.outcomes.update(dict.fromkeys(self._open(), otherwise))
-        waits = [self._orders[token].since for token, one in self.outcomes.items() if isinstance(one, Waits)]
-        self.record = with_waiting(self.record, self._process, waits, self._held.now)
+        # What may be on its way to a cluster takes up room there, and none besides.
+        claimed = {one.id for one in self.record.claims if one.deed == "place"}
+        waits = {token for token, one in self.outcomes.items() if isinstance(one, Waits)}
+        since = [self._orders[token].since for token in waits - claimed]
+        self.record = with_waiting(self.record, self._process, since, self._held.now)
 
     def _open(self) -> list[str]:
         """Give the orders that have no outcome yet."""

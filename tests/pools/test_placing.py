@@ -15,7 +15,8 @@ from airflow_provider_emrkit.compute.pool_mark import PoolMark
 from airflow_provider_emrkit.exceptions import SubmitDeniedError, SubmitRefusedError
 from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.pools.acts import PLACED_LIFE
-from airflow_provider_emrkit.pools.placing import FRESH, Placing, Refused, Waits
+from airflow_provider_emrkit.pools.clock import elapsed
+from airflow_provider_emrkit.pools.placing import FRESH, STALE, Placing, Refused, Waits
 from airflow_provider_emrkit.pools.record import Claim, Waiting
 
 PATIENCE = 1.0
@@ -226,6 +227,69 @@ def test_a_job_that_may_be_on_its_way_waits_until_that_is_sure(rig):
     assert placed(placing.round([order], PATIENCE)) == {str(order.token): cluster}
 
 
+def test_a_job_that_may_be_on_its_way_needs_no_room_besides(rig):
+    bring_up(rig)
+    rig.emr.fail("add_job_flow_steps", timed_out())
+    [order] = rig.orders(1)
+    rig.placing().round([order], PATIENCE)
+    record = rig.record(order.place)
+    assert [claim.id for claim in record.claims] == [str(order.token)]
+    assert record.waiting == {}
+
+
+def test_a_job_that_two_processes_wait_with_is_placed_by_one_of_them(rig):
+    """A triggerer that was taken for dead was not; the other one's step is over before it looks again."""
+    cluster = bring_up(rig, ONE, jobs=1)
+    [order] = rig.orders(1, ONE)
+    one, other = rig.placing("triggerer-1:1:a"), rig.placing("triggerer-2:1:b")
+    assert waiting(one.round([order], PATIENCE))
+    assert waiting(other.round([order], PATIENCE))
+    rig.finish_all()
+    assert placed(one.round([order], PATIENCE)) == {str(order.token): cluster}
+    rig.finish_all()
+    third = rig.order(3, ONE)
+    rig.placing("worker-2:1:b").round([third], PATIENCE)  # whoever looks next settles the claim
+    assert placed(other.round([order], PATIENCE)) == {str(order.token): cluster}
+    assert len(rig.steps()[str(order.token)]) == 1
+
+
+def test_a_request_that_was_carried_out_late_takes_up_room_at_once(rig):
+    """It came between the look at the cluster's steps and the look for the job."""
+    pool = replace(MEDIUM, max_clusters=1)
+    cluster = bring_up(rig, pool)
+    rig.emr.fail("add_job_flow_steps", timed_out())
+    placing, [late, *others] = rig.placing(), rig.orders(3, pool)
+    placing.round([late], PATIENCE)
+    add = lambda: rig.server.client("emr").add_job_flow_steps(JobFlowId=cluster, Steps=[late.step])  # noqa: E731
+
+    looks = []
+    listing = rig.emr.list_steps
+
+    def list_steps(**request):
+        if "StepStates" not in request and not looks:
+            looks.append(add())
+        return listing(**request)
+
+    rig.emr.list_steps = list_steps
+    outcomes = placing.round([late, *others], PATIENCE)
+    assert list(placed(outcomes)) == [str(late.token), str(others[0].token)]
+    assert list(waiting(outcomes)) == [str(others[1].token)]
+
+
+def test_who_had_no_round_for_long_looks_for_what_is_placed(rig, monkeypatch):
+    cluster = bring_up(rig, ONE, jobs=1)
+    placing, order = rig.placing(), rig.order(1, ONE, since=time.time() - FRESH - 1)
+    assert waiting(placing.round([order], PATIENCE))
+    rig.finish_all()
+    rig.placing("triggerer-2:1:b").round([order], PATIENCE)
+    rig.finish_all()
+    change_record(rig, order, claims=(), placed=())
+    now = elapsed()
+    monkeypatch.setattr("airflow_provider_emrkit.pools.placing.elapsed", lambda: now + STALE + 1)
+    assert placed(placing.round([order], PATIENCE)) == {str(order.token): cluster}
+    assert len(rig.steps()[str(order.token)]) == 1
+
+
 def test_a_placing_that_was_throttled_is_tried_again_after_a_while(rig):
     bring_up(rig)
     rig.emr.fail("add_job_flow_steps", throttled())
@@ -364,6 +428,14 @@ def test_older_jobs_of_another_process_go_first(rig):
     assert isinstance(outcome, Waits)
     assert outcome.ahead == 1
     assert placed(rig.placing("worker-2:1:b").round([theirs], PATIENCE))
+
+
+def test_of_two_jobs_that_came_at_nearly_the_same_time_one_is_placed(rig):
+    """The record rounds; each would take the other one for older."""
+    bring_up(rig, ONE)
+    one, other = (rig.order(number, ONE, since=1_000.0003 + number / 10_000) for number in (0, 1))
+    change_record(rig, one, waiting={"worker-2:1:b": Waiting(time.time(), (other.since,))})
+    assert placed(rig.placing().round([one], PATIENCE))
 
 
 def test_those_of_a_process_that_is_gone_are_not_waited_for(rig):
