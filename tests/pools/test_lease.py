@@ -121,6 +121,14 @@ def test_a_lease_that_was_given_back_is_of_no_use_any_more(lease, other):
     assert lease.read().holder == "b"
 
 
+def test_what_is_lost_or_was_given_back_is_not_given_back_again(late, lease, s3):
+    with pytest.raises(LeaseLostError):
+        late.write(late.record)
+    s3.calls.clear()
+    late.release()
+    assert s3.calls == []
+
+
 def test_a_release_costs_one_call_and_taking_two(lease, s3):
     lease.try_take().release()
     assert s3.calls == ["get_object", "put_object", "put_object"]

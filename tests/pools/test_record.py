@@ -18,6 +18,7 @@ RECORD = PoolRecord(
     draining=frozenset({"j-1", "j-2"}),
     waiting={"a": Waiting(1_800_000_000.0, (1_799_999_000.25, 1_799_999_001.0)), "b": Waiting(1.0, ())},
     specs={"0123456789ab": 1_800_000_000.0},
+    placed=(Claim("place", "1f9c3d4e5a6b7c80-0-1", "j-2", 1_800_000_600.0),),
 )
 WRITE = {"nonce": "abc", "taken": 1_800_000_000.0, "seconds": 30.0}
 
