@@ -100,7 +100,8 @@ def decide(
     pool, unlisted = standings(survey, record, steps), unlisted_starts(record, steps)
     leaving = {*surplus(bounds, jobs, pool), *outdated(jobs, pool, record, now)}
     pool = standings(survey, _draining(record, leaving), steps)
-    models = {new_start(): job for job in growth(bounds, jobs, len(others), pool, Rooms.of(pool), unlisted)}
+    alike = 0 if _other_specs(record, jobs) else len(others)
+    models = {new_start(): job for job in growth(bounds, jobs, alike, pool, Rooms.of(pool), unlisted)}
     rooms = _rooms(pool, models, steps)
     placements = _placements(jobs, rooms, others, choose)
     if not places_left(bounds, pool, (*unlisted, *models)):
@@ -152,6 +153,11 @@ def _to_place(wanted: Iterable[Wanted], tokens: Collection[str], record: PoolRec
     placed = _claimed(record.claims).union(tokens)
     once = {job.token: job for job in sorted(wanted, key=_age, reverse=True) if job.token not in placed}
     return sorted(once.values(), key=_age)
+
+
+def _other_specs(record: PoolRecord, jobs: Iterable[Wanted]) -> set[str]:
+    """Give the specs in use beside those of the jobs at hand; whoever wants such clusters starts them."""
+    return set(record.specs) - {job.spec for job in jobs}
 
 
 def _claimed(claims: Iterable[Claim]) -> set[str]:

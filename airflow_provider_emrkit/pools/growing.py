@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.pools.selection import fewest_steps
+
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
@@ -25,7 +27,7 @@ def growth(
     """Tell which clusters to start: what the jobs need that find no room, within the pool's bounds.
 
     :param jobs: The jobs of this process, the oldest first.
-    :param others: How many jobs other processes have waiting; they are taken to be like the oldest of these.
+    :param others: How many jobs other processes have waiting that are like the oldest of these.
     :param pool: The clusters there are.
     :param rooms: Their room; it is left as it is.
     :param unlisted: The room of each cluster that may be starting, whatever that is like.
@@ -56,8 +58,7 @@ def _own(
     for job in jobs:
         fitting = () if job.wishes in full else rooms.fitting(job)
         if fitting:
-            # The smallest that does: the bigger ones are left to whom the smaller are too small.
-            rooms.take(min(fitting, key=lambda one: one.mark.capacity).id)
+            rooms.take(fewest_steps(fitting))
         elif unlisted > 0:
             unlisted -= 1
         elif len(models) < places:

@@ -279,6 +279,13 @@ def test_a_pool_grows_for_the_jobs_of_other_processes_too():
     assert [model for _, model in decided.models] == [token(1), token(1)]
 
 
+def test_a_pool_does_not_grow_for_others_that_may_want_clusters_of_another_spec():
+    others = record(waiting={"theirs": waiting(5.0, 4.0)}, specs={SPEC: NOW - 5.0, OTHER_SPEC: NOW - 500.0})
+    assert len(plan(PoolBounds(9), jobs(1), known=others).starts) == 1
+    long_ago = replace(others, specs={SPEC: NOW - 5.0, OTHER_SPEC: NOW - 600.0})
+    assert len(plan(PoolBounds(9), jobs(1), known=long_ago).starts) == 3
+
+
 def test_a_pool_does_not_grow_for_others_alone():
     assert plan(PoolBounds(9), [], known=record(waiting={"theirs": waiting(5.0)})) == Plan()
 
@@ -308,11 +315,10 @@ def test_each_start_is_like_the_cluster_of_a_job_that_goes_there():
     assert {(token_, start) for start, token_ in decided.models} == set(decided.placements)
 
 
-def test_small_jobs_leave_the_big_cluster_to_those_that_need_it():
+def test_a_big_job_whose_cluster_a_small_one_takes_gets_another():
     found = survey(cluster(1, capacity=BIGGER), cluster(2))
-    wanted = [job(1, 50), job(2, 40, capacity=BIGGER)]
-    decided = plan(PoolBounds(2), wanted, found, choose=fewest_steps)
-    assert decided.starts == ()
+    decided = plan(PoolBounds(3), [job(1, 50), job(2, 40, capacity=BIGGER)], found)
+    assert placed(decided) == {token(1): "j-1", token(2): start_id(1_000)}
 
 
 # --- retiring ---------------------------------------------------------------------------------------------
