@@ -6,14 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import task_state_store
 from airflow_provider_emrkit.exceptions import SubmitRefusedError
+from airflow_provider_emrkit.runs.token import RunToken
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit._compat import Context
-    from airflow_provider_emrkit.runs.token import RunToken
 
 KEY = "emrkit_begun"
 # What Airflow's API answers about a task instance that it has replaced, or that must not run any more.
 _REPLACED = (404, 409, 410)
+
+
+def run_token(ti: Any) -> RunToken:
+    """Give the identity of the try that is at work.
+
+    :param ti: The task instance, ``context["ti"]``.
+    """
+    map_index = -1 if ti.map_index is None else ti.map_index
+    return RunToken(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.max_tries, ti.try_number)
 
 
 def has_begun(context: Context, token: RunToken, log: Any) -> bool:

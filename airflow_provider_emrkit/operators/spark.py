@@ -14,7 +14,7 @@ from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedO
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, PLACED, announce, console_links
 from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
-from airflow_provider_emrkit.operators.begun import has_begun, note_begun
+from airflow_provider_emrkit.operators.begun import has_begun, note_begun, run_token
 from airflow_provider_emrkit.operators.rendering import RendersSpecs
 from airflow_provider_emrkit.operators.stopping import OnKill
 from airflow_provider_emrkit.operators.timing import (
@@ -28,7 +28,6 @@ from airflow_provider_emrkit.runs.earlier import ON_EXISTING, OnExisting
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.states import RunStatus
-from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_choice,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.operators.attended import AttendedRun
     from airflow_provider_emrkit.operators.deferral import Deferral
     from airflow_provider_emrkit.runs.earlier import Found
+    from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
 
 OWNER = "EmrSparkOperator"
@@ -59,9 +59,10 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     """Run a Spark job on EMR, follow its log in the task's log, and end it with the task.
 
     Local files of the job are staged to S3, the job is submitted, its state changes and log lines are written
-    to the task's log while it runs. A cluster that was made for the job ends with it, however it ends. What a
-    job that succeeded leaves in XCom is described at :func:`airflow_provider_emrkit.runs.outcome.result`; the
-    XCom ``emrkit_run`` holds its ids as soon as it is submitted.
+    to the task's log while it runs. A cluster that was made for the job ends with it, however it ends. A job
+    that finds no room in its :class:`ClusterPool` waits for some. What one that succeeded leaves in XCom is
+    described at :func:`airflow_provider_emrkit.runs.outcome.result`; the XCom ``emrkit_run`` holds its ids as
+    soon as it is submitted.
 
     :param job: What to run. (templated)
     :param compute: Where to run it. (templated)
@@ -79,8 +80,9 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     :param start_timeout: How long its cluster may take to start.
     :param queue_timeout: How long the job may wait on its cluster for other work.
     :param run_timeout: How long the job itself may run.
-    :param infra_retries: How often a job whose :class:`DynamicCluster` was lost, or got no instances, is
-        started once more within the same try, at most 10. Other failures are never repeated.
+    :param infra_retries: How often a job whose :class:`DynamicCluster` or pool's cluster was lost, or got no
+        instances, is started once more within the same try, at most 10. Other failures are never repeated. A
+        job on a pool whose cluster went before it began is placed once more in any case.
     :param executor_logs: Show the executors' logs as well. A new cluster sends them where it sends the
         others; one that exists has to do so already.
     :param log_streams: CloudWatch streams to show as well, which the job writes to by itself. (templated)
@@ -144,7 +146,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         """
         attended = self._attend(context)
         self._pace()  # a configuration that can't be right fails the task before there is a job
-        token = _run_token(context["ti"])
+        token = run_token(context["ti"])
         earlier = self._earlier(context, attended, token)
         if earlier is None:
             note_begun(context, token, self.log)
@@ -188,7 +190,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         if event["state"] == "timeout":
             return RunTimedOutError(f"{event['message']} (execution_timeout, {self.execution_timeout})")
         if event["state"] == "error":  # the trigger may have failed between the request and its answer
-            token = replace(_run_token(context["ti"]), relaunch=run.relaunch)
+            token = replace(run_token(context["ti"]), relaunch=run.relaunch)
             self._attend(context).end_lost(self.compute, token)
         return unplaced("PoolBusyError" if event["state"] == "busy" else event.get("error"), event["message"])
 
@@ -261,7 +263,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
 
     def _start_again(self, context: Context, attended: AttendedRun, run: JobRun) -> dict[str, Any]:
         attended.refuse_if_stopped()
-        token = replace(_run_token(context["ti"]), relaunch=run.relaunch + 1)
+        token = replace(run_token(context["ti"]), relaunch=run.relaunch + 1)
         again = self._attend(context)
         return self._pursue(context, again, self._start(context, again, token))
 
@@ -345,8 +347,3 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     def _base_dir(self) -> Path:
         """Give the folder of the DAG file, which local paths of a job start from."""
         return Path(self.dag.fileloc).parent
-
-
-def _run_token(ti: Any) -> RunToken:
-    map_index = -1 if ti.map_index is None else ti.map_index
-    return RunToken(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.max_tries, ti.try_number)

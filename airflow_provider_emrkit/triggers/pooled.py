@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import push_xcom
-from airflow_provider_emrkit.links import PLACED, announce, console_links
 from airflow_provider_emrkit.pools.outcomes import Placed, Refused
 from airflow_provider_emrkit.pools.waiting_news import CHANGED, WaitingNews, busy_message
 from airflow_provider_emrkit.triggers.job_run import FIRST_START, EmrJobRunTrigger
@@ -178,6 +177,8 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
     async def _announce(self) -> None:
         """Show the run in Airflow while it goes on; where that does not work, the worker does it later."""
         from asgiref.sync import sync_to_async
+
+        from airflow_provider_emrkit.links import PLACED, announce, console_links
 
         run = self.job_run
         told = "Found in pool %s: step %s on cluster %s (%s)" if self._is_found else PLACED
