@@ -44,7 +44,10 @@ class LeaseWorld:
     def _body(self, process) -> None:
         clients = Clients(process, {"s3": self.s3}, self.faults)
         lease = PoolLease(
-            clients.client("s3", retries=bool(len(process.name) % 2)), PLACE, process.name, pause=process.pause
+            clients.client("s3", retries=bool(len(process.name) % 2)),
+            PLACE,
+            process.name,
+            pause=process.pause,
         )
         for number in range(TAKES):
             try:
@@ -66,7 +69,9 @@ class LeaseWorld:
         """Be at work for a moment, in which nobody else may be."""
         while self.world.random.random() < 0.6:
             held.check()
-            others = [name for name, one in self._at_work.items() if one.remaining() > 0 and name != process.name]
+            others = [
+                name for name, one in self._at_work.items() if one.remaining() > 0 and name != process.name
+            ]
             if others:
                 self.world.violate(f"{process.name} and {others} hold the lease at once")
             self._at_work[process.name] = held

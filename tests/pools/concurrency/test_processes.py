@@ -1,8 +1,8 @@
 """Fifty real processes that use one pool of a local EMR at once: some are killed, some stand still for longer
 than a lease lasts, and any call to S3 or EMR may fail, be throttled, or lose its request or its answer.
 
-As many rounds as fit into 90 seconds are run; ``EMRKIT_POOL_ROUNDS=200`` sets how many instead. A failure tells
-the round's seed; ``EMRKIT_POOL_SEED=17`` begins with that one.
+As many rounds as fit into 90 seconds are run; ``EMRKIT_POOL_ROUNDS=200`` sets how many instead. A failure
+tells the round's seed; ``EMRKIT_POOL_SEED=17`` begins with that one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ class Program:
 
     def end(self) -> None:
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # it was in the middle of a round that has failed
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
 
 
@@ -95,7 +99,10 @@ class Stage:
             file.seek(seen)
             news = [json.loads(line) for line in file]
         told = [json.loads(line) for line in (self.directory / f"told-{seed}.jsonl").read_text().splitlines()]
-        return self._judge(plan, result, news, told), {**result, "clusters": len({one["cluster"] for one in news})}
+        return self._judge(plan, result, news, told), {
+            **result,
+            "clusters": len({one["cluster"] for one in news}),
+        }
 
     def _reset(self) -> None:
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
@@ -117,7 +124,9 @@ class Stage:
         if result["failed"] or result["late"]:
             verdict.problems.append(f"processes failed: {result['failed']}, did not end: {result['late']}")
         if len(verdict.states) != plan["max_clusters"]:
-            verdict.problems.append(f"{len(verdict.states)} clusters were started, not {plan['max_clusters']}")
+            verdict.problems.append(
+                f"{len(verdict.states)} clusters were started, not {plan['max_clusters']}"
+            )
         key = f"pools/round-{plan['seed']}.json"
         record = PoolRecord.from_json(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
         if record.draining:

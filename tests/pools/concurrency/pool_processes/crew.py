@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import random
 import signal
@@ -176,6 +177,8 @@ def _child(clients: Clients, order: Any, told: int, number: int) -> None:
 def main(url: str, directory: Path) -> None:
     from pool_processes.orders import shorten
 
+    # Airflow's logging writes to the standard output, which is for answers.
+    logging.disable(logging.CRITICAL)
     clients = Clients(url)
     shorten(LEASE, MARGIN, CLAIM_LIFE, WAITING_LIFE)
     print("ready", flush=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pool_world.jobs import PLACE, Job
-
 from airflow_provider_emrkit.pools.placing import Placed, Placing, Refused
+from pool_world.jobs import PLACE, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +60,12 @@ class Attendant:
             self.process.sleep(WATCH)
             for job in waiting:
                 step = next(iter(job.steps(self.emr)), None)
-                if step and step.state == "CANCELLED" and step.started is None and not job.order.token.relaunch:
+                if (
+                    step
+                    and step.state == "CANCELLED"
+                    and step.started is None
+                    and not job.order.token.relaunch
+                ):
                     job.relaunch()
                     self.until_placed([job])
             waiting = [job for job in waiting if not self._is_over(job)]
@@ -77,7 +81,6 @@ class Attendant:
             self.round(waiting)
             if any(not job.placed and not job.refused for job in waiting):
                 self.process.sleep(PAUSE * self.process.world.random.uniform(0.7, 1.3))
-
 
 
 def worker(make: Callable[[Process], Attendant], job: Job) -> Callable[[Process], None]:

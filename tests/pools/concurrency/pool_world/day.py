@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from airflow_provider_emrkit.compute.pool_mark import PoolMark
+from airflow_provider_emrkit.pools.order import PoolBounds
+from airflow_provider_emrkit.pools.placing import Placing
 from pool_world.behaviour import Attendant, deferring, triggerer, worker
 from pool_world.emr import Pace, VirtualEmr
 from pool_world.faults import Faults
@@ -13,11 +16,6 @@ from pool_world.s3 import VirtualS3
 from pool_world.scheduler import Process, World
 from pool_world.virtual import virtual
 from pool_world.wire import Clients
-
-from airflow_provider_emrkit.compute.pool_mark import PoolMark
-from airflow_provider_emrkit.pools.order import PoolBounds
-from airflow_provider_emrkit.pools.placing import Placing
-
 
 PROCESSES = 50
 # Seconds of virtual time: after so many, whoever has not come to an end never will.
@@ -39,6 +37,7 @@ class Plan:
     :param specs: How many definitions of the pool there are.
     :param lost: How many clusters are lost.
     :param there: How many clusters are there at the start.
+    :param busy: Seconds in which no step ends before all clusters there may be were started.
     """
 
     bounds: PoolBounds
@@ -50,6 +49,7 @@ class Plan:
     specs: int = 1
     lost: int = 0
     there: int = 0
+    busy: float = 0.0
 
     @classmethod
     def of(cls, seed: int) -> Plan:
@@ -58,7 +58,8 @@ class Plan:
         rate = chance.choice((0.0, 0.02, 0.05, 0.1, 0.1, 0.2))
         deaths = chance.choice((0, 5, 15)) if rate else 0
         if seed % 2 == 0:
-            return cls(PoolBounds(3, 0, chance.choice((2, 4, 6))), rate, deaths, deferred=chance.choice((0, 0, 30)))
+            bounds = PoolBounds(3, 0, chance.choice((2, 4, 6)))
+            return cls(bounds, rate, deaths, deferred=chance.choice((0, 0, 30)), busy=3_600.0)
         biggest = chance.randint(1, 5)
         bounds = PoolBounds(biggest, chance.choice((0, biggest)), chance.randint(1, 6))
         if biggest * bounds.steps_per_cluster < 4:
@@ -91,7 +92,9 @@ class Day:
         self.world = World(seed)
         bounds = self.plan.bounds
         self.s3 = VirtualS3(self.world)
-        self.emr = VirtualEmr(self.world, Pace(), bounds.max_clusters, bounds.steps_per_cluster)
+        self.emr = VirtualEmr(
+            self.world, Pace(busy=self.plan.busy), bounds.max_clusters, bounds.steps_per_cluster
+        )
         self.faults = Faults(self.world.random, self.plan.rate, self.plan.deaths)
         self.jobs: list[Job] = []
         self.swept_at = 0.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pool_world.errors import refused
-
 from airflow_provider_emrkit.runs.token import Mark
+from pool_world.errors import refused
+from pool_world.scheduler import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +26,14 @@ class Pace:
 
     :param start: A cluster's start.
     :param step: A step.
+    :param busy: For so long, steps do not end before as many clusters were started as there may be.
     :param cluster_lag: Until a new cluster is listed.
     :param step_lag: Until a new step is listed.
     """
 
     start: tuple[float, float] = (20.0, 60.0)
     step: tuple[float, float] = (5.0, 25.0)
+    busy: float = 0.0
     cluster_lag: tuple[float, float] = (0.0, 8.0)
     step_lag: tuple[float, float] = (0.0, 3.0)
 
@@ -100,7 +102,9 @@ class VirtualEmr:
             self._world.violate(f"{len(alive)} clusters of at most {self._bounds[0]}: {alive}")
         return {"JobFlowId": cluster.id}
 
-    def add_cluster(self, name: str, level: int, idle_timeout: float | None, lag: float | None = None) -> Cluster:
+    def add_cluster(
+        self, name: str, level: int, idle_timeout: float | None, lag: float | None = None
+    ) -> Cluster:
         """Add a cluster that starts.
 
         :param lag: Seconds until it is listed.
@@ -213,7 +217,9 @@ class VirtualEmr:
 
     def _ends(self, cluster: Cluster, step: Step) -> Callable[[], None]:
         def end() -> None:
-            if step.state == "RUNNING":
+            if self._world.now < EPOCH + self._pace.busy and len(self.clusters) < self._bounds[0]:
+                self._world.at(10.0, end)
+            elif step.state == "RUNNING":
                 step.state = "COMPLETED"
                 self._pump(cluster)
 

@@ -61,6 +61,7 @@ class Faults:
     :param stall: Seconds of a stall, from and to; the longest are longer than a lease.
     :param late: Seconds that a request is late, from and to: AWS takes none that was signed five minutes ago.
     :param struck: Counts what was done, by call and kind.
+    :param planned: What happens to the next call of a name, without any chance.
     """
 
     random: Random
@@ -69,9 +70,12 @@ class Faults:
     stall: tuple[float, float] = (5.0, 90.0)
     late: tuple[float, float] = (5.0, 298.0)
     struck: dict[tuple[str, str], int] = field(default_factory=dict)
+    planned: dict[str, str] = field(default_factory=dict)
 
     def strike(self, call: str) -> Strike:
         """Say what happens to a call."""
+        if call in self.planned:
+            return Strike(self.planned.pop(call))
         if self.random.random() >= self.rate:
             return CALM
         table = ANY if call not in WRITES else WRITING
@@ -97,5 +101,6 @@ class Faults:
     def has_struck(self, call: str = "", *kinds: str) -> bool:
         """Tell whether something went wrong with a call (any, when not given), of kinds with these words."""
         return any(
-            call in (one, "") and (not kinds or any(word in kind for word in kinds)) for one, kind in self.struck
+            call in (one, "") and (not kinds or any(word in kind for word in kinds))
+            for one, kind in self.struck
         )

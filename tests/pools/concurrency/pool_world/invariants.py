@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.pools.record import PoolRecord
 from pool_world.emr import ALIVE
 from pool_world.jobs import BUCKET, KEY
-
-from airflow_provider_emrkit.pools.record import PoolRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +55,8 @@ def _clusters_are_used(day: Day) -> Iterator[str]:
             yield f"{cluster.id} is still {cluster.state}"
         if cluster.idle_timeout is None:
             yield f"{cluster.id} would never end by itself"
-        if not cluster.steps and not day.plan.there and not day.faults.has_struck("run_job_flow"):
+        warm = day.plan.there or day.plan.bounds.min_clusters
+        if not cluster.steps and not warm and not day.faults.has_struck("run_job_flow"):
             yield f"{cluster.id} was started for nothing"
 
 
@@ -83,10 +83,10 @@ def _nothing_is_left(day: Day) -> Iterator[str]:
 def _exactly_as_many(day: Day) -> Iterator[str]:
     """On an empty pool, many jobs at once start as many clusters as there may be, and none more."""
     plan = day.plan
-    if plan.spread > 1 or plan.there or plan.lost or plan.specs > 1:
+    if not plan.busy:
         return
     # Of all that were started before one has ended; EMR itself sees that there are never too many.
     first_end = min((one.ended for one in day.emr.clusters.values() if one.ended), default=day.swept_at)
     started = [one.id for one in day.emr.clusters.values() if one.created <= first_end]
-    if len(started) < plan.bounds.max_clusters and not day.faults.has_struck("run_job_flow"):
+    if len(started) != plan.bounds.max_clusters:
         yield f"{len(started)} clusters of {plan.bounds.max_clusters} were started: {started}"

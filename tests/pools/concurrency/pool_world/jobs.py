@@ -10,9 +10,8 @@ from airflow_provider_emrkit.pools.order import PoolBounds, PoolOrder
 from airflow_provider_emrkit.runs.token import RunToken
 
 if TYPE_CHECKING:
-    from pool_world.emr import Step, VirtualEmr
-
     from airflow_provider_emrkit.runs.job_run import JobRun
+    from pool_world.emr import Step, VirtualEmr
 
 BUCKET, KEY = "team-bucket", "emrkit/pools/medium.json"
 PLACE = PoolPlace("medium", "", f"s3://{BUCKET}/{KEY}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EPOCH = 1_800_000_000.0
 
 
-class Killed(BaseException):  # noqa: N818 - nothing may take it for an error
+class Killed(BaseException):
     """The process is no more: whatever it does comes to nothing."""
 
 
@@ -117,7 +117,7 @@ class World:
                 body(process)
             except Killed:
                 pass
-            except BaseException as error:  # noqa: BLE001 - told by the test
+            except BaseException as error:
                 process.failure = error
                 self.violate(f"{name} raised {type(error).__name__}: {error}")
             process.done = True

@@ -6,10 +6,12 @@ import random
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from airflow_provider_emrkit.pools import clock, looking
+from airflow_provider_emrkit.pools.record import PoolRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -51,6 +53,8 @@ def virtual(world: World) -> Iterator[None]:
             (clock.elapsed, "_clocks", (world.clock,)),
             (clock.elapsed, "_seen", [world.clock()]),
             (looking, "ThreadPoolExecutor", _OneAfterTheOther),
+            # Fifty processes read the same content over and over again.
+            (PoolRecord, "from_json", lru_cache(maxsize=64)(PoolRecord.from_json)),
         ):
             patches.enter_context(mock.patch.object(module, name, value))
         try:

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from pool_world.errors import cut_off, refused, timed_out
-from pool_world.faults import CALM, Faults, Strike
 
 from airflow_provider_emrkit.hooks.errors import is_transient
+from pool_world.errors import cut_off, refused, timed_out
+from pool_world.faults import CALM, Faults, Strike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,7 +136,7 @@ class _Exchange:
         try:
             self._answer = getattr(self._services[self._service], self._call)(**self._request)
             self._note("ok")
-        except Exception as error:  # noqa: BLE001 - it is the answer
+        except Exception as error:
             self._error = error
             self._note(str(error))
 
