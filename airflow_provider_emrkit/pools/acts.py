@@ -119,6 +119,8 @@ def start_clusters(
     except LeaseLostError as error:
         log.warning("%s", error)
         _undo_late(clients, place, effects)
+    except LeaseError as error:
+        log.warning("%s; until the clusters are listed, what was claimed tells of them", error)
     return effects
 
 

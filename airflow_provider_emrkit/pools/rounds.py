@@ -70,7 +70,7 @@ class Round:
     ) -> None:
         self._held = held
         self._clients = clients
-        # As the record has them: of two jobs that came at nearly the same time, not each is to be the later one.
+        # As the record has them: of two jobs that came at nearly the same time, one has to be first.
         self._orders = {str(one.token): replace(one, since=round(one.since, DIGITS)) for one in orders}
         self._process = process
         self._figures = figures
@@ -78,6 +78,8 @@ class Round:
         self._place = next(iter(self._orders.values())).place
         self._looked_at = held.now
         self._no_growth = ""
+        # Claims of what was not even tried, by deed and id.
+        self._untried: set[tuple[str, str]] = set()
         self.outcomes: dict[str, Outcome] = {}
         self.late: list[str] = []
         self.sends_executors: set[str] = set()
@@ -114,6 +116,7 @@ class Round:
         :param otherwise: For those that have none.
         """
         self.outcomes.update(dict.fromkeys(self._open(), otherwise))
+        self.drop({one for one in self.record.claims if (one.deed, one.id) in self._untried})
         # What may be on its way to a cluster takes up room there, and none besides.
         claimed = {one.id for one in self.record.claims if one.deed == "place"}
         waits = {token for token, one in self.outcomes.items() if isinstance(one, Waits)}
@@ -170,6 +173,8 @@ class Round:
         record = replace(record, specs={**record.specs, **used})
         if (record.claims, record.draining) != (self.record.claims, self.record.draining):
             self._held.write(record)
+        known = set(self.record.claims)
+        self._untried.update((one.deed, one.id) for one in record.claims if one not in known)
         self.record = record
         return _together(plans)
 
@@ -195,6 +200,7 @@ class Round:
         steps: dict[str, dict[str, Mapping[str, Any]]] = {}
         for token, cluster in placements.items():
             steps.setdefault(cluster, {})[token] = self._orders[token].step
+        self._untried.difference_update(("place", token) for token in placements)
         effects = place_steps(self._held, self._clients, steps)
         self._settle("place", effects)
         going = set()
@@ -220,6 +226,7 @@ class Round:
     def _start(self, models: Mapping[str, str], survey: Survey) -> dict[str, str]:
         """Start clusters, each like one that a job wants; gives the ids of those that do start."""
         requests = {start: self._request(start, self._orders[token]) for start, token in models.items()}
+        self._untried.difference_update(("start", start) for start in models)
         effects = start_clusters(self._held, self._clients, self._place, requests)
         self._settle("start", effects)
         for start, effect in effects.items():

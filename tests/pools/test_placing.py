@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from faulty_emr import aws_error, throttled, timed_out, unreachable
+from faulty_emr import aws_error, clients_of, throttled, timed_out, unreachable
 from pool_rig import ALL, MEDIUM, SPEC, PoolRig, placed, waiting
 
 from airflow_provider_emrkit import ClusterSpec
@@ -16,6 +16,7 @@ from airflow_provider_emrkit.exceptions import SubmitDeniedError, SubmitRefusedE
 from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.pools.acts import PLACED_LIFE
 from airflow_provider_emrkit.pools.clock import elapsed
+from airflow_provider_emrkit.pools.lease import LeaseLostError
 from airflow_provider_emrkit.pools.placing import FRESH, STALE, Placing, Refused, Waits
 from airflow_provider_emrkit.pools.record import Claim, Waiting
 
@@ -342,6 +343,46 @@ def test_what_can_not_be_looked_for_waits(rig):
     outcomes = rig.placing().round([old], PATIENCE)
     assert waiting(outcomes)
     assert not rig.emr.sent("run_job_flow")
+
+
+def test_what_a_round_did_not_even_try_is_claimed_by_nobody_afterwards(rig, monkeypatch):
+    """It loses the lease while it ends a cluster, before it starts one."""
+    cluster = bring_up(rig)
+    placing, [order] = rig.placing(), rig.orders(1)
+    change_record(rig, order, draining=frozenset({cluster}))
+
+    def another_takes_over(*_):
+        taken = replace(rig.record(order.place), holder="", nonce="theirs")
+        key = order.place.uri.removeprefix("s3://staging/")
+        rig.server.client("s3").put_object(Bucket="staging", Key=key, Body=taken.to_json().encode())
+        raise LeaseLostError("the lease was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("airflow_provider_emrkit.pools.rounds.retire_clusters", another_takes_over)
+        assert waiting(placing.round([order], PATIENCE)) == {str(order.token): "the lease was lost"}
+    assert {claim.deed for claim in rig.record(order.place).claims} == {"start", "place"}
+    assert placed(placing.round([order], PATIENCE))
+    assert len(rig.clusters()) == len(rig.emr.sent("run_job_flow")) - 1 == 1
+
+
+def test_a_record_that_can_not_be_written_after_a_start_does_no_harm(rig):
+    [order] = rig.orders(1)
+    failures = []
+
+    class Failing:
+        def put_object(self, **request):
+            if b'"cluster_id":"j-' in request["Body"] and len(failures) < 1:
+                failures.append(1)
+                raise aws_error("AccessDenied", "not now", 403)
+            return rig.s3.put_object(**request)
+
+        def __getattr__(self, name):
+            return getattr(rig.s3, name)
+
+    placing = rig.placing(clients=clients_of(rig.emr, s3=Failing()))
+    assert placed(placing.round([order], PATIENCE))
+    assert failures
+    assert len(rig.clusters()) == len(rig.steps()) == 1
 
 
 # --- clusters that go -------------------------------------------------------------------------------------
