@@ -398,6 +398,13 @@ def test_a_cluster_of_another_spec_that_works_drains_where_its_place_is_needed()
     assert plan(PoolBounds(2, steps_per_cluster=9), jobs(1), found, again) == Plan()
 
 
+def test_place_is_made_for_the_oldest_job_though_younger_ones_want_the_cluster():
+    used = record(specs={SPEC: NOW, OTHER_SPEC: NOW})
+    full = survey(cluster(1, "RUNNING", [9]))
+    assert plan(PoolBounds(1), [job(1, 50, spec=OTHER_SPEC), job(2, 10)], full, used).drain == ("j-1",)
+    assert plan(PoolBounds(1), [job(1, 50), job(2, 10, spec=OTHER_SPEC)], full, used).drain == ()
+
+
 def test_no_place_is_made_for_jobs_that_have_room():
     found = survey(cluster(1, spec=OTHER_SPEC), cluster(2))
     assert plan(PoolBounds(2), jobs(1), found, record(specs={OTHER_SPEC: NOW})).drain == ()
