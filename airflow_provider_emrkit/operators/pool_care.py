@@ -121,7 +121,7 @@ class EmrPoolOperator(RendersSpecs, BaseOperator):
         if event["state"] == "error":
             error, said = retyped(event["error"], event["message"], EmrKitError)
             raise error(said)
-        self.log.info("%s", event["message"])
+        self.log.info("Pool %s: %s", self.cluster_pool.name, event["message"])
         self.after(self._open())
         return dict(event["report"])
 
@@ -180,7 +180,7 @@ class EmrPoolOperator(RendersSpecs, BaseOperator):
         name = self.cluster_pool.name
         for what, ids in (
             ("started", report.started),
-            ("told to end, as they have no work", report.retired),
+            ("told to end", report.retired),
             ("get no more work, and end when they have done theirs", report.draining),
             ("serve", report.serving),
             ("may be starting", report.starts),

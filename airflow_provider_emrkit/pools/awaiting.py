@@ -119,7 +119,8 @@ class Awaited:
         words = "; ".join(filter(None, (arrivals, _departure_words(going, late))))
         return Finding(
             holds=not (coming or going or late),
-            words=words or "there is nothing to wait for",
+            words=words
+            or ("what was to end has ended" if self.gone or self.all_gone else "nothing is awaited"),
             failed=tuple(failed),
             lost=tuple(lost),
             tend=any(one.is_idle or not one.draining for one in going),

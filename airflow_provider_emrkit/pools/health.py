@@ -92,7 +92,7 @@ class HowItIs:
         coming = sum(claim.deed == "start" for claim in view.record.claims)
         healthy = there + coming >= self.bounds.min_clusters and not failed
         words = ["is healthy" if healthy else "is not healthy"]
-        words += [f"{there + coming} clusters are up or start, of at least {self.bounds.min_clusters}"]
+        words += [f"{there + coming} of at least {self.bounds.min_clusters} clusters are up or start"]
         words += [f"did not come up in the last hour: {one}" for one in failed]
         return Finding(healthy, "; ".join(words))
 

@@ -96,7 +96,7 @@ class EmrPoolSensor(RendersSpecs, BaseSensorOperator):
         if event["state"] != "done":
             error, said = retyped(event["error"], event["message"], EmrKitError)
             raise error(said)
-        self.log.info("%s", event["message"])
+        self.log.info("Pool %s: %s", self.cluster_pool.name, event["message"])
 
     def _open(self) -> PoolWatch:
         from airflow_provider_emrkit.pools.health import HowItIs

@@ -427,7 +427,7 @@ def test_a_draining_cluster_has_no_room(pool):
 def test_a_pool_is_healthy_when_its_minimum_is_there(pool):
     healthy, words = found(pool, "is_healthy")
     assert not healthy
-    assert words == "is not healthy; 0 clusters are up or start, of at least 2"
+    assert words == "is not healthy; 0 of at least 2 clusters are up or start"
     pool.warm()
     assert found(pool, "is_healthy")[0]
 

@@ -82,7 +82,7 @@ def test_its_event_brings_back_what_the_task_did(pool):
     payload = payload_of(make(pool, Awaited(), report={"pool": "medium", "started": []}))
     assert payload == {
         "state": "done",
-        "message": "there is nothing to wait for",
+        "message": "nothing is awaited",
         "error": None,
         "report": {"pool": "medium", "started": []},
     }
