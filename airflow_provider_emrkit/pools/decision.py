@@ -176,13 +176,11 @@ def _placements(
     :param others: Since when jobs of other processes wait, the oldest first.
     """
     placements = []
-    passed = 0
     full = set()  # wishes: what one found no room for has none for another
     for job in jobs:
-        ahead = bisect_left(others, job.since) + passed
+        ahead = bisect_left(others, job.since)
         found = None if job.wishes in full else _find(job, rooms, ahead, choose)
         if found is None:
-            passed += 1  # those that came later leave room to it too
             full.add(job.wishes)
             continue
         rooms.take(found)

@@ -207,7 +207,7 @@ def test_jobs_of_a_process_that_is_not_heard_of_any_more_do_not_count():
     assert (len(decided.placements), decided.starts) == (1, ())
 
 
-def test_a_younger_job_of_another_spec_leaves_room_to_an_older_one():
+def test_a_younger_job_of_another_spec_leaves_the_cluster_whose_place_an_older_one_needs():
     """Else the older one would never get the place of a cluster that always has something to do."""
     wanted = [job(1, waits=50, spec=OTHER_SPEC), job(2, waits=10)]
     assert plan(PoolBounds(1), wanted, survey(cluster(1))).placements == ()
@@ -403,6 +403,36 @@ def test_place_is_made_for_the_oldest_job_though_younger_ones_want_the_cluster()
     full = survey(cluster(1, "RUNNING", [9]))
     assert plan(PoolBounds(1), [job(1, 50, spec=OTHER_SPEC), job(2, 10)], full, used).drain == ("j-1",)
     assert plan(PoolBounds(1), [job(1, 50), job(2, 10, spec=OTHER_SPEC)], full, used).drain == ()
+
+
+def test_no_more_places_are_made_than_are_needed():
+    used = record(specs={OTHER_SPEC: NOW}, draining=frozenset({"j-1"}))
+    found = survey(cluster(1, spec=OTHER_SPEC), cluster(2, spec=OTHER_SPEC))
+    assert plan(PoolBounds(2), jobs(1), found, used) == Plan(retire=("j-1",))
+
+
+def test_no_place_is_made_while_there_is_one():
+    used = record(specs={OTHER_SPEC: NOW})
+    found = survey(cluster(1), cluster(2, capacity=BIGGER), cluster(3, spec=OTHER_SPEC))
+    wanted = [job(1, 50), job(2, 40, capacity=BIGGER)]
+    decided = plan(PoolBounds(9), wanted, found, used, choose=lambda candidates: candidates[-1].id)
+    assert (placed(decided), decided.drain) == ({token(1): "j-2"}, ())
+
+
+def test_no_place_is_made_for_a_job_that_a_start_under_way_is_for():
+    used = record(starting(9), specs={OTHER_SPEC: NOW})
+    assert plan(PoolBounds(2), jobs(1), survey(cluster(1, spec=OTHER_SPEC)), used) == Plan()
+
+
+def test_the_place_that_is_made_is_not_that_of_an_older_job():
+    wanted = [job(1, 50), job(2, 10, spec=OTHER_SPEC)]
+    assert plan(PoolBounds(1), wanted, survey(cluster(1))) == Plan(placements=((token(1), "j-1"),))
+
+
+def test_a_cluster_that_stays_idle_makes_place_rather_than_one_that_gets_work():
+    wanted = [job(1, 50, spec=OTHER_SPEC), job(2, 10)]
+    decided = plan(PoolBounds(2), wanted, survey(cluster(1), cluster(2)))
+    assert (placed(decided), decided.drain, decided.retire) == ({token(2): "j-1"}, ("j-2",), ("j-2",))
 
 
 def test_no_place_is_made_for_jobs_that_have_room():
