@@ -7,6 +7,7 @@ import contextvars
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
@@ -119,6 +120,7 @@ class PoolDesk:
         self._thread = ThreadPoolExecutor(1, "emrkit-pool")
         self._context = contextvars.Context()
         self._waiting: dict[WaitingOrder, None] = {}
+        self._like: PoolOrder | None = None
         self._in_round: list[WaitingOrder] = []
         self._round: asyncio.Future[Mapping[str, Outcome]] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +131,10 @@ class PoolDesk:
 
     def join(self, order: PoolOrder) -> WaitingOrder:
         """Have an order placed, until it is or until :meth:`leave`; the connection must have been opened."""
-        waiting = WaitingOrder(order)
+        if self._like is None or self._like.cluster != order.cluster:
+            self._like = order
+        # Orders are held by the thousand, most of them for the same clusters.
+        waiting = WaitingOrder(replace(order, cluster=self._like.cluster))
         self._waiting[waiting] = None
         self.look_soon()
         return waiting

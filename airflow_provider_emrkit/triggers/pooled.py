@@ -110,11 +110,11 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
 
     @contextmanager
     def _waits_at(self, desk: PoolDesk, order: PoolOrder) -> Iterator[WaitingOrder]:
-        self._waiting = desk.join(order)
+        waiting = self._waiting = desk.join(order)
         try:
-            yield self._waiting
+            yield waiting
         finally:
-            desk.leave(self._waiting)
+            desk.leave(waiting)
 
     async def _wait(self, desk: PoolDesk, waiting: WaitingOrder) -> None:
         """Wait until the job is placed or refused, or its time is up."""
@@ -165,7 +165,7 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
     def _take(self, run: JobRun | None, *, found: bool = False) -> None:
         if run is None:
             return
-        self._is_found = found
+        self._is_found, self._waiting = found, None
         self.job_run = replace(
             run,
             pool=self._to_be.pool,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib.util
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -268,6 +268,15 @@ def test_what_can_t_be_known_ends_the_wait_with_emrkit_s_error():
 
 async def _first(placing: FakePlacing) -> Any:
     return await settled(make(placing), 1)
+
+
+def test_orders_for_the_same_clusters_have_one_request_in_memory():
+    async def scenario() -> int:
+        desk = make(FakePlacing())
+        orders = [replace(order_of(number), cluster={"ReleaseLabel": "emr-7.11.0"}) for number in range(100)]
+        return len({id(desk.join(order).order.cluster) for order in orders})
+
+    assert run_virtually(scenario()) == 1
 
 
 def test_searches_are_gathered():
