@@ -219,7 +219,7 @@ def test_an_airflow_that_does_not_take_the_ids_stops_nothing(emrkit_connection, 
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_trigger_that_starts_again_goes_on_with_the_job_that_was_placed(
-    localemr_server, emrkit_connection, emr, ended
+    localemr_server, emrkit_connection, emr, monkeypatch, ended
 ):
     localemr_server.runner.script("sales.load", hold=not ended)
     order = order_of("load")
@@ -229,6 +229,7 @@ def test_a_trigger_that_starts_again_goes_on_with_the_job_that_was_placed(
     else:
         threading.Timer(0.5, lambda: localemr_server.runner.finish("sales.load")).start()
         localemr_server.runner.wait_started("sales.load")
+    monkeypatch.setattr(Placing, "round", lambda *_: pytest.fail("it was to be placed again"))
     payload = payload_of(make(order, deferred_at=time.time() - 60.0))
     assert payload["run"]["step_id"] == run.step_id
     assert payload["status"]["state"] == "succeeded"
@@ -274,6 +275,7 @@ def test_a_triggerer_that_goes_leaves_the_job_to_the_next_one(full, emr, monkeyp
         wait_for(lambda: any("Waiting for room" in line for line in task_log.lines))
 
     cancel(make(order), waits, then=full)
+    assert not any(desk._waiting for desk in pool_desk._desks.values())
     assert steps(emr) == {"sales.other": "COMPLETED"}
     assert payload_of(make(order, deferred_at=time.time() - 60.0))["state"] == "ended"
     assert steps(emr) == {"sales.other": "COMPLETED", "sales.load": "COMPLETED"}
