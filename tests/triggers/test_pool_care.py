@@ -143,21 +143,22 @@ def test_throttling_and_an_unreachable_emr_do_not_fail_it(pool, localemr_server)
         assert payload_of(make(pool, awaited))["state"] == "done"
 
 
-def test_a_lease_that_is_taken_does_not_fail_it(pool, localemr_server, emr, monkeypatch):
+def test_a_lease_that_is_taken_does_not_fail_it(pool, localemr_server, task_log, monkeypatch):
     monkeypatch.setattr("airflow_provider_emrkit.pools.care.LEASE_PATIENCE", 0.1)
     care, _ = pool
     (cluster,) = warm(pool, localemr_server).started
     held = care.lease.take(1.0, lambda seconds: False)
     held.write(replace(held.record, draining=frozenset({cluster})))
 
-    async def give_back_later() -> dict[str, Any]:
+    async def give_back_when_told() -> dict[str, Any]:
         task = asyncio.ensure_future(anext(make(pool, Awaited(gone=(cluster,))).run()))
-        await asyncio.sleep(0.5)
-        assert not task.done()
+        await asyncio.to_thread(
+            wait_for, lambda: task.done() or any("is held by" in line for line in task_log.lines)
+        )
         held.release()
         return (await task).payload
 
-    assert asyncio.run(give_back_later())["state"] == "done"
+    assert asyncio.run(give_back_when_told())["state"] == "done"
 
 
 def test_ending_the_task_ends_no_cluster(pool, localemr_server, emr):
