@@ -107,7 +107,8 @@ class Stage:
     def _reset(self) -> None:
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
         with urllib.request.urlopen(request, timeout=30):
-            self.s3.create_bucket(Bucket=BUCKET)
+            self.server.ask("forget")
+        self.s3.create_bucket(Bucket=BUCKET)
 
     def _wait_for_steps(self) -> None:
         states = ["STARTING", "BOOTSTRAPPING", "RUNNING"]

@@ -1,7 +1,7 @@
 """Fifty processes with a job each, forked from one in which everything is imported and made already.
 
-``python crew.py URL DIRECTORY`` takes one round per line of input, a JSON object with a ``seed``, and answers it
-by a line when all of its processes have ended. What each process was told is in ``DIRECTORY/told-SEED.jsonl``.
+``python crew.py URL DIRECTORY`` takes one round per line of input, a JSON object with a ``seed``, and answers
+it by a line when all processes have ended. What each of them was told is in ``DIRECTORY/told-SEED.jsonl``.
 While they run, this process kills some of them and lets others stand still for longer than a lease lasts.
 """
 
@@ -29,7 +29,7 @@ LONGEST = 150.0
 
 
 class Clients:
-    """AWS clients that were made before the processes were forked; their connections are each process's own."""
+    """AWS clients that are made, and know all they need, before processes are forked."""
 
     region_name = "us-east-1"
     has_own_endpoint = True
@@ -56,6 +56,12 @@ class Clients:
 
     def client(self, service: str, *, retries: bool = True) -> Any:
         return self._made[service, retries]
+
+    def warm_up(self) -> None:
+        """Make some calls, so that not each process has to load what they need."""
+        for (service, _), client in self._made.items():
+            list(client.list_buckets()["Buckets"] if service == "s3" else client.list_clusters()["Clusters"])
+            client.close()  # no two processes may share a connection
 
 
 def work(clients: Any, order: Any, name: str, told: int, chance: random.Random) -> None:
@@ -116,7 +122,7 @@ class Crew:
             os.kill(victim, signal.SIGKILL)
             self.killed.append(victim)
             self.kills -= 1
-        elif self.chance.random() < 0.04:
+        elif self.chance.random() < 0.02:
             victim = self.chance.choice(running)
             os.kill(victim, signal.SIGSTOP)
             self.stopped[victim] = now + self.chance.uniform(*STANDS_STILL)
@@ -175,11 +181,14 @@ def _child(clients: Clients, order: Any, told: int, number: int) -> None:
 
 
 def main(url: str, directory: Path) -> None:
+    # What the processes need is imported here, once.
+    import airflow_provider_emrkit.pools.placing  # noqa: F401
     from pool_processes.orders import shorten
 
     # Airflow's logging writes to the standard output, which is for answers.
     logging.disable(logging.CRITICAL)
     clients = Clients(url)
+    clients.warm_up()
     shorten(LEASE, MARGIN, CLAIM_LIFE, WAITING_LIFE)
     print("ready", flush=True)
     for line in sys.stdin:

@@ -2,7 +2,7 @@
 
 ``python server.py DIRECTORY`` prints its address and serves until its standard input ends. Every new state of
 a cluster or step is a line of ``DIRECTORY/news.jsonl``, in the order in which they came; a line of input is
-answered by one when all news so far are written.
+answered by one when all news so far are written, and ``forget`` begins anew.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Seconds, from and to.
 START = (0.2, 0.8)
 STEP = (0.1, 0.6)
+# No step ends before so many clusters were started, unless it takes too long.
+CLUSTERS, LONGEST_STEP = 3, 50.0
 
 
 def make_server(directory: Path) -> LocalEmr:
@@ -51,7 +53,14 @@ def make_server(directory: Path) -> LocalEmr:
 
         def run(self, step: Any) -> None:
             super().run(step)
-            threading.Timer(chance.uniform(*STEP), step.gate.opened.set).start()
+            threading.Timer(chance.uniform(*STEP), self._end, [step, time.monotonic()]).start()
+
+        def _end(self, step: Any, began: float) -> None:
+            # The pool has work for all of its clusters until they are there.
+            if len(self.clusters) < CLUSTERS and time.monotonic() - began < LONGEST_STEP:
+                threading.Timer(0.1, self._end, [step, began]).start()
+            else:
+                step.gate.opened.set()
 
     scripted.ScriptedRunner = PacedRunner
     config = ServerConfig(data_dir=directory / "data", port=0, ephemeral=True)
@@ -71,7 +80,9 @@ def main(directory: Path) -> None:
         server.emr.store.changes.subscribe(write)
         with server:
             print(server.config.url, flush=True)
-            for _ in sys.stdin:
+            for line in sys.stdin:
+                if line.strip() == "forget":
+                    server.runner.forget()
                 print(server.emr.store.changes.settle(20), flush=True)
 
 
