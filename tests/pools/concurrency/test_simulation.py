@@ -68,6 +68,13 @@ def test_who_waits_longest_is_next(seed):
     assert max(placed - since for since, placed in jobs) > 200
 
 
+def test_idle_clusters_of_another_definition_leave_their_places_at_once():
+    # Two definitions, clusters of both; jobs of both want all the places.
+    day = Day(1, Plan(PoolBounds(2, 0, 2), specs=2, there=2)).run()
+    assert broken(day) == []
+    assert [cluster.why for cluster in day.emr.clusters.values()].count("asked") > 0
+
+
 def test_a_holder_that_died_is_waited_for_no_longer_than_its_lease_lasts():
     day = Day(1, Plan(PoolBounds(2, 0, 25)))
     day.faults.planned["list_clusters"] = "die before"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from airflow_provider_emrkit.compute.pool_mark import PoolMark
 from airflow_provider_emrkit.pools.order import PoolBounds
 from airflow_provider_emrkit.pools.placing import Placing
+from airflow_provider_emrkit.pools.record import PoolRecord
 from pool_world.behaviour import Attendant, deferring, triggerer, worker
 from pool_world.emr import Pace, VirtualEmr
 from pool_world.faults import Faults
-from pool_world.jobs import PLACE, Job, make_order
+from pool_world.jobs import BUCKET, KEY, PLACE, Job, make_order
 from pool_world.s3 import VirtualS3
 from pool_world.scheduler import Process, World
 from pool_world.virtual import virtual
@@ -95,6 +96,7 @@ class Day:
         self.emr = VirtualEmr(
             self.world, Pace(busy=self.plan.busy), bounds.max_clusters, bounds.steps_per_cluster
         )
+        self.emr.draining = self._draining
         self.faults = Faults(self.world.random, self.plan.rate, self.plan.deaths)
         self.jobs: list[Job] = []
         self.swept_at = 0.0
@@ -189,6 +191,9 @@ class Day:
         order = make_order(number, self.plan.bounds, since=0.0, spec=number % self.plan.specs)
         mark = PoolMark(PLACE.name, PLACE.key, order.spec, order.capacity, f"{number:012x}")
         self.emr.add_cluster(mark.marked(order.shown), self.plan.bounds.steps_per_cluster, 300.0, 0.0)
+
+    def _draining(self) -> frozenset[str]:
+        return PoolRecord.from_json(self.s3.objects[BUCKET, KEY].body).draining
 
     def _lose_one(self) -> None:
         clusters = [one for one in self.emr.clusters.values() if one.state in ("RUNNING", "WAITING")]

@@ -11,7 +11,7 @@ from pool_world.errors import refused
 from pool_world.scheduler import EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from pool_world.scheduler import World
 
@@ -82,12 +82,15 @@ class VirtualEmr:
 
     :param max_clusters: How many may be alive at once.
     :param steps_per_cluster: How many steps a cluster may have at once.
+
+    ``draining`` gives the clusters that the pool's record says get no more work.
     """
 
     def __init__(self, world: World, pace: Pace, max_clusters: int, steps_per_cluster: int) -> None:
         self._world = world
         self._pace = pace
         self._bounds = (max_clusters, steps_per_cluster)
+        self.draining: Callable[[], Container[str]] | None = None
         self.clusters: dict[str, Cluster] = {}
         self.steps: dict[str, list[Step]] = {}
 
@@ -132,6 +135,10 @@ class VirtualEmr:
         """End clusters; a pool ends none that has work."""
         for cluster in map(self._cluster, JobFlowIds):
             if cluster.state in ALIVE:
+                # One that was started too late to be reckoned with is ended at once.
+                is_old = self._world.now - cluster.created > 60
+                if is_old and self.draining and cluster.id not in self.draining():
+                    self._world.violate(f"{cluster.id} was ended before that was written down")
                 if cluster.active:
                     self._world.violate(f"{cluster.id} was ended with work: {cluster.active}")
                 self.end(cluster, "asked")
