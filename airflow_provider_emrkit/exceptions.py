@@ -140,6 +140,24 @@ class ComputeNotFoundError(SubmitRefusedError, NotFoundError):
     """
 
 
+class LeaseDeniedError(LeaseError, SubmitDeniedError):
+    """Airflow's credentials may not read or write the lease of a pool; the message names the actions.
+
+    Mended by whoever keeps the IAM policies; a retry does not help.
+    """
+
+    retryable = False
+
+
+class LeasePlaceError(LeaseError, NotFoundError):
+    """The bucket that is to hold the lease of a pool does not exist, or knows no conditional writes.
+
+    Mended by whoever keeps the ``emrkit`` connection and the bucket; a retry does not help.
+    """
+
+    retryable = False
+
+
 # --- after it was submitted -----------------------------------------------------------------------------
 
 

@@ -49,6 +49,8 @@ def test_all_can_be_caught_as_one_and_as_airflow_s():
         pytest.param("ExistingRunError", {SubmitRefusedError}, id="existing run"),
         pytest.param("SubmitDeniedError", {SubmitRefusedError, AccessDeniedError}, id="denied submission"),
         pytest.param("ComputeNotFoundError", {SubmitRefusedError, NotFoundError}, id="no cluster"),
+        pytest.param("LeaseDeniedError", {SubmitRefusedError, AccessDeniedError}, id="denied lease"),
+        pytest.param("LeasePlaceError", {SubmitRefusedError, NotFoundError}, id="no place for the lease"),
         pytest.param("JobDeniedError", {RunFailedError, AccessDeniedError}, id="denied job"),
         pytest.param("JobNotFoundError", {RunFailedError, NotFoundError}, id="no path"),
         pytest.param("OutOfMemoryError", {RunFailedError}, id="memory"),

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from airflow_provider_emrkit.exceptions import LeaseError, NotFoundError, SubmitDeniedError
+from airflow_provider_emrkit.exceptions import LeaseDeniedError, LeaseError, LeasePlaceError
 from airflow_provider_emrkit.hooks.errors import error_code, explain, is_aws_error, is_denied
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.pools.lease_object import UnknownOutcomeError
-
-
-class LeaseDeniedError(LeaseError, SubmitDeniedError):
-    """Airflow's credentials may not read or write the lease of a pool; the message names the actions.
-
-    Mended by whoever keeps the IAM policies; a retry does not help.
-
-    >>> LeaseDeniedError("s3:PutObject is missing").retryable
-    False
-    """
-
-    retryable = False
-
-
-class LeasePlaceError(LeaseError, NotFoundError):
-    """The bucket that the lease of a pool is to be kept in does not exist, or can't keep one.
-
-    Mended by whoever keeps the ``emrkit`` connection and the bucket; a retry does not help.
-
-    >>> LeasePlaceError("there is no bucket").retryable
-    False
-    """
-
-    retryable = False
 
 
 def typed(error: Exception, what: str, uri: str) -> Exception:
