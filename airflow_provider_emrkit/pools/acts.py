@@ -15,7 +15,7 @@ from airflow_provider_emrkit.exceptions import LeaseError, SubmitRefusedError
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_throttled, is_transient
 from airflow_provider_emrkit.pools.lease import LeaseLostError, PoolLease
 from airflow_provider_emrkit.pools.looking import ACTIVE_STEPS
-from airflow_provider_emrkit.pools.record import Claim
+from airflow_provider_emrkit.pools.record import CLAIM_LIFE, Claim
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.runs.sending import is_answer, never_left
 from airflow_provider_emrkit.runs.step_calls import steps_of
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds after which a claimed request can't take effect any more: AWS refuses what was signed more than five
-# minutes ago, and lists late.
-CLAIM_LIFE = 420.0
-# The same for one that AWS has refused for its rate: EMR was seen to carry such a request out all the same.
+# Seconds for which a request stays claimed, instead of CLAIM_LIFE, that AWS has refused for its rate: EMR was
+# seen to carry such a request out all the same.
 THROTTLED_LIFE = 30.0
 # And for one that it has answered, and need only list yet.
 STARTED_LIFE = 120.0

@@ -125,7 +125,7 @@ def settle(record: PoolRecord, survey: Survey, now: float) -> PoolRecord:
 
     Those are claims that EMR lists or that can't take effect any more, what processes told that are gone,
     clusters that drain no more because they have ended, and specs that nobody uses. Jobs that were claimed
-    are remembered for a while.
+    are remembered for a while. Times that lie too far ahead are brought back.
 
     :param now: Seconds since 1970 by S3's clock.
     """
@@ -133,6 +133,7 @@ def settle(record: PoolRecord, survey: Survey, now: float) -> PoolRecord:
 
 
 def _settled(record: PoolRecord, survey: Survey, tokens: Collection[str], now: float) -> PoolRecord:
+    record = record.by(now)
     started = {cluster.mark.start for cluster in survey.clusters}
     listed: dict[Deed, Collection[str]] = {"start": started, "place": tokens}
     claims = [one for one in record.claims if one.until > now and one.id not in listed[one.deed]]

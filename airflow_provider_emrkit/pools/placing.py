@@ -24,12 +24,12 @@ from airflow_provider_emrkit.runs.step_ending import StepEnding
 from airflow_provider_emrkit.runs.step_search import StepSearch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_emrkit.compute.pool_mark import PoolPlace
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.pools.order import PoolOrder
-    from airflow_provider_emrkit.pools.record import Claim
+    from airflow_provider_emrkit.pools.record import Claim, PoolRecord
     from airflow_provider_emrkit.runs.job_run import JobRun
 
 __all__ = ["Outcome", "Placed", "Placing", "Refused", "Waits"]
@@ -67,8 +67,8 @@ class Placing:
         self._leases: dict[PoolPlace, PoolLease] = {}
         # When it was last known of an order that it is placed nowhere, by run token.
         self._known: dict[str, float] = {}
-        # Claims of this process that came to nothing, when it had lost the lease and could not say so.
-        self._void: dict[PoolPlace, frozenset[Claim]] = {}
+        # What became of claims (None: nothing), when this process had lost the lease and could not say so.
+        self._unsaid: dict[PoolPlace, Mapping[Claim, Claim | None]] = {}
         self._sends_executors: dict[str, bool] = {}
 
     def round(self, orders: Sequence[PoolOrder], patience: float) -> dict[str, Outcome]:
@@ -154,7 +154,7 @@ class Placing:
             outcome = Waits(str(error)) if error.retryable else Refused(error)
             return dict.fromkeys((str(order.token) for order in orders), outcome)
         made = Round(held, self._clients, orders, self._process, self._figures, self._pause)
-        made.drop(self._void.pop(place, frozenset()))
+        made.correct(self._unsaid.pop(place, {}))
         otherwise: Outcome = Waits("the round was not brought to its end")
         try:
             made.run()
@@ -164,7 +164,7 @@ class Placing:
         finally:
             made.close(otherwise)
             held.release(made.record)
-            self._void[place] = frozenset(held.record.claims) - frozenset(made.record.claims)
+            self._unsaid[place] = _unsaid(held.record, made.record)
         self._sends_executors.update(dict.fromkeys(made.sends_executors, True))
         for order in orders:
             if str(order.token) in made.late:
@@ -222,3 +222,13 @@ class Placing:
             place = CloudWatchPlace.of(cluster)
             self._sends_executors[cluster_id] = bool(place and place.executors)
         return self._sends_executors[cluster_id]
+
+
+def _unsaid(written: PoolRecord, known: PoolRecord) -> Mapping[Claim, Claim | None]:
+    """Give what is known of claims beside what is written of them; None where they are over.
+
+    What was done is still claimed, for a shorter time: EMR may not list it yet.
+    """
+    claims = {(claim.deed, claim.id): claim for claim in known.claims}
+    found = {claim: claims.get((claim.deed, claim.id)) for claim in written.claims}
+    return {claim: better for claim, better in found.items() if better != claim}

@@ -23,6 +23,9 @@ PLACED_MEMORY = 600.0
 # Of a record that is read: a longer one was not written by emrkit.
 MAX_BYTES = 16 * 1024 * 1024
 MAX_WAITING = 500
+# Seconds after which a claimed request can't take effect any more: AWS refuses what was signed more than five
+# minutes ago, and lists late.
+CLAIM_LIFE = 420.0
 # Of the seconds since when something waits.
 DIGITS = 3
 _MAX_PROCESSES = 1_000
@@ -103,6 +106,25 @@ class PoolRecord:
     taken: float = field(default=0.0, compare=False)
     seconds: float = field(default=0.0, compare=False)
     others: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def by(self, now: float) -> PoolRecord:
+        """Give the record with no time in it that no process can have written by now.
+
+        What is damaged, or was written by a clock that is ahead, must not block a pool for ever.
+
+        :param now: Seconds since 1970 by S3's clock.
+        """
+
+        def ending(claims: Iterable[Claim], life: float) -> tuple[Claim, ...]:
+            return tuple(replace(claim, until=min(claim.until, now + life)) for claim in claims)
+
+        return replace(
+            self,
+            claims=ending(self.claims, CLAIM_LIFE),
+            placed=ending(self.placed, PLACED_MEMORY),
+            waiting={name: replace(one, seen=min(one.seen, now)) for name, one in self.waiting.items()},
+            specs={spec: min(at, now) for spec, at in self.specs.items()},
+        )
 
     def remembering(self, over: Iterable[Claim], now: float) -> PoolRecord:
         """Give the record with claims of jobs that are over, so that nobody places these jobs again.

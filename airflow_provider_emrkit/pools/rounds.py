@@ -27,6 +27,7 @@ from airflow_provider_emrkit.pools.record import DIGITS, MAX_WAITING, Waiting
 from airflow_provider_emrkit.pools.selection import selection_of
 from airflow_provider_emrkit.pools.words import busy_words
 from airflow_provider_emrkit.runs.refusals import is_ending, refusal
+from airflow_provider_emrkit.runs.states import CLUSTER_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -85,10 +86,10 @@ class Round:
         self.sends_executors: set[str] = set()
         self.record: PoolRecord = held.record
 
-    def drop(self, void: Collection[Claim]) -> None:
-        """Drop claims that are known to have come to nothing."""
-        kept = tuple(claim for claim in self.record.claims if claim not in void)
-        self.record = replace(self.record, claims=kept)
+    def correct(self, claims: Mapping[Claim, Claim | None]) -> None:
+        """Take what is known of claims; None of those that have come to nothing."""
+        known = (claims.get(claim, claim) for claim in self.record.claims)
+        self.record = replace(self.record, claims=tuple(filter(None, known)))
 
     def run(self) -> None:
         """Do it; what is known so far is in :attr:`outcomes`, also when this fails.
@@ -116,7 +117,8 @@ class Round:
         :param otherwise: For those that have none.
         """
         self.outcomes.update(dict.fromkeys(self._open(), otherwise))
-        self.drop({one for one in self.record.claims if (one.deed, one.id) in self._untried})
+        untried = (one for one in self.record.claims if (one.deed, one.id) in self._untried)
+        self.correct(dict.fromkeys(untried))
         # What may be on its way to a cluster takes up room there, and none besides.
         claimed = {one.id for one in self.record.claims if one.deed == "place"}
         waits = {token for token, one in self.outcomes.items() if isinstance(one, Waits)}
@@ -155,7 +157,9 @@ class Round:
         for order in sorted((self._orders[token] for token in self._open()), key=lambda one: one.since):
             wanted = Wanted(str(order.token), order.since, order.spec, order.capacity)
             groups.setdefault(order.bounds, []).append(wanted)
-        record, plans = self.record, []
+        # Before any decision: of two specs that wait here, none is to end the clusters of the other.
+        used = {order.spec: self._held.now for order in self._orders.values()}
+        record, plans = replace(self.record, specs={**self.record.specs, **used}), []
         for bounds, jobs in groups.items():
             plan = decide(
                 bounds,
@@ -169,8 +173,6 @@ class Round:
             )
             record = _planned(record, plan, self._held.now)
             plans.append(plan)
-        used = {order.spec: self._held.now for order in self._orders.values()}
-        record = replace(record, specs={**record.specs, **used})
         if (record.claims, record.draining) != (self.record.claims, self.record.draining):
             self._held.write(record)
         known = set(self.record.claims)
@@ -268,7 +270,7 @@ class Round:
         for token in self._open():
             order = self._orders[token]
             if order.bounds not in words:
-                busy = busy_words(survey, record, order.bounds)
+                busy = busy_words(survey, record, order.bounds, pool=self._place.name)
                 words[order.bounds] = f"{busy}; {self._no_growth}" if self._no_growth else busy
             self.outcomes[token] = Waits(words[order.bounds], bisect_left(since, order.since))
 
@@ -310,4 +312,5 @@ def _does(cluster: PoolCluster, order: PoolOrder, record: PoolRecord) -> bool:
 
 
 def _ids(survey: Survey) -> list[str]:
-    return [cluster.id for cluster in survey.clusters]
+    """Name the clusters that CloudWatch may have figures of."""
+    return [cluster.id for cluster in survey.clusters if cluster.state in CLUSTER_UP]

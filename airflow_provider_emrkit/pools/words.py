@@ -22,21 +22,25 @@ SHOWN_STEPS = 3
 SHOWN_CHARACTERS = 80
 
 
-def busy_words(survey: Survey, record: PoolRecord, bounds: PoolBounds, now: float | None = None) -> str:
+def busy_words(
+    survey: Survey, record: PoolRecord, bounds: PoolBounds, now: float | None = None, *, pool: str = ""
+) -> str:
     """Tell what a pool is busy with, in one sentence that is safe to show.
 
     :param record: Its claims must have been settled.
     :param now: Seconds since 1970.
+    :param pool: The pool's name; by default what its clusters say.
 
     >>> busy_words(survey, record, PoolBounds(1))  # doctest: +SKIP
     'pool medium has 1 of 1 cluster; 1 step is on them, of 1 at once: sales.load for 12 min (j-1)'
     """
     now = time.time() if now is None else now
-    pool = [one for one in standings(survey, record, bounds.steps_per_cluster) if not one.is_going]
+    there = [one for one in standings(survey, record, bounds.steps_per_cluster) if not one.is_going]
+    name = pool or next((one.mark.pool for one in survey.clusters), "")
     unlisted = len(unlisted_starts(record, bounds.steps_per_cluster))
     parts = (
-        _clusters(survey, pool, unlisted, bounds),
-        _steps(pool, bounds, now),
+        _clusters(name, there, unlisted, bounds),
+        _steps(there, bounds, now),
         _on_their_way(record),
         _waiting(record, now),
     )
@@ -61,8 +65,7 @@ def duration_words(seconds: float) -> str:
     return f"{seconds} s"
 
 
-def _clusters(survey: Survey, pool: Sequence[Standing], unlisted: int, bounds: PoolBounds) -> str:
-    name = next((one.mark.pool for one in survey.clusters), "")
+def _clusters(name: str, pool: Sequence[Standing], unlisted: int, bounds: PoolBounds) -> str:
     states = {
         "starting": unlisted + sum(one.cluster.state in CLUSTER_COMING_UP for one in pool),
         "draining": sum(one.draining for one in pool),

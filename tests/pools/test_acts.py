@@ -10,7 +10,6 @@ from pool_rig import ALL, PoolRig
 from airflow_provider_emrkit.compute.pool_mark import PoolMark
 from airflow_provider_emrkit.exceptions import LeaseError
 from airflow_provider_emrkit.pools.acts import (
-    CLAIM_LIFE,
     KEEP,
     PLACED_LIFE,
     STARTED_LIFE,
@@ -24,7 +23,7 @@ from airflow_provider_emrkit.pools.acts import (
     start_clusters,
 )
 from airflow_provider_emrkit.pools.lease import LeaseLostError
-from airflow_provider_emrkit.pools.record import Claim, PoolRecord
+from airflow_provider_emrkit.pools.record import CLAIM_LIFE, Claim, PoolRecord
 
 START, OTHER = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 

@@ -28,7 +28,7 @@ from pool_worlds import (
 
 from airflow_provider_emrkit.pools.decision import Plan, decide, settle
 from airflow_provider_emrkit.pools.order import PoolBounds
-from airflow_provider_emrkit.pools.record import PoolRecord, Waiting
+from airflow_provider_emrkit.pools.record import CLAIM_LIFE, PLACED_MEMORY, PoolRecord, Waiting
 from airflow_provider_emrkit.pools.selection import fewest_steps
 from airflow_provider_emrkit.pools.survey import Survey
 
@@ -469,6 +469,24 @@ def test_what_dead_processes_told_is_forgotten():
 def test_specs_that_nobody_uses_are_forgotten():
     known = record(specs={SPEC: NOW - 599.0, OTHER_SPEC: NOW - 600.0})
     assert set(settle(known, Survey(), NOW).specs) == {SPEC}
+
+
+def test_times_that_lie_too_far_ahead_block_a_pool_no_longer_than_a_claim():
+    """As of a record that is damaged, or was written by a clock that is ahead."""
+    ahead = NOW + 1_000_000.0
+    known = record(
+        starting(1, lasts=1_000_000.0),
+        placing(9, "j-1", lasts=1_000_000.0),
+        waiting={"one": replace(waiting(5.0), seen=ahead)},
+        specs={SPEC: ahead},
+        placed=(placing(8, "j-1", lasts=1_000_000.0),),
+    )
+    settled = settle(known, Survey(), NOW)
+    assert {claim.until for claim in settled.claims} == {NOW + CLAIM_LIFE}
+    assert [claim.until for claim in settled.placed] == [NOW + PLACED_MEMORY]
+    assert (settled.waiting["one"].seen, settled.specs) == (NOW, {SPEC: NOW})
+    later = settle(settled, Survey(), NOW + PLACED_MEMORY)
+    assert (later.claims, later.waiting, later.specs) == ((), {}, {})
 
 
 # --- whatever there is ------------------------------------------------------------------------------------

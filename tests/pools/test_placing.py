@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from faulty_emr import aws_error, clients_of, throttled, timed_out, unreachable
@@ -18,7 +19,7 @@ from airflow_provider_emrkit.pools.acts import PLACED_LIFE
 from airflow_provider_emrkit.pools.clock import elapsed
 from airflow_provider_emrkit.pools.lease import LeaseLostError
 from airflow_provider_emrkit.pools.placing import FRESH, STALE, Placing, Refused, Waits
-from airflow_provider_emrkit.pools.record import Claim, Waiting
+from airflow_provider_emrkit.pools.record import CLAIM_LIFE, Claim, Waiting
 
 PATIENCE = 1.0
 ONE = replace(MEDIUM, max_clusters=1, steps_per_cluster=1)
@@ -386,6 +387,51 @@ def test_a_record_that_can_not_be_written_after_a_start_does_no_harm(rig):
     assert len(rig.clusters()) == len(rig.steps()) == 1
 
 
+def test_a_start_that_was_done_counts_though_the_lease_was_lost_and_it_is_not_listed_yet(rig):
+    [order, *others] = rig.orders(3, replace(MEDIUM, max_clusters=1, steps_per_cluster=1))
+
+    class Failing:
+        broken = False
+
+        def put_object(self, **request):
+            if b'"cluster_id":"j-' in request["Body"]:
+                self.broken = True
+            if self.broken:
+                raise aws_error("AccessDenied", "not now", 403)
+            return rig.s3.put_object(**request)
+
+        def __getattr__(self, name):
+            return getattr(rig.s3, name)
+
+    failing = Failing()
+    placing = rig.placing(clients=clients_of(rig.emr, s3=failing))
+    assert placed(placing.round([order], PATIENCE))
+    held = rig.record(order.place)
+    assert held.holder
+    failing.put_object = rig.s3.put_object
+    rig.emr.list_clusters = lambda **_: {"Clusters": []}
+    assert waiting(placing.round(others, PATIENCE))
+    assert len(rig.clusters()) == 1
+
+
+def test_a_job_that_was_placed_too_late_to_be_reckoned_with_is_ended_where_another_has_placed_it(rig):
+    cluster = bring_up(rig)
+    placing, [order] = rig.placing(), rig.orders(1)
+    stalled = []
+
+    def stall():
+        """Another process sees the claim end, and places the job."""
+        if not stalled:
+            stalled.append(rig.server.client("emr").add_job_flow_steps(JobFlowId=cluster, Steps=[order.step]))
+            placing._leases[order.place].clock = lambda: elapsed() + CLAIM_LIFE + 1
+
+    rig.emr.before["add_job_flow_steps"] = stall
+    outcome = placing.round([order], PATIENCE)[str(order.token)]
+    [theirs] = stalled[0]["StepIds"]
+    assert outcome.run.step_id == theirs
+    assert sorted(state for _, state in rig.steps()[str(order.token)]) == ["CANCELLED", "RUNNING"]
+
+
 # --- clusters that go -------------------------------------------------------------------------------------
 
 
@@ -432,6 +478,29 @@ def test_a_changed_spec_gets_a_cluster_of_its_own_and_the_idle_old_one_makes_pla
     assert new["Id"] != old
     assert list(placed(outcomes).values()) == [new["Id"]]
     assert len(rig.emr.sent("run_job_flow")) == 2
+
+
+def test_two_specs_that_wait_in_one_process_after_a_quiet_time_do_not_end_each_others_clusters(rig):
+    other = replace(MEDIUM, spec=ClusterSpec("emr-7.10.0", size="tiny"), steps_per_cluster=1)
+    mine, theirs = rig.order(1), rig.order(2, other)
+    rig.placing().round([mine, theirs], PATIENCE)
+    rig.finish_all()
+    long_ago = time.time() - 1_000.0
+    change_record(rig, mine, claims=(), specs={})
+    listing = rig.emr.list_clusters
+
+    def of_long_ago(**request):
+        answer = listing(**request)
+        for cluster in answer["Clusters"]:
+            timeline = cluster["Status"]["Timeline"]
+            timeline["CreationDateTime"] = datetime.fromtimestamp(long_ago, timezone.utc)
+        return answer
+
+    rig.emr.list_clusters = of_long_ago
+    outcomes = rig.placing("triggerer-1:1:b").round([rig.order(3), rig.order(4, other)], PATIENCE)
+    assert len(set(placed(outcomes).values())) == 2
+    assert rig.record(mine.place).draining == frozenset()
+    assert not rig.emr.sent("terminate_job_flows")
 
 
 def test_a_busy_cluster_of_another_spec_gets_no_more_jobs_and_is_not_ended(rig):

@@ -44,6 +44,11 @@ def test_a_pool_without_clusters():
     assert words(Survey()) == "the pool has 0 of 3 clusters"
 
 
+def test_a_pool_without_clusters_is_named_by_who_knows_it():
+    told = busy_words(Survey(), record(), PoolBounds(3), NOW, pool="medium")
+    assert told == "pool medium has 0 of 3 clusters"
+
+
 def test_clusters_that_may_be_starting_are_told_as_such():
     assert words(Survey(), record(starting(1), placing(1, start_id(1)))) == (
         "the pool has 1 of 3 clusters (1 starting); 1 job may be on the way"
