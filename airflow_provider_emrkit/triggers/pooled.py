@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.job_run import JobRun
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.triggers.pool_desk import PoolDesk, WaitingOrder
+
+# Seconds that a run that has ended is held back until Airflow has taken its ids and links.
+ANNOUNCED = 10.0
 
 
 class EmrPooledRunTrigger(EmrJobRunTrigger):
@@ -69,8 +73,11 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
             unplaced = await self._place()
             if unplaced is not None:
                 return unplaced
-            await self._announce()
-        return await super()._to_the_end()
+        announcing = asyncio.ensure_future(self._announce())
+        payload = await super()._to_the_end()
+        # Airflow may take long to answer; who waits for the job's log and its end does not wait for that.
+        await asyncio.wait({announcing}, timeout=ANNOUNCED)
+        return {**payload, "announced": self._is_announced}
 
     @property
     def _is_placed(self) -> bool:

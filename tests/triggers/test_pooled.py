@@ -217,6 +217,15 @@ def test_an_airflow_that_does_not_take_the_ids_stops_nothing(emrkit_connection, 
     assert any("did not take the ids" in line for line in task_log.lines)
 
 
+def test_an_airflow_that_takes_the_ids_late_holds_up_nothing(emrkit_connection, monkeypatch, task_log):
+    def slow(*_: Any) -> None:
+        wait_for(lambda: any("is COMPLETED" in line for line in task_log.lines))
+
+    monkeypatch.setattr(pooled, "push_xcom", slow)
+    payload = payload_of(make(order_of("load")))
+    assert (payload["state"], payload["announced"]) == ("ended", True)
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_trigger_that_starts_again_goes_on_with_the_job_that_was_placed(
     localemr_server, emrkit_connection, emr, monkeypatch, ended
