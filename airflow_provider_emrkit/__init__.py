@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.operators.pool import EmrPoolResizeOperator as EmrPoolResizeOperator
     from airflow_provider_emrkit.operators.pool import EmrPoolWarmUpOperator as EmrPoolWarmUpOperator
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator as EmrSparkOperator
-    from airflow_provider_emrkit.pools.defined import load_pools as load_pools
+    from airflow_provider_emrkit.pools.configured import load_pools as load_pools
     from airflow_provider_emrkit.sensors.pool import EmrPoolSensor as EmrPoolSensor
     from airflow_provider_emrkit.validation import InvalidValueError as InvalidValueError
 
@@ -54,7 +54,7 @@ _LAZY_IMPORTS = {
     "LogStream": "airflow_provider_emrkit.logs.wishes",
     "ManagedScaling": "airflow_provider_emrkit.compute.managed_scaling",
     "SparkJob": "airflow_provider_emrkit.jobs.spark_job",
-    "load_pools": "airflow_provider_emrkit.pools.defined",
+    "load_pools": "airflow_provider_emrkit.pools.configured",
     "load_sizes": "airflow_provider_emrkit.compute.sizes",
 }
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
+from airflow_provider_emrkit.hooks.errors import is_aws_error, is_denied, is_transient, typed
 from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.pools.awaiting import Awaited, claimed_starts
-from airflow_provider_emrkit.pools.cancelling import cancel_steps
 from airflow_provider_emrkit.pools.care_round import STEPS_ENOUGH, CareReport, CareRound, sized
 from airflow_provider_emrkit.pools.lease import LeaseLostError, PoolLease
 from airflow_provider_emrkit.pools.looking import look
+from airflow_provider_emrkit.runs.step_ending import INTERRUPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -33,6 +33,8 @@ LEASE_PATIENCE = 60.0
 ROUNDS = 3
 # Steps of a cluster that are listed at most, where all are to be cancelled.
 ALL_STEPS = 10_000
+# CancelSteps takes so many.
+CANCELS_AT_ONCE = 256
 # Seconds between two looks whether steps have been cancelled.
 CANCEL_PAUSES = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
 
@@ -186,7 +188,27 @@ class PoolCare:
 
     def _cancel_steps_of(self, cluster: PoolCluster) -> bool:
         emr = self.clients.client("emr")
-        return patiently(lambda: cancel_steps(emr, cluster), self.pause)
+        return patiently(lambda: _cancel_steps(emr, cluster), self.pause)
 
     def _typed(self, error: Exception) -> EmrKitError:
         return typed(f"pool {self.place.name} could not be changed", error, self.clients.region_name)
+
+
+def _cancel_steps(emr: Any, cluster: PoolCluster) -> bool:
+    """Ask EMR to cancel the steps of a cluster that wait or run (CancelSteps).
+
+    What EMR refuses because it has just ended, or its cluster has, is left to the next look.
+
+    :return: Whether there were any that were not being cancelled yet.
+    :raises botocore.exceptions.ClientError: when it may not be done.
+    """
+    ids = [step.id for step in cluster.steps if step.state != "CANCEL_PENDING"]
+    for first in range(0, len(ids), CANCELS_AT_ONCE):
+        some = ids[first : first + CANCELS_AT_ONCE]
+        try:
+            emr.cancel_steps(ClusterId=cluster.id, StepIds=some, StepCancellationOption=INTERRUPT)
+        except Exception as error:
+            if is_denied(error) or is_transient(error):
+                raise
+            log.info("Steps of cluster %s could not be cancelled: %s", cluster.id, error)
+    return bool(ids)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Steps of a cluster that have to be known to see how busy it is, where that decides which one goes.
+# Steps of a cluster that have to be known to see how busy it is: which one goes first, what people are told.
 STEPS_ENOUGH = 50
 
 

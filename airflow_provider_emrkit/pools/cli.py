@@ -121,8 +121,8 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run a command; a name that does not lead to one pool is told by an exit code of its own."""
+    from airflow_provider_emrkit.pools.by_name import NoSuchPoolError, SeveralPoolsError
     from airflow_provider_emrkit.pools.changing import UnclearError
-    from airflow_provider_emrkit.pools.meant import NoSuchPoolError, SeveralPoolsError
     from airflow_provider_emrkit.validation import InvalidValueError
 
     try:
@@ -139,7 +139,7 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
 
 
 def _list(given: argparse.Namespace) -> int:
-    from airflow_provider_emrkit.pools.meant import with_defined
+    from airflow_provider_emrkit.pools.by_name import with_defined
     from airflow_provider_emrkit.pools.views import pool_json, pools_table
 
     defined = None if given.pools_file is None else _defined(given.pools_file)
@@ -211,7 +211,7 @@ def _change(given: argparse.Namespace) -> PoolChange:
 
 
 def _find(given: argparse.Namespace) -> ListedPool:
-    from airflow_provider_emrkit.pools.meant import find_pool
+    from airflow_provider_emrkit.pools.by_name import find_pool
 
     return find_pool(_listing(given), given.name, given.team, given.lease_uri)
 

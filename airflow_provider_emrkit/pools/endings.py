@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.pool_mark import PoolMark
 from airflow_provider_emrkit.logs.causes import Cause
+from airflow_provider_emrkit.pools.looking import pages
 from airflow_provider_emrkit.runs.classify import classify
 from airflow_provider_emrkit.runs.states import CLUSTER_GONE, RunState, RunStatus
 from airflow_provider_emrkit.runs.step_calls import cluster_state, error_codes, ready_at, seconds
@@ -106,14 +107,10 @@ def endings_since(emr: Any, place: PoolPlace, since: float) -> tuple[Ending, ...
 
     :param since: Seconds since 1970.
     """
-    request: dict[str, Any] = {
+    request = {
         "ClusterStates": sorted(CLUSTER_GONE),
         "CreatedAfter": datetime.fromtimestamp(since, timezone.utc),
     }
-    found: list[Ending] = []
-    while True:
-        answer = emr.list_clusters(**request)
-        found += [Ending.of(cluster) for cluster in answer.get("Clusters", ())]
-        if not answer.get("Marker"):
-            return tuple(one for one in found if one.mark and one.mark.place == place.key)
-        request["Marker"] = answer["Marker"]
+    answers = pages(emr.list_clusters, request)
+    found = (Ending.of(cluster) for answer in answers for cluster in answer.get("Clusters", ()))
+    return tuple(one for one in found if one.mark and one.mark.place == place.key)

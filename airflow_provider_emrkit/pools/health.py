@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_emrkit.pools.awaiting import LATELY, Asked, Finding
 from airflow_provider_emrkit.pools.decision import Wanted, decide
-from airflow_provider_emrkit.pools.order import PoolBounds
+from airflow_provider_emrkit.pools.order import PoolBounds, known_members
 from airflow_provider_emrkit.pools.selection import fewest_steps
 from airflow_provider_emrkit.pools.standing import standings
 from airflow_provider_emrkit.pools.words import busy_words
@@ -58,8 +58,8 @@ class HowItIs:
     def from_dict(cls, data: Mapping[str, Any]) -> HowItIs:
         """Read it back; members that another version of emrkit wrote are ignored."""
         primary, core, task = data["capacity"]
-        known = {name: data["bounds"][name] for name in asdict(PoolBounds(1)) if name in data["bounds"]}
-        return cls(data["question"], data["spec"], (primary, core, task), PoolBounds(**known))
+        bounds = PoolBounds(**known_members(PoolBounds, data["bounds"]))
+        return cls(data["question"], data["spec"], (primary, core, task), bounds)
 
     def asks(self, view: View) -> Asked:
         """Tell what EMR has to be asked beside the look: which clusters did not come up."""

@@ -58,7 +58,7 @@ def pool_clusters(
 
 
 def _members(emr: Any, is_wanted: Callable[[PoolMark], bool]) -> Iterator[PoolCluster]:
-    for page in _pages(emr.list_clusters, {"ClusterStates": list(ACTIVE_CLUSTERS)}):
+    for page in pages(emr.list_clusters, {"ClusterStates": list(ACTIVE_CLUSTERS)}):
         for cluster in page.get("Clusters", ()):
             name = cluster.get("Name") or ""
             mark = PoolMark.of(name)
@@ -73,7 +73,7 @@ def _with_steps(emr: Any, enough: float, cluster: PoolCluster) -> PoolCluster | 
     request = {"ClusterId": cluster.id, "StepStates": list(ACTIVE_STEPS)}
     steps: list[PoolStep] = []
     try:
-        for page in _pages(emr.list_steps, request):
+        for page in pages(emr.list_steps, request):
             steps.extend(map(_step, page.get("Steps", ())))
             if len(steps) >= enough:
                 break
@@ -90,7 +90,8 @@ def _step(step: Mapping[str, Any]) -> PoolStep:
     return PoolStep(step["Id"], step.get("Name") or "", status.get("State") or "", created_at(step), started)
 
 
-def _pages(ask: Callable[..., Any], request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def pages(ask: Callable[..., Any], request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give the answers to a request of EMR's that lists something, page by page."""
     more: dict[str, Any] = {}
     while True:
         answer = ask(**request, **more)

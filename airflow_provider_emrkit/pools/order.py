@@ -84,16 +84,17 @@ class PoolOrder:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PoolOrder:
         """Read it back; members that another version of emrkit wrote are ignored."""
-        values = _known(cls, data)
+        values = known_members(cls, data)
         primary, core, task = values["capacity"]
         values["capacity"] = (primary, core, task)
-        values["place"] = PoolPlace(**_known(PoolPlace, values["place"]))
-        values["bounds"] = PoolBounds(**_known(PoolBounds, values["bounds"]))
+        values["place"] = PoolPlace(**known_members(PoolPlace, values["place"]))
+        values["bounds"] = PoolBounds(**known_members(PoolBounds, values["bounds"]))
         values["log_streams"] = tuple((group, name) for group, name in values.get("log_streams") or ())
-        values["token"] = RunToken(**_known(RunToken, values["token"]))
+        values["token"] = RunToken(**known_members(RunToken, values["token"]))
         return cls(**values)
 
 
-def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+def known_members(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a dataclass has fields for; another version of emrkit may have written more."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in data.items() if name in names}

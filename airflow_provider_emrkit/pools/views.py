@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.pools.listing import under_way, waiting
+from airflow_provider_emrkit.pools.words import duration_words
 from airflow_provider_emrkit.runs.token import MARK, Mark
 
 if TYPE_CHECKING:
@@ -23,28 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.survey import PoolStep
 
 UNKNOWN = "?"
-
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-
-
-def duration_text(seconds: float | None) -> str:
-    """Say how long something took, in its two largest units.
-
-    >>> duration_text(7_500)
-    '2 h 5 min'
-    >>> duration_text(None)
-    ''
-    """
-    if seconds is None:
-        return ""
-    whole = max(0, int(seconds))
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
 # --- many pools -------------------------------------------------------------------------------------------
@@ -136,7 +115,7 @@ def _record_facts(pool: ListedPool) -> dict[str, str]:
     if seen is None:
         return {"record": f"not known: {pool.problem}"}
     since = waiting(seen)
-    oldest = f", the oldest for {duration_text(seen.at - since[0])}" if since else ""
+    oldest = f", the oldest for {duration_words(seen.at - since[0])}" if since else ""
     deeds = Counter(claim.deed for claim in under_way(seen))
     return {
         "waiting": f"{len(since)} jobs{oldest}",
@@ -149,7 +128,7 @@ def _holder_text(seen: Seen) -> str:
     if not seen.record.holder:
         return ""
     over = ", whose time is over" if seen.age > seen.record.seconds else ""
-    return f"{seen.record.holder}, written {duration_text(seen.age)} ago{over}"
+    return f"{seen.record.holder}, written {duration_words(seen.age)} ago{over}"
 
 
 def clusters_table(pool: ListedPool) -> Table:
@@ -207,7 +186,7 @@ def _text(text: str, style: str = "") -> Text:
 
 
 def _since(when: float | None) -> str:
-    return "" if when is None else duration_text(time.time() - when)
+    return "" if when is None else duration_words(time.time() - when)
 
 
 # --- for programs -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from airflow_provider_emrkit.hooks.errors import (
 from airflow_provider_emrkit.hooks.patience import Trouble
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.pools.awaiting import Awaited, View
+from airflow_provider_emrkit.pools.care_round import STEPS_ENOUGH
 from airflow_provider_emrkit.pools.decision import settle
 from airflow_provider_emrkit.pools.endings import Ending, describe_ending, endings_since, start_failure
 from airflow_provider_emrkit.pools.health import HowItIs
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.awaiting import Finding
     from airflow_provider_emrkit.pools.care import PoolCare
 
-# Steps of a cluster that have to be known to tell people how busy it is.
-STEPS_ENOUGH = 50
 # Failed looks in a row after which people are told.
 TOLD_AFTER = 3
 # Times a cluster is told to end until it is asked why it does not.

@@ -16,7 +16,7 @@ from airflow_provider_emrkit import cli
 from airflow_provider_emrkit.pools import changing
 from airflow_provider_emrkit.pools import cli as pool_cli
 from airflow_provider_emrkit.pools.listing import PoolListing
-from airflow_provider_emrkit.pools.views import duration_text, shown_name
+from airflow_provider_emrkit.pools.views import shown_name
 
 
 @pytest.fixture
@@ -383,14 +383,6 @@ def test_changing_without_airflow_says_what_is_missing(emrkit, pools_on_server, 
     monkeypatch.setitem(sys.modules, "airflow", None)
     assert emrkit("drain", "medium") == 1
     assert "changing a pool needs apache-airflow beside emrkit" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, ""), (-3, "0 s"), (59, "59 s"), (60, "1 min"), (7_500, "2 h 5 min"), (90_000, "1 d 1 h")],
-)
-def test_durations(seconds, text):
-    assert duration_text(seconds) == text
 
 
 def test_a_name_that_only_looks_marked_is_shown_whole():
