@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.exceptions import PoolBusyError, SubmitRefusedError
+from airflow_provider_emrkit.pools.clock import elapsed
 from airflow_provider_emrkit.pools.holder import new_holder
 from airflow_provider_emrkit.pools.ordering import make_order, stage_order
 from airflow_provider_emrkit.pools.outcomes import Placed, Refused
+from airflow_provider_emrkit.pools.pace import pause_after
 from airflow_provider_emrkit.pools.placing import Placing
 from airflow_provider_emrkit.pools.waiting_news import WaitingNews, busy_message
 from airflow_provider_emrkit.runs.job_run import JobRun
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.outcomes import Waits
     from airflow_provider_emrkit.runs.token import RunToken
 
-# Seconds for which a round waits for the lease, and between two rounds.
+# Seconds for which a round waits for the lease, and between two rounds, at least.
 PATIENCE = 10.0
 PAUSE = 10.0
 
@@ -97,7 +98,9 @@ class PlacingHere:
         placing = Placing(self._hook.clients, new_holder(), self._pause)
         news = WaitingNews(pool.name)
         while True:
+            began = elapsed()
             outcome = self._round(placing, order)
+            took = elapsed() - began
             if isinstance(outcome, Placed):
                 return outcome.run
             line = news.news(outcome.words, time.time())
@@ -111,7 +114,7 @@ class PlacingHere:
                 raise PoolBusyError(busy_message(pool.name, waited, outcome.words))
             if not waits:
                 return StagedOrder(self._staged(order), order, wait_until)
-            if self._pause(min(left, PAUSE * random.uniform(0.8, 1.2))):
+            if self._pause(min(left, pause_after(took, PAUSE))):
                 raise SubmitRefusedError(f"the job waited for room in pool {pool.name}")
 
     def _round(self, placing: Placing, order: PoolOrder) -> Placed | Waits:

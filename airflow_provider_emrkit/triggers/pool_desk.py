@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
 from airflow_provider_emrkit.pools.holder import new_holder
 from airflow_provider_emrkit.pools.outcomes import Waits
+from airflow_provider_emrkit.pools.pace import pause_after
 from airflow_provider_emrkit.triggers.waking import Waking
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # Seconds in which orders come together before the first round.
 GATHER = 0.5
-# Seconds between two rounds while somebody waits, and for which a round waits for the lease.
+# Seconds between two rounds, at least, while somebody waits; and for which a round waits for the lease.
 PAUSE = 10.0
 PATIENCE = 10.0
 # Seconds until another trigger is asked to open the connection again.
@@ -124,6 +125,8 @@ class PoolDesk:
         self._in_round: list[WaitingOrder] = []
         self._round: asyncio.Future[Mapping[str, Outcome]] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        # When the last round began, and until when none is made even if one is wanted soon.
+        self._began = self._rests_until = float("-inf")
         self._is_wanted_soon = False
         self._is_told = False  # whether other processes believe that somebody waits here
         self._finding: _Finding | None = None
@@ -165,11 +168,16 @@ class PoolDesk:
         return found.get(str(order.token))
 
     def look_soon(self) -> None:
-        """Make a round soon, as there may be room, or somebody new who wants some."""
+        """Make a round soon, as there may be room, or somebody new who wants some.
+
+        Not before as much time has passed as the last one took: with many clusters it takes all that EMR lets
+        the account ask.
+        """
         if self._round is not None:
             self._is_wanted_soon = True
         elif self._waiting:
-            self._plan(GATHER * (1 + random.random()))
+            rest = self._rests_until - self.loop.time()
+            self._plan(max(GATHER * (1 + random.random()), rest))
 
     def close(self) -> None:
         """Give the thread back; for a desk whose loop has ended."""
@@ -190,6 +198,7 @@ class PoolDesk:
         if not self._waiting or self._round is not None:
             return
         self._in_round, self._is_wanted_soon = list(self._waiting), False
+        self._began = self.loop.time()
         orders = {waiting.token: waiting.order for waiting in self._in_round}  # two may have the same one
         self._round = self.loop.run_in_executor(self._thread, self._make_round, list(orders.values()))
         self._round.add_done_callback(self._rounded, context=self._context)
@@ -205,6 +214,8 @@ class PoolDesk:
 
     def _rounded(self, made: asyncio.Future[Mapping[str, Outcome]]) -> None:
         in_round, self._in_round, self._round = self._in_round, [], None
+        took = self.loop.time() - self._began
+        self._rests_until = self.loop.time() + took
         error = None if made.cancelled() else made.exception()
         if error is not None:
             self._fail(in_round, error)
@@ -213,7 +224,7 @@ class PoolDesk:
         if not self._waiting:
             self._rest()
             return
-        self._plan(PAUSE * random.uniform(0.8, 1.2))
+        self._plan(pause_after(took, PAUSE))
         if self._is_wanted_soon:
             self.look_soon()
         if self._poller.connected.is_old:
