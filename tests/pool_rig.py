@@ -13,7 +13,8 @@ from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.pools.lease import PoolLease
 from airflow_provider_emrkit.pools.ordering import make_order
-from airflow_provider_emrkit.pools.placing import Placed, Placing, Waits
+from airflow_provider_emrkit.pools.outcomes import Placed, Waits
+from airflow_provider_emrkit.pools.placing import Placing
 from airflow_provider_emrkit.runs.step_compiling import StepCompiling
 from airflow_provider_emrkit.runs.token import Mark, RunToken
 

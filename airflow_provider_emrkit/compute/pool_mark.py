@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 from airflow_provider_emrkit.compute.tags import MAX_VALUE
 from airflow_provider_emrkit.validation import InvalidValueError
 
-# EMR: the name of a cluster.
-MAX_NAME = 256
 PREFIX = " emrkit-pool:"
 # Names of pools and teams: they stand in clusters' names, tags and S3 keys.
 SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -80,7 +78,7 @@ class PoolMark:
     :param start: Which start of a cluster it came from: 12 hex digits, chosen before the request was sent.
 
     >>> mark = PoolMark("medium", "0a1b2c3d", "0123456789ab", (1, 2, 8), "ba9876543210")
-    >>> PoolMark.of(mark.marked("etl")) == mark
+    >>> PoolMark.of(mark.marked()) == mark
     True
     """
 
@@ -99,13 +97,9 @@ class PoolMark:
         primary, core, task = (int(part) for part in found["capacity"].split("-"))
         return cls(found["pool"], found["place"], found["spec"], (primary, core, task), found["start"])
 
-    def marked(self, shown: str = "") -> str:
-        """Give a cluster's name that carries the mark, at most 256 characters.
-
-        :param shown: What people call the cluster; by default the pool's name.
-        """
-        mark = f"{PREFIX}{self}"
-        return (shown or self.pool)[: MAX_NAME - len(mark)] + mark
+    def marked(self) -> str:
+        """Give a cluster's name: the pool's, and the mark. EMR takes 256 characters, which it never has."""
+        return f"{self.pool}{PREFIX}{self}"
 
     def satisfies(self, spec: str, capacity: tuple[int, int, int]) -> bool:
         """Tell whether such a cluster does for a job: like what is wanted, and at least as big."""

@@ -45,7 +45,6 @@ class PoolOrder:
     :param step: The step (``StepConfig``).
     :param token: Whose job it is.
     :param since: Since when the job waits, in seconds since 1970.
-    :param shown: What people call the pool's clusters.
     :param driver_apart: Whether the driver runs in a YARN container (deploy mode ``cluster``).
     :param executor_logs: Whether its executors' logs are wanted in the task's log.
     :param log_streams: Group and name of CloudWatch streams that the job writes to by itself.
@@ -62,7 +61,6 @@ class PoolOrder:
     step: Mapping[str, Any] = field(hash=False)
     token: RunToken
     since: float
-    shown: str = ""
     driver_apart: bool = True
     executor_logs: bool = False
     log_streams: tuple[tuple[str, str], ...] = ()

@@ -70,7 +70,6 @@ def make_order(
         step=step,
         token=token,
         since=since,
-        shown=pool.name,
         driver_apart=job.deploy_mode == "cluster",
         executor_logs=wishes.executor_logs,
         log_streams=wishes.streams,

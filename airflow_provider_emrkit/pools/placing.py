@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.record import Claim, PoolRecord
     from airflow_provider_emrkit.runs.job_run import JobRun
 
-__all__ = ["Outcome", "Placed", "Placing", "Refused", "Waits"]
-
 log = logging.getLogger(__name__)
 
 # Seconds after which an order that is new here may have been placed by a process that has died since; and one

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.compute.pool_mark import PoolPlace
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
+    from airflow_provider_emrkit.pools.order import PoolOrder
     from airflow_provider_emrkit.runs.step_compiling import StepCompiling
 
 # Of a start's id; in hex it has twice as many digits.
@@ -92,8 +93,18 @@ class PoolSetup:
 
     def starts(self, number: int) -> dict[str, dict[str, Any]]:
         """Make the requests of so many clusters (RunJobFlow), by the id of each start."""
-        ids = [secrets.token_hex(START_BYTES) for _ in range(number)]
-        return {start: {**self.cluster, "Name": self._mark(start).marked()} for start in ids}
+        return {start: start_request(self, start) for start in (new_start() for _ in range(number))}
 
-    def _mark(self, start: str) -> PoolMark:
-        return PoolMark(self.place.name, self.place.key, self.spec, self.capacity, start)
+
+def new_start() -> str:
+    """Make the id of a start: by it, its cluster is known by name."""
+    return secrets.token_hex(START_BYTES)
+
+
+def start_request(like: PoolSetup | PoolOrder, start: str) -> dict[str, Any]:
+    """Make the RunJobFlow request of a start.
+
+    :param like: What the cluster is to be like.
+    """
+    mark = PoolMark(like.place.name, like.place.key, like.spec, like.capacity, start)
+    return {**like.cluster, "Name": mark.marked()}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from bisect import bisect_left
 from dataclasses import fields, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.pool_mark import PoolMark
 from airflow_provider_emrkit.pools.acts import (
     Effect,
     after,
@@ -23,6 +21,7 @@ from airflow_provider_emrkit.pools.looking import look
 from airflow_provider_emrkit.pools.outcomes import Outcome, Placed, Refused, Waits
 from airflow_provider_emrkit.pools.patient import PatientEmr
 from airflow_provider_emrkit.pools.placed_before import PlacedBefore, pooled_run
+from airflow_provider_emrkit.pools.pool_setup import new_start, start_request
 from airflow_provider_emrkit.pools.record import DIGITS, MAX_WAITING, Waiting
 from airflow_provider_emrkit.pools.selection import selection_of
 from airflow_provider_emrkit.pools.words import busy_words
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 # Decisions of one round: clusters that end leave their jobs, or their places, to others.
 DECISIONS = 3
-START_BYTES = 6
 NOT_KNOWN = "EMR has not told what became of a request for it, which may still be carried out"
 
 
@@ -169,7 +167,7 @@ class Round:
                 process=self._process,
                 now=self._looked_at,
                 choose=selection_of(bounds.selection, lambda: self._figures.of(_ids(survey))),
-                new_start=lambda: secrets.token_hex(START_BYTES),
+                new_start=new_start,
             )
             record = _planned(record, plan, self._held.now)
             plans.append(plan)
@@ -227,7 +225,7 @@ class Round:
 
     def _start(self, models: Mapping[str, str], survey: Survey) -> dict[str, str]:
         """Start clusters, each like one that a job wants; gives the ids of those that do start."""
-        requests = {start: self._request(start, self._orders[token]) for start, token in models.items()}
+        requests = {start: start_request(self._orders[token], start) for start, token in models.items()}
         self._untried.difference_update(("start", start) for start in models)
         effects = start_clusters(self._held, self._clients, self._place, requests)
         self._settle("start", effects)
@@ -237,10 +235,6 @@ class Round:
             elif self._orders[models[start]].executor_logs:
                 self.sends_executors.add(effect.id)
         return {start: effect.id for start, effect in effects.items() if effect.id}
-
-    def _request(self, start: str, order: PoolOrder) -> dict[str, Any]:
-        mark = PoolMark(self._place.name, self._place.key, order.spec, order.capacity, start)
-        return {**order.cluster, "Name": mark.marked(order.shown)}
 
     def _not_grown(
         self, order: PoolOrder, request: Mapping[str, Any], effect: Effect, survey: Survey

@@ -26,14 +26,14 @@ class PoolsOnServer:
     def place(self, name="medium", team="", base=f"s3://{BUCKET}/emrkit"):
         return PoolPlace.below(base, name, team)
 
-    def start(self, place, *, spec=SPEC, capacity=(1, 2, 8), tags=None, at_once=2, state="WAITING", shown=""):
+    def start(self, place, *, spec=SPEC, capacity=(1, 2, 8), tags=None, at_once=2, state="WAITING"):
         """Start a cluster of a pool, and wait until it is in a state."""
         mark = PoolMark(place.name, place.key, spec, capacity, f"{next(self._starts):012x}")
         if tags is None:
             tags = {"emrkit:pool": place.name, "emrkit:lease": place.uri, "emrkit:owner": "data-platform"}
             tags.update({"emrkit:team": place.team} if place.team else {})
         cluster = self.server.run_cluster(
-            Name=mark.marked(shown),
+            Name=mark.marked(),
             StepConcurrencyLevel=at_once,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )

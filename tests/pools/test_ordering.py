@@ -35,7 +35,7 @@ def test_an_order_has_all_that_placing_takes(rig):
     assert (order.step["Name"], order.step["ActionOnFailure"]) == (order.token.marked(), "CONTINUE")
     assert "Name" not in order.cluster
     assert order.cluster["Instances"]["KeepJobFlowAliveWhenNoSteps"] is True
-    assert (order.since, order.shown, order.driver_apart, order.wishes) == (5.0, "medium", True, wishes)
+    assert (order.since, order.driver_apart, order.wishes) == (5.0, True, wishes)
 
 
 def test_tags_and_executors_logs_make_no_other_spec_and_releases_and_steps_at_once_do(rig):

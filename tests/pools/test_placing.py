@@ -18,7 +18,8 @@ from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.pools.acts import PLACED_LIFE
 from airflow_provider_emrkit.pools.clock import elapsed
 from airflow_provider_emrkit.pools.lease import LeaseLostError
-from airflow_provider_emrkit.pools.placing import FRESH, STALE, Placing, Refused, Waits
+from airflow_provider_emrkit.pools.outcomes import Refused, Waits
+from airflow_provider_emrkit.pools.placing import FRESH, STALE, Placing
 from airflow_provider_emrkit.pools.record import CLAIM_LIFE, Claim, Waiting
 
 PATIENCE = 1.0

@@ -66,7 +66,8 @@ class Clients:
 
 def work(clients: Any, order: Any, name: str, told: int, chance: random.Random) -> None:
     """Place a job, as a worker does that waits for it, and tell what came of it."""
-    from airflow_provider_emrkit.pools.placing import Placed, Placing, Refused
+    from airflow_provider_emrkit.pools.outcomes import Placed, Refused
+    from airflow_provider_emrkit.pools.placing import Placing
 
     def pause(seconds: float) -> bool:
         time.sleep(seconds)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.pools.placing import Placed, Placing, Refused
+from airflow_provider_emrkit.pools.outcomes import Placed, Refused
 from pool_world.jobs import PLACE, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_emrkit.pools.placing import Placing
     from pool_world.emr import VirtualEmr
     from pool_world.scheduler import Process
 

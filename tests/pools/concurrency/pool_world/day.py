@@ -190,7 +190,7 @@ class Day:
     def _old_cluster(self, number: int) -> None:
         order = make_order(number, self.plan.bounds, since=0.0, spec=number % self.plan.specs)
         mark = PoolMark(PLACE.name, PLACE.key, order.spec, order.capacity, f"{number:012x}")
-        self.emr.add_cluster(mark.marked(order.shown), self.plan.bounds.steps_per_cluster, 300.0, 0.0)
+        self.emr.add_cluster(mark.marked(), self.plan.bounds.steps_per_cluster, 300.0, 0.0)
 
     def _draining(self) -> frozenset[str]:
         return PoolRecord.from_json(self.s3.objects[BUCKET, KEY].body).draining

@@ -65,7 +65,6 @@ def make_order(number: int, bounds: PoolBounds, *, since: float, spec: int = 0, 
         step=step_of(token),
         token=token,
         since=since,
-        shown="medium",
     )
 
 
