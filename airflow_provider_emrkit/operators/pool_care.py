@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import abstractmethod
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -78,17 +79,17 @@ class EmrPoolOperator(RendersSpecs, BaseOperator):
         check_limit(owner, "timeout", timeout)
         check_seconds(owner, "poll_interval", poll_interval, MIN_POLL_INTERVAL)
 
+    @abstractmethod
     def work(self, care: PoolCare) -> CareReport:
         """Do what the operator is for; it may be done again at any time."""
-        raise NotImplementedError
 
     def after(self, care: PoolCare) -> None:
         """Do what is left to be done when the wait is over."""
 
     @property
+    @abstractmethod
     def stays(self) -> str:
         """What becomes of it all when nobody waits any more."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it, and wait until it is done, here or in the triggerer.

@@ -13,7 +13,7 @@ from airflow_provider_emrkit.pools.ordering import make_order, stage_order
 from airflow_provider_emrkit.pools.outcomes import Placed, Refused
 from airflow_provider_emrkit.pools.pace import pause_after
 from airflow_provider_emrkit.pools.placing import Placing
-from airflow_provider_emrkit.pools.waiting_news import WaitingNews, busy_message
+from airflow_provider_emrkit.pools.words import WaitingNews, busy_message
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.step_calls import KIND
 from airflow_provider_emrkit.runs.step_compiling import StepCompiling
@@ -41,6 +41,9 @@ class StagedOrder:
     :param uri: Where it is on S3.
     :param order: The order.
     :param wait_until: When its time to wait is up, in seconds since 1970.
+
+    >>> StagedOrder(uri, order, wait_until).run_to_be("us-east-1").pool  # doctest: +SKIP
+    'medium'
     """
 
     uri: str

@@ -279,7 +279,7 @@ def _claimed_starts(clients: AwsClients, place: PoolPlace) -> set[str]:
     except LeaseError as error:
         log.warning("%s", error)
         return set()
-    return {claim.id for claim in record.claims if claim.deed == "start"}
+    return {claim.id for claim in record.claims_to("start")}
 
 
 def _is_trouble(error: Exception) -> bool:

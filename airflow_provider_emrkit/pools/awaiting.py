@@ -28,6 +28,9 @@ class View:
     :param record: What its processes tell each other; what the survey lists must have been settled.
     :param now: When that was, in seconds since 1970.
     :param endings: What else was asked for: clusters that the survey does not list, by id.
+
+    >>> View(Survey(), PoolRecord(), 1_700_000_000.0).endings  # doctest: +SKIP
+    {}
     """
 
     survey: Survey
@@ -45,6 +48,9 @@ class Finding:
     :param failed: Clusters that were waited for and never came up.
     :param lost: Starts that came to nothing: EMR did not answer, and lists no cluster.
     :param tend: Whether somebody should end clusters that drain, or see that others drain too.
+
+    >>> Finding(True, "2 of 2 clusters came up").failed
+    ()
     """
 
     holds: bool
@@ -61,6 +67,9 @@ class Asked:
     :param ids: Clusters to describe.
     :param since: Since when clusters were asked for that have ended, in seconds since 1970; None for those of
         no time.
+
+    >>> Asked(ids=("j-1",)).since is None
+    True
     """
 
     ids: tuple[str, ...] = ()
@@ -177,7 +186,7 @@ def claimed_starts(record: PoolRecord) -> tuple[str, ...]:
 
     :param record: What the survey lists must have been settled.
     """
-    return tuple(claim.id for claim in record.claims if claim.deed == "start")
+    return tuple(claim.id for claim in record.claims_to("start"))
 
 
 def _arrival_words(came_up: list[str], coming: list[str], failed: list[Ending], lost: list[str]) -> str:

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
 
 
 class NoSuchPoolError(Exception):
-    """No cluster is in a pool of that name, and no record of one was found."""
+    """No cluster is in a pool of that name, and no record of one was found.
+
+    >>> find_pool(listing, "medum")  # doctest: +SKIP
+    Traceback (most recent call last):
+    NoSuchPoolError: no cluster of this account and region is in a pool medum; …
+    """
 
 
 class SeveralPoolsError(Exception):
-    """Several pools have the name; the message lists them."""
+    """Several pools have the name; the message lists them.
+
+    >>> find_pool(listing, "medium")  # doctest: +SKIP
+    Traceback (most recent call last):
+    SeveralPoolsError: there are 2 pools medium; choose one with …
+    """
 
 
 def find_pool(

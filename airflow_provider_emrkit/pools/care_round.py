@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.pools.care import PoolCare
     from airflow_provider_emrkit.pools.lease import HeldLease
     from airflow_provider_emrkit.pools.pool_setup import PoolSetup
-    from airflow_provider_emrkit.pools.record import Claim
+    from airflow_provider_emrkit.pools.record import PoolRecord
     from airflow_provider_emrkit.pools.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class CareRound:
             retired=retired,
             draining=tuple(one for one in left if one in draining),
             serving=(*(one for one in left if one not in draining), *started),
-            starts=tuple(claim.id for claim in self.held.record.claims if _is_unknown(claim)),
+            starts=_unknown(self.held.record),
             missing=missing,
             awaited=awaited,
         )
@@ -177,15 +177,15 @@ def sized(turn: CareRound, setup: PoolSetup, size: int, *, shrink: bool) -> Care
             plan_size(setup, size, turn.survey, turn.held.record, shrink=False), surplus=plan.surplus
         )
     started = turn.start(setup, plan.starts)
-    claims = [claim for claim in turn.held.record.claims if claim.deed == "start"]
+    claims = turn.held.record.claims_to("start")
     known = (claim.cluster_id for claim in claims if claim.cluster_id)
     awaited = Awaited(
         up=tuple(dict.fromkeys((*plan.serving, *started, *known))),
-        starts=tuple(claim.id for claim in claims if _is_unknown(claim)),
+        starts=_unknown(turn.held.record),
         gone=plan.surplus,
     )
     return turn.report(awaited, started=started, retired=retired, missing=plan.missing)
 
 
-def _is_unknown(claim: Claim) -> bool:
-    return claim.deed == "start" and not claim.cluster_id
+def _unknown(record: PoolRecord) -> tuple[str, ...]:
+    return tuple(claim.id for claim in record.claims_to("start") if not claim.cluster_id)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_emrkit.pools.order import PoolBounds
-    from airflow_provider_emrkit.pools.record import Claim, Deed, PoolRecord
+    from airflow_provider_emrkit.pools.record import Deed, PoolRecord
     from airflow_provider_emrkit.pools.selection import Candidate
     from airflow_provider_emrkit.pools.standing import Standing
     from airflow_provider_emrkit.pools.survey import Survey
@@ -151,7 +151,7 @@ def _settled(record: PoolRecord, survey: Survey, tokens: Collection[str], now: f
 
 def _to_place(wanted: Iterable[Wanted], tokens: Collection[str], record: PoolRecord) -> list[Wanted]:
     """Give the jobs that are nowhere yet, once each, the oldest first."""
-    placed = _claimed(record.claims).union(tokens)
+    placed = {claim.id for claim in record.claims_to("place")}.union(tokens)
     once = {job.token: job for job in sorted(wanted, key=_age, reverse=True) if job.token not in placed}
     return sorted(once.values(), key=_age)
 
@@ -159,10 +159,6 @@ def _to_place(wanted: Iterable[Wanted], tokens: Collection[str], record: PoolRec
 def _other_specs(record: PoolRecord, jobs: Iterable[Wanted]) -> set[str]:
     """Give the specs in use beside those of the jobs at hand; whoever wants such clusters starts them."""
     return set(record.specs) - {job.spec for job in jobs}
-
-
-def _claimed(claims: Iterable[Claim]) -> set[str]:
-    return {claim.id for claim in claims if claim.deed == "place"}
 
 
 def _placements(

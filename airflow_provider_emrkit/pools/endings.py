@@ -33,6 +33,9 @@ class Ending:
     :param created_at: Seconds since 1970.
     :param ready_at: The same; None for a cluster that never came up.
     :param ended_at: The same; None while it is ending.
+
+    >>> str(Ending("j-1", None, "TERMINATED", "USER_REQUEST"))
+    'j-1 is TERMINATED: USER_REQUEST'
     """
 
     id: str

@@ -89,7 +89,7 @@ class HowItIs:
         pool = standings(view.survey, view.record, self.bounds.steps_per_cluster)
         marks = [one.cluster.mark for one in pool if one.takes_work]
         there = sum(mark.satisfies(self.spec, self.capacity) for mark in marks)
-        coming = sum(claim.deed == "start" for claim in view.record.claims)
+        coming = len(view.record.claims_to("start"))
         healthy = there + coming >= self.bounds.min_clusters and not failed
         words = ["is healthy" if healthy else "is not healthy"]
         words += [f"{there + coming} of at least {self.bounds.min_clusters} clusters are up or start"]

@@ -27,6 +27,9 @@ class Seen:
     :param at: The moment, in seconds since 1970 by S3's clock.
     :param age: Seconds since it was written, by S3's clock: right to one second.
     :param record: What is in it.
+
+    >>> Seen("", 1_700_000_000.0).record.holder
+    ''
     """
 
     etag: str

@@ -30,6 +30,9 @@ class ListedCluster:
     :param release: Its release label; empty where it was not asked.
     :param at_once: Steps it runs at once (``StepConcurrencyLevel``); None where it was not asked.
     :param is_draining: Whether it gets no more work.
+
+    >>> PoolListing(emr, s3).pools("medium")[0].clusters[0].is_open  # doctest: +SKIP
+    True
     """
 
     cluster: PoolCluster

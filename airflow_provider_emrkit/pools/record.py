@@ -68,6 +68,9 @@ class Waiting:
 
     :param seen: When it told so, in seconds since 1970 by S3's clock; of a process that is gone it gets old.
     :param since: Since when each of them waits, in seconds since 1970, the oldest first; at most 500.
+
+    >>> len(Waiting(1_000.0, since=(990.0, 995.5)).since)
+    2
     """
 
     seen: float
@@ -125,6 +128,10 @@ class PoolRecord:
             waiting={name: replace(one, seen=min(one.seen, now)) for name, one in self.waiting.items()},
             specs={spec: min(at, now) for spec, at in self.specs.items()},
         )
+
+    def claims_to(self, deed: Deed) -> tuple[Claim, ...]:
+        """Give the claims of one kind."""
+        return tuple(claim for claim in self.claims if claim.deed == deed)
 
     def remembering(self, over: Iterable[Claim], now: float) -> PoolRecord:
         """Give the record with claims of jobs that are over, so that nobody places these jobs again.

@@ -118,7 +118,7 @@ class Round:
         untried = (one for one in self.record.claims if (one.deed, one.id) in self._untried)
         self.correct(dict.fromkeys(untried))
         # What may be on its way to a cluster takes up room there, and none besides.
-        claimed = {one.id for one in self.record.claims if one.deed == "place"}
+        claimed = {one.id for one in self.record.claims_to("place")}
         waits = {token for token, one in self.outcomes.items() if isinstance(one, Waits)}
         since = [self._orders[token].since for token in waits - claimed]
         self.record = with_waiting(self.record, self._process, since, self._held.now)

@@ -26,6 +26,9 @@ class SizePlan:
     :param surplus: Ids of those that are too many; they get no more work.
     :param in_the_way: Ids of clusters of other settings whose places are needed; they get no more work.
     :param missing: How many there will be too few all the same, since the pool may not grow further.
+
+    >>> SizePlan(starts=2).missing
+    0
     """
 
     serving: tuple[str, ...] = ()

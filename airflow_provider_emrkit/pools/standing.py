@@ -53,7 +53,7 @@ def standings(survey: Survey, record: PoolRecord, steps_per_cluster: int) -> lis
 
     :param record: What may be under way; claims that the survey lists must have been settled.
     """
-    coming = Counter(claim.cluster_id for claim in record.claims if claim.deed == "place")
+    coming = _coming(record)
     found = []
     for cluster in survey.clusters:
         # A job that is to run on a cluster that starts is claimed for the start, until the cluster has an id.
@@ -70,8 +70,8 @@ def unlisted_starts(record: PoolRecord, steps_per_cluster: int) -> list[int]:
 
     :param record: Its claims must have been settled.
     """
-    coming = Counter(claim.cluster_id for claim in record.claims if claim.deed == "place")
-    return [max(0, steps_per_cluster - _bound_for(claim, coming)) for claim in _starts(record)]
+    coming = _coming(record)
+    return [max(0, steps_per_cluster - _bound_for(claim, coming)) for claim in record.claims_to("start")]
 
 
 def tokens_of(survey: Survey) -> set[str]:
@@ -84,8 +84,9 @@ def _closed(standing: Standing) -> Standing:
     return Standing(standing.cluster, standing.active, 0, standing.draining)
 
 
-def _starts(record: PoolRecord) -> list[Claim]:
-    return [claim for claim in record.claims if claim.deed == "start"]
+def _coming(record: PoolRecord) -> Counter[str]:
+    """Count the jobs that may be on their way, by cluster or start."""
+    return Counter(claim.cluster_id for claim in record.claims_to("place"))
 
 
 def _bound_for(start: Claim, coming: Counter[str]) -> int:

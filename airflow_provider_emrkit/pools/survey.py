@@ -18,6 +18,9 @@ class PoolStep:
     :param state: ``PENDING``, ``RUNNING`` or ``CANCEL_PENDING``.
     :param created_at: Seconds since 1970.
     :param started_at: The same; None while it waits.
+
+    >>> PoolStep("s-1", "sales.load emrkit:c66c9179a54ad449-0-1", "PENDING").started_at is None
+    True
     """
 
     id: str
@@ -38,6 +41,9 @@ class PoolCluster:
     :param created_at: Seconds since 1970.
     :param ready_at: The same; None while it starts.
     :param steps: Its steps that wait or run; of a cluster with very many, at least as many as fill it.
+
+    >>> [len(cluster.steps) for cluster in survey.clusters]  # doctest: +SKIP
+    [2, 0]
     """
 
     id: str
@@ -54,6 +60,9 @@ class Survey:
     """What a look at a pool has found.
 
     :param clusters: Its clusters that have not ended, of all specs, the oldest first.
+
+    >>> Survey().clusters
+    ()
     """
 
     clusters: tuple[PoolCluster, ...] = ()

@@ -52,6 +52,9 @@ class Tick:
     :param delay: Seconds until the next look.
     :param words: How things are.
     :param refused: Whether AWS refuses the credentials.
+
+    >>> Tick(done=True).lines
+    ()
     """
 
     lines: tuple[tuple[int, str], ...] = ()

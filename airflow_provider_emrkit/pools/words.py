@@ -1,8 +1,9 @@
-"""What a pool is busy with, in words for those who wait for it."""
+"""What a pool is busy with, in words for those who wait for it, and how often they are told."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.text import one_line
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SHOWN_STEPS = 3
 SHOWN_CHARACTERS = 80
+# Seconds between two lines that say different things of one wait, and until the same is said again.
+CHANGED = 60.0
+UNCHANGED = 300.0
 
 
 def busy_words(
@@ -65,6 +69,46 @@ def duration_words(seconds: float) -> str:
     return f"{seconds} s"
 
 
+@dataclass(slots=True)
+class WaitingNews:
+    """Tells what is new about a wait, and now and then that there is nothing new.
+
+    :param pool: Name of the pool.
+
+    >>> WaitingNews("medium").news("2 of 2 clusters are full", 0.0)
+    'Waiting for room in pool medium: 2 of 2 clusters are full'
+    """
+
+    pool: str
+    _last: str | None = None
+    _told_at: float = 0.0
+
+    def news(self, words: str, now: float) -> str | None:
+        """Give a line when it is time for one.
+
+        :param words: What the pool is busy with.
+        :param now: Seconds, by any clock that runs on.
+        """
+        since = CHANGED if words != self._last else UNCHANGED
+        if self._last is not None and now - self._told_at < since:
+            return None
+        self._last, self._told_at = words, now
+        return f"Waiting for room in pool {self.pool}: {_short(self.pool, words)}"
+
+
+def busy_message(pool: str, seconds: float, words: str) -> str:
+    """Say that a job found no room in time.
+
+    :param seconds: How long it waited.
+    :param words: What the pool is busy with; empty where nobody knows.
+
+    >>> busy_message("medium", 90.0, "2 of 2 clusters are full")
+    'no room in pool medium within 90 s (wait_timeout), so the job was not placed: 2 of 2 clusters are full'
+    """
+    message = f"no room in pool {pool} within {seconds:.0f} s (wait_timeout), so the job was not placed"
+    return f"{message}: {_short(pool, words)}" if words else message
+
+
 def _clusters(name: str, pool: Sequence[Standing], unlisted: int, bounds: PoolBounds) -> str:
     states = {
         "starting": unlisted + sum(one.cluster.state in CLUSTER_COMING_UP for one in pool),
@@ -91,7 +135,7 @@ def _steps(pool: Sequence[Standing], bounds: PoolBounds, now: float) -> str:
 
 
 def _on_their_way(record: PoolRecord) -> str:
-    jobs = sum(claim.deed == "place" for claim in record.claims)
+    jobs = len(record.claims_to("place"))
     return f"{_count(jobs, 'job')} may be on the way" if jobs else ""
 
 
@@ -118,3 +162,11 @@ def _name(step: PoolStep) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _short(pool: str, words: str) -> str:
+    """Name the pool once."""
+    for named in (f"pool {pool} has ", "the pool has "):
+        if words.startswith(named):
+            return f"it has {words.removeprefix(named)}"
+    return words

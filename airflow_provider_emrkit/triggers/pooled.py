@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import push_xcom
 from airflow_provider_emrkit.pools.outcomes import Placed, Refused
-from airflow_provider_emrkit.pools.waiting_news import CHANGED, WaitingNews, busy_message
+from airflow_provider_emrkit.pools.words import CHANGED, WaitingNews, busy_message
 from airflow_provider_emrkit.triggers.job_run import FIRST_START, EmrJobRunTrigger
 
 if TYPE_CHECKING:

@@ -5,7 +5,14 @@ from pool_worlds import NOW, cluster, placing, record, start_id, starting, step,
 
 from airflow_provider_emrkit.pools.order import PoolBounds
 from airflow_provider_emrkit.pools.survey import PoolStep, Survey
-from airflow_provider_emrkit.pools.words import busy_words, duration_words
+from airflow_provider_emrkit.pools.words import (
+    CHANGED,
+    UNCHANGED,
+    WaitingNews,
+    busy_message,
+    busy_words,
+    duration_words,
+)
 
 
 def words(found, known=None, bounds=None):
@@ -104,3 +111,30 @@ def test_times_that_are_not_known_or_in_the_future_are_nothing_to_worry_about():
 )
 def test_durations_are_as_exact_as_one_wants_to_know(seconds, told):
     assert duration_words(seconds) == told
+
+
+# --- how often it is told
+
+
+def told(words: list[str], every: float) -> list[str]:
+    news = WaitingNews("medium")
+    lines = (news.news(text, number * every) for number, text in enumerate(words))
+    return [line for line in lines if line]
+
+
+def test_the_first_line_comes_at_once():
+    assert told(["full"], 1.0) == ["Waiting for room in pool medium: full"]
+
+
+def test_changes_are_told_once_a_minute_at_most():
+    assert len(told([f"{number} jobs wait" for number in range(120)], CHANGED / 60)) == 2
+
+
+def test_what_does_not_change_is_told_seldom():
+    assert len(told(["full"] * 120, UNCHANGED / 60)) == 2
+
+
+def test_the_pool_is_named_once():
+    words = "pool medium has 1 of 1 cluster"
+    assert told([words], 1.0) == ["Waiting for room in pool medium: it has 1 of 1 cluster"]
+    assert busy_message("medium", 90.4, words).endswith("so the job was not placed: it has 1 of 1 cluster")
