@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-# A round of many clusters takes as long as EMR's quota makes it take; the pause after it is so many times that.
+# A round of many clusters takes as long as EMR's quota makes it; the pause after it is so many times that.
 REST = 2.0
 
 

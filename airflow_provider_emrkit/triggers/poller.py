@@ -203,6 +203,10 @@ class SharedPoller:
             raise RuntimeError("the connection has not been opened")
         return self.connecting.now
 
+    def credentials_refused(self) -> None:
+        """Note that AWS refuses the credentials, so that the next renewal keeps none."""
+        self._refused = True
+
     def _follow_queue(self) -> None:
         # Threads that it starts must not write into the log of the trigger that happened to come first.
         self._context.run(self._pushes.follow, self.connected.queue)

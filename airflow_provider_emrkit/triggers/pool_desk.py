@@ -14,6 +14,8 @@ from airflow_provider_emrkit.hooks.errors import is_aws_error, typed
 from airflow_provider_emrkit.pools.holder import new_holder
 from airflow_provider_emrkit.pools.outcomes import Waits
 from airflow_provider_emrkit.pools.pace import pause_after
+from airflow_provider_emrkit.runs.tolerance import REFUSAL_PAUSE
+from airflow_provider_emrkit.triggers.pool_refusals import PoolRefusals
 from airflow_provider_emrkit.triggers.waking import Waking
 
 if TYPE_CHECKING:
@@ -131,6 +133,7 @@ class PoolDesk:
         self._is_told = False  # whether other processes believe that somebody waits here
         self._finding: _Finding | None = None
         self._renewed_at = float("-inf")
+        self._refusals = PoolRefusals()
 
     def join(self, order: PoolOrder) -> WaitingOrder:
         """Have an order placed, until it is or until :meth:`leave`; the connection must have been opened."""
@@ -220,15 +223,18 @@ class PoolDesk:
         if error is not None:
             self._fail(in_round, error)
         elif not made.cancelled():
-            self._tell(in_round, made.result())
+            self._tell(in_round, self._refusals.tolerated(made.result()))
         if not self._waiting:
             self._rest()
             return
         self._plan(pause_after(took, PAUSE))
         if self._is_wanted_soon:
             self.look_soon()
-        if self._poller.connected.is_old:
-            self._ask_for_renewal()
+        if self._refusals.may_pass:
+            self._poller.credentials_refused()
+            self._ask_for_renewal(REFUSAL_PAUSE / 2)
+        elif self._poller.connected.is_old:
+            self._ask_for_renewal(RENEWAL_PAUSE)
 
     def _tell(self, in_round: Iterable[WaitingOrder], outcomes: Mapping[str, Outcome]) -> None:
         self._is_told = any(_waits(outcome) for outcome in outcomes.values())
@@ -259,10 +265,10 @@ class PoolDesk:
             self._is_told = False
             self.loop.run_in_executor(self._thread, self._placing[1].leave, self.place)
 
-    def _ask_for_renewal(self) -> None:
+    def _ask_for_renewal(self, pause: float) -> None:
         """Have a trigger open the connection again: Airflow can't be asked from here."""
         now = self.loop.time()
-        if now - self._renewed_at >= RENEWAL_PAUSE:
+        if now - self._renewed_at >= pause:
             self._renewed_at = now
             chosen = random.choice(list(self._waiting))
             chosen.renews = True
