@@ -82,10 +82,11 @@ class MotoApp:
             return self._app
 
     def _make(self) -> WSGIApplication:
-        from airflow_provider_emrkit.localemr import moto_conditions, moto_logs
+        from airflow_provider_emrkit.localemr import moto_conditions, moto_logs, moto_objects
 
         moto_logs.use()
         moto_conditions.use()
+        moto_objects.use()
         app, state = _make(), self._state
         if state is None or self._is_closed:
             return app
