@@ -41,7 +41,7 @@ from airflow_provider_emrkit.localemr.serverless.service import ServerlessApi, S
 from airflow_provider_emrkit.localemr.spark_page import SPARK_PAGE, SparkPage, spark_page_url
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
 
@@ -220,6 +220,11 @@ class _RequestHandler(MotoRequestHandler):
     def handle_expect_100(self) -> bool:
         """Leave ``100 Continue`` to werkzeug, which sends it; twice would be once too often."""
         return True
+
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Close the connection: what is left of a request's body would be taken for the next request."""
+        self.close_connection = True
+        super().connection_dropped(error, environ)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """Write one line of the access log."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -183,6 +185,22 @@ def test_a_lost_request_was_not_carried_out(localemr_server, url):
         with pytest.raises(ConnectionClosedError):
             localemr_server.run_cluster(Name="never")
         assert localemr_server.client("emr").list_clusters()["Clusters"] == []
+
+
+def test_the_body_of_a_lost_request_is_not_taken_for_the_next_request(localemr_server, url):
+    body = b"POST /moto-api/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    signed = "AWS4-HMAC-SHA256 Credential=localemr/20260101/us-east-1/s3/aws4_request"
+    headers = f"Host: localhost\r\nAuthorization: {signed}\r\nContent-Length: {len(body)}"
+    s3 = localemr_server.client("s3")
+    s3.create_bucket(Bucket="data")
+    address = urlsplit(url)
+    with (
+        faults(url, lost_request={"service": "s3", "times": 1}),
+        socket.create_connection((address.hostname, address.port), 20) as connection,
+    ):
+        connection.sendall(f"PUT /data/key HTTP/1.1\r\n{headers}\r\n\r\n".encode() + body)
+        assert connection.recv(1) == b""
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["data"]
 
 
 def test_a_client_that_repeats_a_request_whose_answer_was_lost_gets_two_clusters(localemr_server, url):
