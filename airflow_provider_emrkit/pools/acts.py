@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_emrkit.exceptions import LeaseError, SubmitRefusedError
-from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_throttled, is_transient
+from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_denied, is_throttled, is_transient
 from airflow_provider_emrkit.pools.lease import LeaseLostError, PoolLease
 from airflow_provider_emrkit.pools.looking import ACTIVE_STEPS
 from airflow_provider_emrkit.pools.record import CLAIM_LIFE, Claim
@@ -142,14 +142,18 @@ def place_steps(
     return effects
 
 
-def retire_clusters(held: HeldLease, clients: AwsClients, ids: Sequence[str]) -> tuple[str, ...]:
+def retire_clusters(
+    held: HeldLease, clients: AwsClients, ids: Sequence[str], *, must: bool = False
+) -> tuple[str, ...]:
     """End clusters that have no work (TerminateJobFlows).
 
     They are marked before, so that nobody gives them work, and whoever comes later ends those that this does
     not.
 
+    :param must: Whether they are waited for, so that a missing permission is an error.
     :return: Those that do end.
     :raises LeaseError: when the lease is lost before all were ended.
+    :raises botocore.exceptions.ClientError: when they must end, and may not be ended.
     """
     if not held.record.draining.issuperset(ids):
         held.write(replace(held.record, draining=held.record.draining.union(ids)))
@@ -161,7 +165,7 @@ def retire_clusters(held: HeldLease, clients: AwsClients, ids: Sequence[str]) ->
         try:
             emr.terminate_job_flows(JobFlowIds=some)
         except Exception as error:
-            if not _is_trouble(error):
+            if not _is_trouble(error) or (must and is_denied(error)):
                 raise
             said = explain(error, clients.region_name)
             log.warning("Idle clusters could not be ended yet (%s): %s", ", ".join(some), said)

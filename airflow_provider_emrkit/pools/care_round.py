@@ -109,8 +109,11 @@ class CareRound:
             self.held.write(replace(self.held.record, draining=draining))
 
     def retire(self, ids: Collection[str]) -> tuple[str, ...]:
-        """End clusters."""
-        retire_clusters(self.held, self._care.clients, list(ids))
+        """End clusters.
+
+        :raises botocore.exceptions.ClientError: when they may not be ended.
+        """
+        retire_clusters(self.held, self._care.clients, list(ids), must=True)
         return tuple(ids)
 
     def retire_idle(self) -> tuple[str, ...]:

@@ -116,27 +116,17 @@ class PoolChange:
             self._say(f"pool {self._pool.name} has no cluster to end")
 
     def _wait(self) -> None:
-        """Wait until the clusters that were there are listed no more; ends those whose work is done."""
-        mine, said = {one.cluster.id for one in self._pool.clusters}, ""
-        pause = threading.Event()
-        while left := [one for one in _changed(self._care.look).clusters if one.id in mine]:
-            words = ", ".join(f"{one.id} ({one.state}, {len(one.steps)} steps)" for one in left)
-            if words != said:
-                self._say(f"waiting for {words}")
-                said = words
-            self._end_idle([one.id for one in left if not one.steps and one.state != "TERMINATING"])
-            pause.wait(LOOK_AGAIN)
+        """Wait until the clusters that were there end; those whose work is done are told to."""
+        from airflow_provider_emrkit.pools.awaiting import Awaited
+        from airflow_provider_emrkit.pools.watching import PoolWatch, wait_for_pool
 
-    def _end_idle(self, ids: Sequence[str]) -> None:
-        if not ids:
-            return
-        protected = _changed(lambda: self._care.protected(ids))
-        if protected:
-            raise AccountError(
-                f"{', '.join(protected)} is protected against termination, and is not ended; take that off, "
-                "or use --force"
-            )
-        _changed(lambda: self._care.drain(ids))
+        gone = Awaited(gone=tuple(one.cluster.id for one in self._pool.clusters))
+        watch = PoolWatch(self._care, gone, LOOK_AGAIN)
+
+        def tell(level: int, text: str) -> None:  # noqa: ARG001
+            self._say(text)
+
+        _changed(lambda: wait_for_pool(watch, threading.Event().wait, tell, None))
 
     def _forget(self) -> None:
         if _changed(self._care.forget):

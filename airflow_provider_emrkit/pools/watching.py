@@ -177,20 +177,24 @@ class PoolWatch:
         return ((logging.INFO, f"Pool {self.care.place.name}: {finding.words}"),)
 
     def _after(self, error: Exception) -> Tick:
-        if not is_aws_error(error) and not is_transient(error):
+        # What was done to the pool has put AWS's words into an error of emrkit's.
+        told_by = error.__cause__ if isinstance(error, EmrKitError) else error
+        if told_by is None or not (is_aws_error(told_by) or is_transient(told_by)):
             raise error
         region = self.care.clients.region_name
-        said = one_line(explain(error, region))
-        if is_transient(error):
+        said = one_line(explain(told_by, region))
+        if is_transient(told_by):
             delay = self._trouble.delay(self._interval)
             told = self._trouble.streak == TOLD_AFTER
             text = f"Pool {self.care.place.name} can't be looked at just now, trying on: {said}"
             return Tick(((logging.WARNING, text),) if told else (), delay=delay)
-        pause = self._tolerance.pause(error, submitted_at=0.0)
+        pause = self._tolerance.pause(told_by, submitted_at=0.0)
+        if pause is None and error is not told_by:
+            raise error
         if pause is None:
             raise typed(f"pool {self.care.place.name} could not be looked at", error, region) from error
-        text = f"AWS refuses to show pool {self.care.place.name}, asking again: {said}"
-        return Tick(((logging.WARNING, text),), delay=pause, refused=is_denied(error))
+        text = f"AWS refuses to show pool {self.care.place.name} or to change it, asking again: {said}"
+        return Tick(((logging.WARNING, text),), delay=pause, refused=is_denied(told_by))
 
 
 def wait_for_pool(

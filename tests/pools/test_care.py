@@ -9,10 +9,17 @@ from dataclasses import replace
 import boto3
 import pytest
 from airflow_fixtures import wait_for
+from faulty_emr import FaultyEmr, aws_error, clients_of
 
 from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
 from airflow_provider_emrkit.compute.pool import ClusterPool
-from airflow_provider_emrkit.exceptions import BootstrapError, EmrKitError, LeaseError, SubmitRefusedError
+from airflow_provider_emrkit.exceptions import (
+    AccessDeniedError,
+    BootstrapError,
+    EmrKitError,
+    LeaseError,
+    SubmitRefusedError,
+)
 from airflow_provider_emrkit.hooks.clients import AwsClients
 from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 from airflow_provider_emrkit.pools import care as care_module
@@ -24,6 +31,7 @@ from airflow_provider_emrkit.pools.pool_setup import PoolSetup
 from airflow_provider_emrkit.pools.record import Claim, Waiting
 from airflow_provider_emrkit.pools.watching import PoolWatch, wait_for_pool
 from airflow_provider_emrkit.runs.step_compiling import StepCompiling
+from airflow_provider_emrkit.runs.tolerance import REFUSALS
 from airflow_provider_emrkit.testing.faults import faults
 
 POOL = ClusterPool(
@@ -226,7 +234,7 @@ def test_a_drained_cluster_is_written_down_before_it_ends(pool, monkeypatch):
     seen = []
     monkeypatch.setattr(
         "airflow_provider_emrkit.pools.care_round.retire_clusters",
-        lambda held, clients, ids: seen.append((ids, set(pool.record.draining))),
+        lambda held, clients, ids, must: seen.append((ids, set(pool.record.draining))),
     )
     pool.care.drain()
     assert seen == [([cluster], {cluster})]
@@ -260,6 +268,44 @@ def test_a_protected_cluster_is_told_of_and_not_waited_for(pool):
     ):
         settled(pool, pool.care.drain().awaited)
     assert pool.there == [cluster]
+
+
+def denied_termination(pool, times):
+    emr = FaultyEmr(pool.emr)
+    refusal = aws_error(
+        "AccessDeniedException", "not authorized to perform: elasticmapreduce:TerminateJobFlows"
+    )
+    emr.fail("terminate_job_flows", *[refusal] * times)
+    return PoolCare(clients_of(emr, s3=pool.s3), pool.setup.place, "test:1:2", never)
+
+
+@pytest.mark.parametrize("work", ["drain", "delete"])
+def test_clusters_that_may_not_be_ended_are_an_error_with_emrs_reason(pool, work):
+    pool.warm(1)
+    with pytest.raises(AccessDeniedError, match="elasticmapreduce:TerminateJobFlows"):
+        getattr(denied_termination(pool, 1), work)()
+
+
+def test_clusters_that_may_not_be_ended_when_their_work_is_done_are_not_waited_for(pool):
+    (busy,) = pool.warm(1).started
+    pool.work(busy, "load")
+    care = denied_termination(pool, 2 * REFUSALS)
+    watch = PoolWatch(care, care.drain().awaited, 0.02)
+    pool.server.runner.finish("load")
+    pool.server.wait_cluster(busy, "WAITING")
+    ticks = []
+    with pytest.raises(AccessDeniedError, match="elasticmapreduce:TerminateJobFlows"):
+        wait_for_pool(watch, never, lambda level, text: ticks.append(text), time.time() + 20.0)
+    assert len([text for text in ticks if "asking again" in text]) == REFUSALS - 1
+
+
+def test_credentials_that_are_renewed_meanwhile_end_what_is_waited_for(pool):
+    (busy,) = pool.warm(1).started
+    pool.work(busy, "load")
+    care = denied_termination(pool, REFUSALS - 1)
+    watch = PoolWatch(care, care.drain().awaited, 0.02)
+    pool.server.runner.finish("load")
+    assert wait_for_pool(watch, never, lambda level, text: None, time.time() + 20.0).done
 
 
 # --- delete -----------------------------------------------------------------------------------------------

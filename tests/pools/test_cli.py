@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 import subprocess
@@ -24,6 +25,16 @@ def emrkit(localemr_server, monkeypatch):
     """Run ``emrkit pool`` against the local EMR."""
     monkeypatch.setattr(changing, "LOOK_AGAIN", 0.05)
     return lambda *words: cli.main(["pool", *words, "--endpoint-url", localemr_server.endpoint_url])
+
+
+@pytest.fixture(autouse=True)
+def as_loud_as_before():
+    """Have the commands, which make loggers silent, do so for their own tests only."""
+    loggers = [logging.getLogger(name) for name in ("botocore", "airflow_provider_emrkit")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture
@@ -238,13 +249,13 @@ def test_deleting_waits_for_work_and_ends_with_nothing_left(
 
     def say(line):
         said.append(line)
-        if line == f"waiting for {busy} (RUNNING, 1 steps)":
+        if line == f"Pool medium: still to end: {busy} (1 step)":
             localemr_server.runner.finish("load")
 
     monkeypatch.setattr(pool_cli, "_say", say)
     assert emrkit("delete", "medium") == 0
     assert said[:2] == [f"ending  {idle}", f"draining  {busy}: no more work, ends when it has done its own"]
-    assert f"waiting for {busy} (RUNNING, 1 steps)" in said
+    assert f"Pool medium: still to end: {busy} (1 step)" in said
     assert said[-1] == "pool medium is gone"
     for cluster in (busy, idle):
         localemr_server.wait_cluster(cluster, "TERMINATED")
@@ -291,7 +302,7 @@ def test_a_protected_cluster_is_named_rather_than_waited_for(emrkit, pools_on_se
     emr = pools_on_server.server.client("emr")
     emr.set_termination_protection(JobFlowIds=[cluster], TerminationProtected=True)
     assert emrkit("delete", "medium") == 1
-    assert f"{cluster}" in capsys.readouterr().err
+    assert f"protected clusters of pool medium against termination: {cluster}" in capsys.readouterr().err
     pools_on_server.server.wait_cluster(cluster, "WAITING")
 
 
