@@ -316,17 +316,19 @@ def test_a_job_that_waited_while_no_triggerer_was_there_is_given_a_round(emrkit_
 def test_a_job_that_the_last_round_places_is_watched(rounds, localemr_server, emrkit_connection):
     order = order_of("load")
     run = place(order)
-    until = time.time() + 2.0
+    trigger = make(order)
 
     def outcome(order: Any) -> Any:
         if len(rounds["asked"]) == 1:
+            # Time enough for another round to begin, which goes on for longer.
+            trigger.wait_until = time.time() + 1.5
             return Waits("pool medium has no room")
-        threading.Event().wait(until + 0.5 - time.time())
+        threading.Event().wait(trigger.wait_until + 0.5 - time.time())
         return Placed(run)
 
     rounds["outcome"] = outcome
     rounds["go_on"].set()
-    payload = payload_of(make(order, wait_until=until))
+    payload = payload_of(trigger)
     assert (payload["state"], payload["run"]["step_id"]) == ("ended", run.step_id)
     assert len(rounds["asked"]) == 2
 
