@@ -15,6 +15,7 @@ from airflow_fixtures import wait_for
 
 from airflow_provider_emrkit import ClusterPool, ClusterSpec, EmrPoolSensor, InvalidValueError
 from airflow_provider_emrkit.exceptions import AccessDeniedError
+from airflow_provider_emrkit.hooks.clients import ATTEMPTS
 from airflow_provider_emrkit.pools.opening import open_pool
 from airflow_provider_emrkit.testing.faults import faults
 
@@ -103,7 +104,8 @@ def test_it_waits_until_the_pool_is_healthy(localemr_server, emrkit_connection, 
     wait_for(lambda: sensor.poke({"ti": ti}))
 
 
-def test_throttling_does_not_fail_it(localemr_server, emrkit_connection, ti):
+def test_throttling_does_not_fail_it(localemr_server, emrkit_connection, ti, monkeypatch):
+    monkeypatch.setitem(ATTEMPTS, "emr", 1)  # what boto3 does about it by itself takes its time
     sensor = make()
     with faults(localemr_server.endpoint_url, throttle={"operation": "ListClusters"}):
         assert not sensor.poke({"ti": ti})
