@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import formatdate
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pool_world.errors import refused
@@ -27,6 +28,9 @@ class Stored:
     modified: float
 
 
+_date = lru_cache(maxsize=64)(partial(formatdate, usegmt=True))
+
+
 class VirtualS3:
     """Carries out the requests that reach S3."""
 
@@ -37,7 +41,7 @@ class VirtualS3:
     @property
     def date(self) -> str:
         """The ``Date`` of an answer: whole seconds."""
-        return formatdate(int(self._world.now), usegmt=True)
+        return _date(int(self._world.now))
 
     def get_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         """Read an object."""

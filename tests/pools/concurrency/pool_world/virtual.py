@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import random
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from airflow_provider_emrkit.pools import clock, looking
+from airflow_provider_emrkit.pools import clock, lease_object, looking
 from airflow_provider_emrkit.pools.record import PoolRecord
 
 if TYPE_CHECKING:
@@ -55,9 +58,20 @@ def virtual(world: World) -> Iterator[None]:
             (looking, "ThreadPoolExecutor", _OneAfterTheOther),
             # Fifty processes read the same content over and over again.
             (PoolRecord, "from_json", lru_cache(maxsize=64)(PoolRecord.from_json)),
+            (lease_object, "parsedate_to_datetime", lru_cache(maxsize=64)(parsedate_to_datetime)),
         ):
             patches.enter_context(mock.patch.object(module, name, value))
+        _spare(patches)
         try:
             yield
         finally:
             random.setstate(state)
+
+
+def _spare(patches: ExitStack) -> None:
+    """Leave out what only costs time: a failure shows the trace, and a day's memory goes at its end."""
+    patches.callback(logging.disable, logging.root.manager.disable)
+    logging.disable(logging.CRITICAL)
+    if gc.isenabled():
+        patches.callback(gc.enable)
+        gc.disable()
