@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.pools.acts import (
     Effect,
     after,
@@ -93,7 +94,6 @@ class Round:
         """Do it; what is known so far is in :attr:`outcomes`, also when this fails.
 
         :raises LeaseError: when the lease is lost, or S3 refuses.
-        :raises SubmitRefusedError: when the pool's selection fails.
         :raises botocore.exceptions.ClientError: when EMR does not tell what there is.
         """
         enough = max(order.bounds.steps_per_cluster for order in self._orders.values())
@@ -157,18 +157,15 @@ class Round:
             groups.setdefault(order.bounds, []).append(wanted)
         # Before any decision: of two specs that wait here, none is to end the clusters of the other.
         used = {order.spec: self._held.now for order in self._orders.values()}
-        record, plans = replace(self.record, specs={**self.record.specs, **used}), []
+        record, plans = replace(self.record, specs={**self.record.specs, **used}), [Plan()]
         for bounds, jobs in groups.items():
-            plan = decide(
-                bounds,
-                jobs,
-                survey,
-                record,
-                process=self._process,
-                now=self._looked_at,
-                choose=selection_of(bounds.selection, lambda: self._figures.of(_ids(survey))),
-                new_start=new_start,
-            )
+            try:
+                plan = self._decide_for(bounds, jobs, survey, record)
+            except (
+                SubmitRefusedError
+            ) as error:  # of its selection, which those of other definitions may not have
+                self.outcomes.update({job.token: Refused(error) for job in jobs})
+                continue
             record = _planned(record, plan, self._held.now)
             plans.append(plan)
         if (record.claims, record.draining) != (self.record.claims, self.record.draining):
@@ -177,6 +174,20 @@ class Round:
         self._untried.update((one.deed, one.id) for one in record.claims if one not in known)
         self.record = record
         return _together(plans)
+
+    def _decide_for(
+        self, bounds: PoolBounds, jobs: Sequence[Wanted], survey: Survey, record: PoolRecord
+    ) -> Plan:
+        return decide(
+            bounds,
+            jobs,
+            survey,
+            record,
+            process=self._process,
+            now=self._looked_at,
+            choose=selection_of(bounds.selection, lambda: self._figures.of(_ids(survey))),
+            new_start=new_start,
+        )
 
     # --- acting ---------------------------------------------------------------------------------------
 

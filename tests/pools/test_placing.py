@@ -630,6 +630,15 @@ def test_a_selection_that_fails_refuses_and_says_why(rig):
     assert "json:loads" in str(outcome.error)
 
 
+@pytest.mark.parametrize("selection", ["json:loads", "no_such_module:choose"])
+def test_a_selection_that_fails_refuses_no_job_of_a_definition_without_it(rig, selection):
+    bring_up(rig)
+    broken, sound = rig.order(1, replace(MEDIUM, selection=selection)), rig.order(2)
+    outcomes = rig.placing().round([broken, sound], PATIENCE)
+    assert isinstance(outcomes[str(broken.token)], Refused)
+    assert list(placed(outcomes)) == [str(sound.token)]
+
+
 def test_an_error_of_ones_own_is_not_swallowed_and_the_lease_is_given_back(rig, monkeypatch):
     monkeypatch.setattr("airflow_provider_emrkit.pools.rounds.decide", lambda *_, **__: 1 / 0)
     [order] = rig.orders(1)
