@@ -161,9 +161,8 @@ class Round:
         for bounds, jobs in groups.items():
             try:
                 plan = self._decide_for(bounds, jobs, survey, record)
-            except (
-                SubmitRefusedError
-            ) as error:  # of its selection, which those of other definitions may not have
+            except SubmitRefusedError as error:
+                # Of its selection, which other definitions need not have.
                 self.outcomes.update({job.token: Refused(error) for job in jobs})
                 continue
             record = _planned(record, plan, self._held.now)
