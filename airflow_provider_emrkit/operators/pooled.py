@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.exceptions import PoolBusyError, SubmitRefusedError
 from airflow_provider_emrkit.pools.clock import elapsed
 from airflow_provider_emrkit.pools.holder import new_holder
-from airflow_provider_emrkit.pools.ordering import make_order, stage_order
+from airflow_provider_emrkit.pools.ordering import kept_below, make_order, stage_order
 from airflow_provider_emrkit.pools.outcomes import Placed, Refused
 from airflow_provider_emrkit.pools.pace import pause_after
 from airflow_provider_emrkit.pools.placing import Placing
@@ -94,8 +94,11 @@ class PlacingHere:
 
         :param waits: Whether room is waited for here; else the order is put to S3 for who waits for it.
         :raises PoolBusyError: when there is no room in the time that the pool gives.
+        :raises StagingError: when the job could not be kept on S3 if it had to wait.
         :raises SubmitRefusedError: when AWS does not take it, or the work is to stop.
         """
+        if not waits:  # not only on days when the pool is full
+            kept_below(self._hook.settings.staging_uri)
         order = self._order(job, pool, token)
         wait_until = order.since + pool.wait_seconds
         placing = Placing(self._hook.clients, new_holder(), self._pause)

@@ -89,15 +89,24 @@ def stage_order(
     :return: Its URI.
     :raises StagingError: when there is no ``staging_uri``, or S3 refuses.
     """
-    if not staging_uri:
-        raise StagingError(
-            "the job has to wait for its pool, and the emrkit connection has no staging_uri to keep it at "
-            "until then; set it to s3://your-bucket/prefix"
-        )
+    base = kept_below(staging_uri)
     content = json.dumps(order.to_dict(), sort_keys=True, separators=(",", ":")).encode()
     key = f"{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}/{FILE_NAME}"
     file = StagedFile(key, "the job's order", content)
-    return stage_file(file, staging_uri, s3, log.debug, pause or threading.Event().wait)
+    return stage_file(file, base, s3, log.debug, pause or threading.Event().wait)
+
+
+def kept_below(staging_uri: str | None) -> str:
+    """Give where orders are kept while their jobs wait in the triggerer.
+
+    :raises StagingError: when the connection names no such place.
+    """
+    if staging_uri:
+        return staging_uri
+    raise StagingError(
+        "the job may have to wait for its pool, and the emrkit connection has no staging_uri to keep it at "
+        "until then; set it to s3://your-bucket/prefix, or wait on the worker (deferrable=False)"
+    )
 
 
 def read_order(s3: Any, uri: str, pause: Callable[[float], bool] | None = None) -> PoolOrder:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_emrkit.exceptions import SubmitRefusedError
+from airflow_provider_emrkit.exceptions import StagingError, SubmitRefusedError
 from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.operators import pooled
 from airflow_provider_emrkit.pools.outcomes import Waits
@@ -51,3 +51,11 @@ def test_a_worker_whose_rounds_take_long_leaves_most_of_emrs_quota_to_others(mon
         here.place(None, pool, None, waits=True)
     assert len(pauses) == PAUSES
     assert all(least <= seconds <= most for seconds in pauses)
+
+
+def test_a_deferrable_job_that_could_not_be_kept_while_it_waits_is_refused_though_there_is_room(monkeypatch):
+    monkeypatch.setattr(pooled.PlacingHere, "_order", lambda *_: pytest.fail("it was made an order"))
+    hook = SimpleNamespace(settings=SimpleNamespace(staging_uri=None))
+    here = pooled.PlacingHere(hook, logging.getLogger("test"), lambda _: False, NO_WISHES)
+    with pytest.raises(StagingError, match="has no staging_uri to keep it at until then; set it to s3://"):
+        here.place(None, SimpleNamespace(name="medium"), None, waits=False)
