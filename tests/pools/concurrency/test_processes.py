@@ -1,8 +1,12 @@
 """Fifty real processes that use one pool of a local EMR at once: some are killed, some stand still for longer
 than a lease lasts, and any call to S3 or EMR may fail, be throttled, or lose its request or its answer.
 
-As many rounds as fit into 90 seconds are run; ``EMRKIT_POOL_ROUNDS=200`` sets how many instead. A failure
-tells the round's seed; ``EMRKIT_POOL_SEED=17`` begins with that one.
+In a round most of the time is waited: for a dead holder's lease, for steps, for those that stand still. So
+some rounds are run at once, each with a local EMR and fifty processes of its own.
+
+As many rounds as fit into a minute are run; ``EMRKIT_POOL_ROUNDS=200`` sets how many instead, and
+``EMRKIT_POOL_STAGES=1`` how many at once. A failure tells the round's seed; ``EMRKIT_POOL_SEED=17`` begins
+with that one.
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -25,8 +32,13 @@ from pool_processes.verdict import Verdict
 from airflow_provider_emrkit.localemr.faults.client import FaultsClient
 from airflow_provider_emrkit.pools.record import PoolRecord
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HERE = Path(__file__).parent / "pool_processes"
-SECONDS = 90.0
+# In which rounds begin, unless their number is set.
+SECONDS = 40.0
+STAGES = int(os.environ.get("EMRKIT_POOL_STAGES", "2"))
 ROUNDS = int(os.environ.get("EMRKIT_POOL_ROUNDS", "0"))
 FIRST = int(os.environ.get("EMRKIT_POOL_SEED", "0"))
 PROCESSES = 50
@@ -152,27 +164,64 @@ def plan_of(seed: int) -> dict:
         "max_clusters": 3,
         "steps_per_cluster": chance.choice((2, 4, 8)),
         "kills": chance.choice((0, 5, 12)),
+        "stops": chance.choice((0, 4, 8)),
         "faults": faults if rate else {},
     }
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    stage = Stage(tmp_path_factory.mktemp("pool"))
-    yield stage
-    stage.end()
+@dataclass
+class Rounds:
+    """Rounds that are run at once, as many as there are stages, until one fails."""
+
+    seeds: Iterator[int]
+    until: float
+    seconds: list[float] = field(default_factory=list)
+    killed: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def run_on(self, stage: Stage) -> None:
+        """Run one after the other on a stage."""
+        for seed in self.seeds:
+            try:
+                problems, about = stage.run(seed)
+            except BaseException as error:
+                self.failures.append(f"round {seed}, {plan_of(seed)}: {error!r}")
+                raise
+            if problems:
+                self.failures.append(f"round {seed}, {plan_of(seed)}, {about}:\n" + "\n".join(problems))
+            self.seconds.append(about["seconds"])
+            self.killed += len(about["killed"])
+            if self.failures or time.monotonic() > self.until:
+                return
+
+
+@pytest.fixture
+def stages(tmp_path):
+    stages = []
+    try:
+        for number in range(STAGES):
+            (tmp_path / str(number)).mkdir()
+            stages.append(Stage(tmp_path / str(number)))
+        yield stages
+    finally:
+        for stage in stages:
+            stage.end()
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(SECONDS + 240 + ROUNDS * 60)
-def test_the_invariants_of_a_pool_hold_with_real_processes(stage):
+def test_the_invariants_of_a_pool_hold_with_real_processes(stages):
     began = time.monotonic()
-    seconds, killed = [], 0
-    for seed in range(FIRST, FIRST + (ROUNDS or 10_000)):
-        problems, about = stage.run(seed)
-        assert not problems, f"round {seed}, {plan_of(seed)}, {about}:\n" + "\n".join(problems)
-        seconds.append(about["seconds"])
-        killed += len(about["killed"])
-        if not ROUNDS and time.monotonic() - began > SECONDS:
-            break
-    print(f"{len(seconds)} rounds in {time.monotonic() - began:.0f} s, {killed} processes killed")
+    seeds = range(FIRST, FIRST + (ROUNDS or 10_000))
+    rounds = Rounds(iter(seeds), float("inf") if ROUNDS else began + SECONDS)
+    with ThreadPoolExecutor(len(stages)) as pool:
+        runs = [pool.submit(rounds.run_on, stage) for stage in stages]
+    assert not rounds.failures, "\n".join(rounds.failures)
+    for run in runs:
+        run.result()
+    took = time.monotonic() - began
+    count = len(rounds.seconds)
+    print(
+        f"{count} rounds in {took:.0f} s, {took / count:.1f} s for each of them, "
+        f"from {min(rounds.seconds):.1f} to {max(rounds.seconds):.1f} s; {rounds.killed} processes killed"
+    )

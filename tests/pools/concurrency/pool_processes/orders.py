@@ -34,7 +34,7 @@ def shorten(lease: float, margin: float, claim: float, waiting: float) -> None:
     :param claim: Seconds after which a request can't take effect any more.
     :param waiting: Seconds for which a process that is gone is reckoned with.
     """
-    from airflow_provider_emrkit.pools import acts, decision
+    from airflow_provider_emrkit.pools import acts, decision, patient, placing
     from airflow_provider_emrkit.pools import lease as leases
 
     defaults = leases.PoolLease.__init__.__kwdefaults__
@@ -42,6 +42,9 @@ def shorten(lease: float, margin: float, claim: float, waiting: float) -> None:
     defaults["seconds"] = lease
     for module, name, value in (
         (leases, "MARGIN", margin),
+        (leases, "FIRST_PAUSE", 0.05),
+        (patient, "PAUSES", (0.1, 0.2, 0.4)),
+        (placing, "PAUSES", (0.1, 0.2, 0.4)),
         (acts, "CLAIM_LIFE", claim),
         (acts, "THROTTLED_LIFE", claim / 2),
         (acts, "STARTED_LIFE", claim / 2),
