@@ -29,10 +29,12 @@ def emrkit(localemr_server, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def as_loud_as_before():
-    """Have the commands, which make loggers silent, do so for their own tests only."""
+    """Keep logs out of what is printed, and loggers as they were: the commands silence some."""
     loggers = [logging.getLogger(name) for name in ("botocore", "airflow_provider_emrkit")]
     levels = [logger.level for logger in loggers]
+    logging.disable(logging.INFO)  # Airflow 2 prints them
     yield
+    logging.disable(logging.NOTSET)
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
 
