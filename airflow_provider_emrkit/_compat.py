@@ -28,8 +28,16 @@ else:
     from airflow.models.baseoperator import BaseOperator
     from airflow.models.baseoperatorlink import BaseOperatorLink
     from airflow.models.xcom import XCom
-    from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context
+
+    def __getattr__(name: str) -> Any:
+        # It loads much that DAG files without sensors do without.
+        if name != "BaseSensorOperator":
+            raise AttributeError(name)
+        from airflow.sensors.base import BaseSensorOperator
+
+        return BaseSensorOperator
+
 
 # 3.0 has no hook of its own in the SDK yet.
 if TYPE_CHECKING or AIRFLOW_V_3_1_PLUS:
