@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.text import one_line
-from airflow_provider_emrkit.pools.listing import under_way, waiting
+from airflow_provider_emrkit.pools.commands.listing import under_way, waiting
 from airflow_provider_emrkit.pools.words import duration_words
 from airflow_provider_emrkit.runs.token import MARK, Mark
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from airflow_provider_emrkit.compute.pool import ClusterPool
+    from airflow_provider_emrkit.pools.commands.listing import ListedCluster, ListedPool
     from airflow_provider_emrkit.pools.lease_object import Seen
-    from airflow_provider_emrkit.pools.listing import ListedCluster, ListedPool
     from airflow_provider_emrkit.pools.survey import PoolStep
 
 UNKNOWN = "?"

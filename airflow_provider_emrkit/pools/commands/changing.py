@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.compute.pool_mark import PoolPlace
     from airflow_provider_emrkit.pools.care import PoolCare
-    from airflow_provider_emrkit.pools.listing import ListedPool
+    from airflow_provider_emrkit.pools.commands.listing import ListedPool
 
 # Seconds between two looks at a pool whose clusters are to go: EMR takes minutes.
 LOOK_AGAIN = 10.0

@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_emrkit.account import AccountError
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
-from airflow_provider_emrkit.pools.by_name import NoSuchPoolError, SeveralPoolsError, find_pool
-from airflow_provider_emrkit.pools.listing import PoolListing, under_way, waiting
+from airflow_provider_emrkit.pools.commands.by_name import NoSuchPoolError, SeveralPoolsError, find_pool
+from airflow_provider_emrkit.pools.commands.listing import PoolListing, under_way, waiting
 
 
 class Counted:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_emrkit.compute.pool import ClusterPool
-    from airflow_provider_emrkit.pools.changing import PoolChange
-    from airflow_provider_emrkit.pools.listing import ListedPool, PoolListing
+    from airflow_provider_emrkit.pools.commands.changing import PoolChange
+    from airflow_provider_emrkit.pools.commands.listing import ListedPool, PoolListing
 
 OK, FAILED, USAGE, NOTHING = 0, 1, 2, 3
 
@@ -121,8 +121,8 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 
 def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run a command; a name that does not lead to one pool is told by an exit code of its own."""
-    from airflow_provider_emrkit.pools.by_name import NoSuchPoolError, SeveralPoolsError
-    from airflow_provider_emrkit.pools.changing import UnclearError
+    from airflow_provider_emrkit.pools.commands.by_name import NoSuchPoolError, SeveralPoolsError
+    from airflow_provider_emrkit.pools.commands.changing import UnclearError
     from airflow_provider_emrkit.validation import InvalidValueError
 
     try:
@@ -139,8 +139,8 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
 
 
 def _list(given: argparse.Namespace) -> int:
-    from airflow_provider_emrkit.pools.by_name import with_defined
-    from airflow_provider_emrkit.pools.views import pool_json, pools_table
+    from airflow_provider_emrkit.pools.commands.by_name import with_defined
+    from airflow_provider_emrkit.pools.commands.views import pool_json, pools_table
 
     defined = None if given.pools_file is None else _defined(given.pools_file)
     listing = _listing(given)
@@ -175,7 +175,7 @@ def _tell_problems(pools: Sequence[ListedPool]) -> None:
 
 
 def _show(given: argparse.Namespace) -> int:
-    from airflow_provider_emrkit.pools.views import clusters_table, facts_of, pool_json, steps_table
+    from airflow_provider_emrkit.pools.commands.views import clusters_table, facts_of, pool_json, steps_table
 
     pool = _find(given)
     if given.json:
@@ -202,7 +202,7 @@ def _delete(given: argparse.Namespace) -> int:
 
 
 def _change(given: argparse.Namespace) -> PoolChange:
-    from airflow_provider_emrkit.pools.changing import PoolChange, open_care
+    from airflow_provider_emrkit.pools.commands.changing import PoolChange, open_care
 
     return PoolChange(_find(given), partial(open_care, given), _say)
 
@@ -211,13 +211,13 @@ def _change(given: argparse.Namespace) -> PoolChange:
 
 
 def _find(given: argparse.Namespace) -> ListedPool:
-    from airflow_provider_emrkit.pools.by_name import find_pool
+    from airflow_provider_emrkit.pools.commands.by_name import find_pool
 
     return find_pool(_listing(given), given.name, given.team, given.lease_uri)
 
 
 def _listing(given: argparse.Namespace) -> PoolListing:
-    from airflow_provider_emrkit.pools.listing import PoolListing
+    from airflow_provider_emrkit.pools.commands.listing import PoolListing
 
     session = open_session(given)
     emr = PatientClient(open_client(session, "emr", given), _patience())

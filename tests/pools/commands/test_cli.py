@@ -14,10 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit import cli
-from airflow_provider_emrkit.pools import changing
-from airflow_provider_emrkit.pools import cli as pool_cli
-from airflow_provider_emrkit.pools.listing import PoolListing
-from airflow_provider_emrkit.pools.views import shown_name
+from airflow_provider_emrkit.pools.commands import changing
+from airflow_provider_emrkit.pools.commands import cli as pool_cli
+from airflow_provider_emrkit.pools.commands.listing import PoolListing
+from airflow_provider_emrkit.pools.commands.views import shown_name
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_row_stays_one_line_where_nobody_looks(emrkit, pools_on_server, place,
 def test_a_narrow_terminal_loses_no_id(pools_on_server, place, localemr_server):
     from rich.console import Console
 
-    from airflow_provider_emrkit.pools.views import clusters_table, pools_table
+    from airflow_provider_emrkit.pools.commands.views import clusters_table, pools_table
 
     cluster = pools_on_server.start(place)
     (pool,) = PoolListing(localemr_server.client("emr"), localemr_server.client("s3")).pools()

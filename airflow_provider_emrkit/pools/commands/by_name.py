@@ -6,13 +6,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
-from airflow_provider_emrkit.pools.listing import ListedPool
+from airflow_provider_emrkit.pools.commands.listing import ListedPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_provider_emrkit.compute.pool import ClusterPool
-    from airflow_provider_emrkit.pools.listing import PoolListing
+    from airflow_provider_emrkit.pools.commands.listing import PoolListing
 
 
 class NoSuchPoolError(Exception):
