@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent / "pool_processes"
 # In which rounds begin, unless their number is set.
 SECONDS = 40.0
-STAGES = int(os.environ.get("EMRKIT_POOL_STAGES", "2"))
+STAGES = int(os.environ.get("EMRKIT_POOL_STAGES", "3"))
 ROUNDS = int(os.environ.get("EMRKIT_POOL_ROUNDS", "0"))
 FIRST = int(os.environ.get("EMRKIT_POOL_SEED", "0"))
 PROCESSES = 50
