@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.events import cli as events
 from airflow_provider_emrkit.localemr import cli as local
-from airflow_provider_emrkit.pools import cli as pools
+from airflow_provider_emrkit.pools.commands import cli as pools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
