@@ -44,6 +44,7 @@ def busy_words(
     unlisted = len(unlisted_starts(record, bounds.steps_per_cluster))
     parts = (
         _clusters(name, there, unlisted, bounds),
+        _definitions(there),
         _steps(there, bounds, now),
         _on_their_way(record),
         _waiting(record, now),
@@ -118,6 +119,12 @@ def _clusters(name: str, pool: Sequence[Standing], unlisted: int, bounds: PoolBo
     number = f"{len(pool) + unlisted} of {_count(bounds.max_clusters, 'cluster')}"
     shown = f"pool {name}" if name else "the pool"
     return f"{shown} has {number}" + (f" ({some})" if some else "")
+
+
+def _definitions(pool: Sequence[Standing]) -> str:
+    """Warn of a pool that several DAGs define differently, or whose definition was changed."""
+    specs = {one.cluster.mark.spec for one in pool}
+    return f"they are of {len(specs)} definitions, and a job takes those of its own" if len(specs) > 1 else ""
 
 
 def _steps(pool: Sequence[Standing], bounds: PoolBounds, now: float) -> str:

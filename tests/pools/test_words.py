@@ -32,6 +32,11 @@ def test_a_full_pool_names_its_longest_jobs_and_who_waits():
     )
 
 
+def test_clusters_of_several_definitions_are_told():
+    found = survey(cluster(1, "RUNNING", [1]), cluster(2, "RUNNING", [2], spec="fedcba987654"))
+    assert "2 of 3 clusters; they are of 2 definitions, and a job takes those of its own; " in words(found)
+
+
 def test_a_step_that_waits_is_told_from_one_that_runs():
     assert "sales.load for 1 min, waiting (j-1)" in words(
         survey(cluster(1, "STARTING", [step(1, "PENDING")]))
