@@ -65,7 +65,7 @@ STAGES = {
             "e2e",
             "real Spark through localemr, Airflow 3.3",
             "test",
-            ((*_PYTEST, "-m", "e2e", "tests/e2e"),),
+            ((*_PYTEST, "-m", "e2e", "tests/e2e", "tests/pools/concurrency"),),
             needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench"),
         ),
         Stage(
