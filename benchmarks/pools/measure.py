@@ -84,7 +84,8 @@ class _Placements:
             placements=self._scenario.placements,
             clusters=self._scenario.shape.clusters,
             turns=len(turns),
-            served=reduce(or_, (served for _, _, served in turns)),
+            # No Counter: asdict would count its items.
+            served=dict(reduce(or_, (served for _, _, served in turns))),
             refused=self._endpoint.counts()["refused"],
             cpus=[cpu for _, cpu, _ in turns],
             latencies=[seconds for seconds, _, _ in turns],

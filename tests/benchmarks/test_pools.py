@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,8 @@ def test_every_job_is_placed_and_its_calls_are_counted(tmp_path: Path, placement
     assert figures.acts == min(placements, 3)
     assert figures.s3_calls >= 2
     assert len(figures.cpus) == len(figures.latencies) == 2
+    # As one process hands them to the other.
+    assert PlacementFigures(**json.loads(json.dumps(asdict(figures)))) == figures
 
 
 # --- how it is judged -----------------------------------------------------------------------------
