@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
@@ -69,11 +69,6 @@ class PoolOrder:
     def wishes(self) -> LogWishes:
         """What is wanted of the job's logs."""
         return LogWishes(self.executor_logs, self.log_streams)
-
-    def again(self) -> PoolOrder:
-        """Give the order of the same job for once more, because it never began: its cluster went."""
-        token = replace(self.token, relaunch=self.token.relaunch + 1)
-        return replace(self, token=token, step={**self.step, "Name": token.marked()})
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""

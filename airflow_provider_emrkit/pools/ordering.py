@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -58,9 +57,7 @@ def make_order(
     '0123456789ab'
     """
     setup = PoolSetup.of(pool, settings, compiling, executor_logs=wishes.executor_logs)
-    # A job that never began is placed once more, by another token and as it is.
-    again = replace(token, relaunch=token.relaunch + 1)
-    step = compiling.step(compiling.command(job, token, again), token, "CONTINUE")
+    step = compiling.step(compiling.command(job, token), token, "CONTINUE")
     return PoolOrder(
         place=setup.place,
         bounds=setup.bounds,

@@ -64,14 +64,12 @@ class StepCompiling:
         self._pause = pause
         self._staging_uri = staging_uri
 
-    def command(self, job: SparkJob, token: RunToken, *others: RunToken) -> Command:
+    def command(self, job: SparkJob, token: RunToken) -> Command:
         """Compile a job, without any call.
 
-        :param others: Further tokens that the driver may be ended by.
         :raises InvalidValueError: when its arguments are longer than any program can be started with.
         """
-        tags = [one.yarn_tag for one in (token, *others)]
-        argv = spark_submit(_tagged(job, tags), name=f"{token.dag_id}.{token.task_id}")
+        argv = spark_submit(_tagged(job, token.yarn_tag), name=f"{token.dag_id}.{token.task_id}")
         return Command(argv, _long_arguments(job, argv))
 
     def step(self, command: Command, token: RunToken, action_on_failure: str) -> dict[str, Any]:
@@ -124,12 +122,12 @@ def _long_arguments(job: SparkJob, argv: Sequence[str]) -> ArgumentFile | None:
     return ArgumentFile.of(argv)
 
 
-def _tagged(job: SparkJob, tags: Sequence[str]) -> SparkJob:
+def _tagged(job: SparkJob, tag: str) -> SparkJob:
     """Tag the YARN application that a job's driver runs in, so that it can be ended apart from its step."""
     if job.deploy_mode != "cluster":
         return job
     own = [part.strip() for part in str(job.conf.get(YARN_TAGS, "")).split(",") if part.strip()]
-    if len(own) + len(tags) > MAX_YARN_TAGS:
+    if len(own) >= MAX_YARN_TAGS:
         log.warning(
             "conf[%r] has %s tags, and YARN takes %s, so emrkit's was left out: "
             "a cancelled step may leave its driver running.",
@@ -138,4 +136,4 @@ def _tagged(job: SparkJob, tags: Sequence[str]) -> SparkJob:
             MAX_YARN_TAGS,
         )
         return job
-    return replace(job, conf={**job.conf, YARN_TAGS: ",".join([*own, *tags])})
+    return replace(job, conf={**job.conf, YARN_TAGS: ",".join([*own, tag])})

@@ -51,19 +51,11 @@ def test_a_client_mode_job_has_no_driver_apart(rig):
     assert order.driver_apart is False
 
 
-def test_the_order_for_once_more_differs_in_its_token_alone(rig):
+def test_its_driver_can_be_ended_by_its_token(rig):
     order = rig.order(1)
-    again = order.again()
-    assert (again.token.relaunch, again.step["Name"]) == (1, again.token.marked())
-    assert replace(again, token=order.token, step=order.step) == order
-    assert again.step["HadoopJarStep"] == order.step["HadoopJarStep"]
-
-
-def test_its_driver_can_be_ended_by_either_token(rig):
-    order = rig.order(1)
-    assert tags_in(order) == [order.token.yarn_tag, order.again().token.yarn_tag]
+    assert tags_in(order) == [order.token.yarn_tag]
     own = rig.order(1, job=replace(JOB, conf={"spark.yarn.tags": "team"}))
-    assert tags_in(own) == ["team", order.token.yarn_tag, order.again().token.yarn_tag]
+    assert tags_in(own) == ["team", order.token.yarn_tag]
 
 
 def test_long_arguments_go_to_s3(rig):
