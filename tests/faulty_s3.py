@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CALLS = ("get_object", "put_object")
+CALLS = ("get_object", "put_object", "delete_object")
 START = 1_800_000_000.0
 
 

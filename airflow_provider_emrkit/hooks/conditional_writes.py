@@ -1,6 +1,7 @@
-"""Writes an object to S3 only where nobody else was first, with any boto3 there is.
+"""Writes an object to S3, or deletes it, only where nobody else was first, with any boto3 there is.
 
-S3 takes a condition with PutObject since August (``If-None-Match``) and November 2024 (``If-Match``).
+S3 takes a condition with PutObject since August (``If-None-Match``) and November 2024 (``If-Match``), with
+DeleteObject since September 2025.
 botocore knows them as parameters since then, and MWAA's Airflow 2.10 has an older one (1.35.7).
 """
 
@@ -14,14 +15,14 @@ from airflow_provider_emrkit.hooks.errors import error_code
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The parameters of PutObject, and the headers they become.
+# The parameters, and the headers they become.
 _HEADERS = {"IfMatch": "If-Match", "IfNoneMatch": "If-None-Match"}
 # 409: another conditional write of the same object was under way. 404: what was to be replaced is gone.
 _NOT_FIRST = frozenset(
     {"PreconditionFailed", "412", "ConditionalRequestConflict", "OperationAborted", "409", "NoSuchKey", "404"}
 )
 _CONTEXT = "emrkit_condition"
-_EVENT = "{}.s3.PutObject"
+_EVENT = "{}.s3.{}"
 
 _lock = threading.Lock()
 
@@ -45,8 +46,8 @@ def put_if_unchanged(s3: Any, bucket: str, key: str, body: bytes, etag: str) -> 
     >>> put_if_unchanged(s3, "my-bucket", "lease.json", b"{}", etag="")["ETag"]  # doctest: +SKIP
     '"99914b932bd37a50b983c5e7c90ae93b"'
     """
-    _teach(s3)
     condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    _teach(s3, "PutObject", *condition)
     try:
         answer: Mapping[str, Any] = s3.put_object(
             Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition
@@ -58,14 +59,36 @@ def put_if_unchanged(s3: Any, bucket: str, key: str, body: bytes, etag: str) -> 
     return answer
 
 
-def _teach(s3: Any) -> None:
-    """Let a client whose model does not know the conditions send them all the same. Idempotent."""
-    known = s3.meta.service_model.operation_model("PutObject").input_shape.members
-    if not _HEADERS.keys() <= known.keys():
+def delete_if_unchanged(s3: Any, bucket: str, key: str, etag: str) -> None:
+    """Delete an object, where it is still as it was seen (DeleteObject with a condition).
+
+    :param s3: boto3 client of S3.
+    :param etag: Of the object that was seen.
+    :raises NotFirstError: when it is no more so, or is gone, perhaps by an earlier request of this call.
+    :raises ClientError: as any other call does.
+
+    >>> delete_if_unchanged(s3, "my-bucket", "lease.json", '"99914b93…"')  # doctest: +SKIP
+    """
+    _teach(s3, "DeleteObject", "IfMatch")
+    try:
+        s3.delete_object(Bucket=bucket, Key=key, IfMatch=etag)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in _NOT_FIRST:
+            raise NotFirstError(str(error)) from error
+        raise
+
+
+def _teach(s3: Any, operation: str, *names: str) -> None:
+    """Let a client whose model does not know conditions send them all the same. Idempotent."""
+    known = s3.meta.service_model.operation_model(operation).input_shape.members
+    if not set(names) <= known.keys():
         with _lock:  # threads share the client
-            events = s3.meta.events
-            events.register(_EVENT.format("before-parameter-build"), _take_out, unique_id="emrkit-condition")
-            events.register(_EVENT.format("before-call"), _put_in, unique_id="emrkit-condition-header")
+            register = s3.meta.events.register
+            build, call = (
+                _EVENT.format(event, operation) for event in ("before-parameter-build", "before-call")
+            )
+            register(build, _take_out, unique_id=f"emrkit-condition-{operation}")
+            register(call, _put_in, unique_id=f"emrkit-condition-header-{operation}")
 
 
 def _take_out(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

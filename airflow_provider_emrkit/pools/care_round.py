@@ -74,7 +74,6 @@ class CareRound:
 
     def __init__(self, care: PoolCare, held: HeldLease) -> None:
         self._care = care
-        self._is_over = False
         self.held = held
         self.survey = Survey()
         self.there: list[Standing] = []
@@ -92,15 +91,11 @@ class CareRound:
 
     def end(self) -> None:
         """Give the lease back."""
-        if not self._is_over:
-            self.held.release()
+        self.held.release()
 
     def remove_record(self) -> None:
         """Remove the lease with all that is in it (DeleteObject)."""
-        at = self._care.lease.object
-        self.held.check()
-        self._care.clients.client("s3").delete_object(Bucket=at.bucket, Key=at.key)
-        self._is_over = True
+        self.held.remove()
 
     def drain(self, ids: Iterable[str]) -> None:
         """Write down that clusters get no more work."""

@@ -285,6 +285,23 @@ class HeldLease:
             log.warning("%s; it ends by itself in %.0f seconds", error, self._lease.seconds)
         self._lease.leave(self.record.nonce)
 
+    def remove(self) -> None:
+        """Remove the object with all that is in it, where it is as this process wrote it (DeleteObject).
+
+        :raises LeaseLostError: when the lease was lost, or S3 does not tell what became of it.
+        :raises LeaseError: when S3 refuses.
+        """
+        self.check()
+        try:
+            self._lease.object.remove(self._etag)
+        except NotFirstError as error:
+            self._lose("somebody else has written it meanwhile, or it is gone already", error)
+        except Exception as error:
+            if passes(error):
+                self._lose(f"S3 does not tell whether it was removed: {one_line(str(error))}", error)
+            raise self._lease.typed(error, "removed") from error
+        self._lost = "it was removed"
+
     def _own(self, record: PoolRecord) -> PoolRecord:
         own = self.record
         return replace(

@@ -7,7 +7,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_emrkit.hooks.conditional_writes import NotFirstError, put_if_unchanged
+from airflow_provider_emrkit.hooks.conditional_writes import (
+    NotFirstError,
+    delete_if_unchanged,
+    put_if_unchanged,
+)
 from airflow_provider_emrkit.hooks.errors import error_code, is_transient
 from airflow_provider_emrkit.pools.record import MAX_BYTES, PoolRecord
 
@@ -76,6 +80,13 @@ class LeaseObject:
         content = record.to_json().encode()
         answer = put_if_unchanged(self._s3, self.bucket, self.key, content, etag)
         return Seen(answer["ETag"], time_of(answer), 0.0, record)
+
+    def remove(self, etag: str) -> None:
+        """Delete it, where it is as it was seen (DeleteObject).
+
+        :raises NotFirstError: when it is not, or is gone.
+        """
+        delete_if_unchanged(self._s3, self.bucket, self.key, etag)
 
     def put_surely(self, record: PoolRecord, etag: str, once_more: Callable[[], bool]) -> Seen:
         """Write it, and find out what became of that whatever is answered: it is told by the nonce.

@@ -11,7 +11,11 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.stub import Stubber
 
-from airflow_provider_emrkit.hooks.conditional_writes import NotFirstError, put_if_unchanged
+from airflow_provider_emrkit.hooks.conditional_writes import (
+    NotFirstError,
+    delete_if_unchanged,
+    put_if_unchanged,
+)
 
 
 class OldLoader(Loader):
@@ -22,6 +26,7 @@ class OldLoader(Loader):
         if (service_name, type_name) == ("s3", "service-2"):
             members = model["shapes"]["PutObjectRequest"]["members"]
             del members["IfMatch"], members["IfNoneMatch"]
+            del model["shapes"]["DeleteObjectRequest"]["members"]["IfMatch"]
         return model
 
 
@@ -75,6 +80,17 @@ def test_an_object_that_was_deleted_meanwhile_is_not_made_again(s3):
     s3.delete_object(Bucket="data", Key="key")
     with pytest.raises(NotFirstError):
         put(s3, b"second", seen)
+
+
+def test_an_object_is_deleted_where_it_is_as_it_was_seen(s3):
+    seen = put(s3, b"first", "")
+    last = put(s3, b"second", seen)
+    with pytest.raises(NotFirstError):
+        delete_if_unchanged(s3, "data", "key", seen)
+    assert body(s3) == b"second"
+    delete_if_unchanged(s3, "data", "key", last)
+    with pytest.raises(NotFirstError):
+        delete_if_unchanged(s3, "data", "key", last)
 
 
 def test_the_client_is_as_it_was_for_all_other_calls(s3):

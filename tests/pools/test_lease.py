@@ -210,11 +210,12 @@ def late(lease, other, time, s3):
     held = lease.try_take()
 
     def take_over():
+        s3.before.clear()
         time.now += 40
         taken = other.try_take()
         taken.write(drains(taken.record, "j-2"))
 
-    s3.before["put_object"] = take_over
+    s3.before["put_object"] = s3.before["delete_object"] = take_over
     return held
 
 
@@ -222,6 +223,20 @@ def test_what_a_late_holder_writes_does_nothing(late, lease):
     with pytest.raises(LeaseLostError, match="b has taken it"):
         late.write(drains(late.record, "j-1"))
     assert (lease.read().draining, lease.read().holder) == ({"j-2"}, "b")
+
+
+def test_a_late_holder_does_not_remove_what_another_one_needs(late, lease):
+    with pytest.raises(LeaseLostError, match="somebody else has written it"):
+        late.remove()
+    assert (lease.read().draining, lease.read().holder) == ({"j-2"}, "b")
+
+
+def test_a_lease_that_was_removed_is_given_back_with_all_that_was_in_it(lease, other):
+    held = lease.try_take()
+    held.write(drains(held.record, "j-1"))
+    held.remove()
+    held.release()
+    assert (other.read().draining, other.try_take().record.fence) == (frozenset(), 1)
 
 
 def test_a_late_holder_is_told_at_each_further_step(late):
