@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.bootstrap import BootstrapAction as BootstrapAction
     from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec as ClusterSpec
+    from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn as DockerOnYarn
     from airflow_provider_emrkit.compute.instances import EbsVolumes as EbsVolumes
     from airflow_provider_emrkit.compute.instances import InstanceRole as InstanceRole
     from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling as ManagedScaling
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.compute.targets import DynamicCluster as DynamicCluster
     from airflow_provider_emrkit.compute.targets import ExistingCluster as ExistingCluster
     from airflow_provider_emrkit.hooks.logs import CloudWatchLogsHook as CloudWatchLogsHook
+    from airflow_provider_emrkit.jobs.docker_image import DockerImage as DockerImage
     from airflow_provider_emrkit.jobs.spark_job import SparkJob as SparkJob
     from airflow_provider_emrkit.logs.wishes import LogStream as LogStream
     from airflow_provider_emrkit.operators.pool import EmrPoolDeleteOperator as EmrPoolDeleteOperator
@@ -40,6 +42,8 @@ _LAZY_IMPORTS = {
     "ClusterPool": "airflow_provider_emrkit.compute.pool",
     "ClusterSize": "airflow_provider_emrkit.compute.sizes",
     "ClusterSpec": "airflow_provider_emrkit.compute.cluster_spec",
+    "DockerImage": "airflow_provider_emrkit.jobs.docker_image",
+    "DockerOnYarn": "airflow_provider_emrkit.compute.docker_on_yarn",
     "DynamicCluster": "airflow_provider_emrkit.compute.targets",
     "EbsVolumes": "airflow_provider_emrkit.compute.instances",
     "EmrPoolDeleteOperator": "airflow_provider_emrkit.operators.pool",
@@ -64,6 +68,8 @@ __all__ = [
     "ClusterPool",
     "ClusterSize",
     "ClusterSpec",
+    "DockerImage",
+    "DockerOnYarn",
     "DynamicCluster",
     "EbsVolumes",
     "EmrPoolDeleteOperator",

@@ -133,6 +133,13 @@ class SubmitDeniedError(SubmitRefusedError, AccessDeniedError):
     """
 
 
+class ImageRefusedError(SubmitRefusedError):
+    """The job's image can't run on the cluster as it is set up, or is not there; the message has the mend.
+
+    Mended by whoever keeps the image or the cluster's settings; a retry does not help.
+    """
+
+
 class ComputeNotFoundError(SubmitRefusedError, NotFoundError):
     """The cluster does not exist, has ended, or is in another region or account.
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.frozen import FrozenMapping, FrozenSpec
+from airflow_provider_emrkit.jobs.docker_image import RUNTIME, DockerImage
 from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_choice,
+    check_instance,
     check_mapping,
     check_optional_text,
     check_pattern,
@@ -41,6 +43,8 @@ _FIELD_FOR_CONF = {
 
 _JAVA_CLASS = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# What DockerImage sets.
+_RUNTIME = re.compile(rf"(?:spark\.executorEnv\.|spark\.yarn\.appMasterEnv\.)?{RUNTIME}")
 _PACKAGE = re.compile(r"[^\s:,/]+:[^\s:,/]+:[^\s:,/]+")
 
 
@@ -66,6 +70,8 @@ class SparkJob(FrozenSpec):
     :param env: Environment variables of driver and executors; numbers become strings.
     :param deploy_mode: ``cluster`` (the driver runs in a YARN container) or ``client`` (on the primary node).
     :param name: Name of the Spark application; by default the one the operator gives the step.
+    :param docker: Image that driver and executors run in. In deploy mode ``client`` only the executors do:
+        the driver is on the primary node, which has no Docker.
     :raises InvalidValueError: when a field can't be right.
 
     >>> job = SparkJob("jobs/sales.py", args=["--day", "{{ ds }}"], conf={"spark.executor.cores": 4})
@@ -89,6 +95,7 @@ class SparkJob(FrozenSpec):
     env: Mapping[str, str | int | float] = field(default_factory=FrozenMapping)
     deploy_mode: str = "cluster"
     name: str | None = None
+    docker: DockerImage | None = None
 
     def __post_init__(self) -> None:
         _check_entry_point(self.entry_point)
@@ -101,6 +108,9 @@ class SparkJob(FrozenSpec):
         self._set("packages", _checked_packages(self.packages))
         for name in FILE_FIELDS:
             self._set(name, _checked_paths(name, getattr(self, name)))
+        if self.docker is not None:
+            check_instance(OWNER, "docker", self.docker, DockerImage)
+            _check_runtime_is_free(self.conf, self.env)
 
 
 def _check_entry_point(entry_point: Any) -> None:
@@ -177,6 +187,15 @@ def _checked_env(env: Any, conf: Mapping[str, Any]) -> FrozenMapping[str]:
                 )
         checked[name] = check_sendable(OWNER, f"env[{name!r}]", _number_as_text(value), secret=True)
     return FrozenMapping(checked)
+
+
+def _check_runtime_is_free(conf: Mapping[str, Any], env: Mapping[str, Any]) -> None:
+    """See that what an image sets is not set otherwise too."""
+    for where, names in (("conf key", conf), ("env name", env)):
+        for name in names:
+            if _RUNTIME.match(name):
+                mend = "leave it out; mounts and client_config are fields of DockerImage"
+                raise InvalidValueError(OWNER, where, name, "is set by docker", mend)
 
 
 def _checked_packages(packages: Any) -> tuple[str, ...]:

@@ -36,10 +36,11 @@ def spark_submit(job: SparkJob, name: str | None = None) -> list[str]:
 
 
 def spark_conf(job: SparkJob) -> Mapping[str, str]:
-    """Give the Spark properties of a job on YARN: the author's in order, then those that carry ``env``."""
+    """Give the Spark properties of a job on YARN: the author's, then those of ``env`` and ``docker``."""
     conf = {key: str(value) for key, value in job.conf.items()}
     prefixes = (DRIVER_ENV, EXECUTOR_ENV) if job.deploy_mode == "cluster" else (EXECUTOR_ENV,)
-    for variable, value in job.env.items():
+    variables = {**job.env, **(job.docker.variables() if job.docker else {})}
+    for variable, value in variables.items():
         conf.update({prefix + variable: str(value) for prefix in prefixes})
     return conf
 

@@ -1,0 +1,121 @@
+"""The image a Spark job brings along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.frozen import FrozenSpec
+from airflow_provider_emrkit.jobs.image_reference import ImageReference
+from airflow_provider_emrkit.templating import is_template
+from airflow_provider_emrkit.validation import (
+    InvalidValueError,
+    check_flag,
+    check_optional_text,
+    check_text,
+    check_texts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OWNER = "DockerImage"
+# So that the container knows the user that YARN runs it as.
+USERS = "/etc/passwd:/etc/passwd:ro"
+MOUNT_MODES = ("ro", "rw", "ro+private", "rw+private", "ro+shared", "rw+shared")
+MAX_URI = 600
+
+RUNTIME = "YARN_CONTAINER_RUNTIME_"
+RUNTIME_TYPE = f"{RUNTIME}TYPE"
+RUNTIME_IMAGE = f"{RUNTIME}DOCKER_IMAGE"
+RUNTIME_MOUNTS = f"{RUNTIME}DOCKER_MOUNTS"
+RUNTIME_CLIENT_CONFIG = f"{RUNTIME}DOCKER_CLIENT_CONFIG"
+
+
+@dataclass(frozen=True, repr=False)
+class DockerImage(FrozenSpec):
+    """An image with all that a job needs: driver and executors run in containers of it (EMR 6).
+
+    It needs Java, with ``JAVA_HOME``, and Python for a Python job; Spark and Hadoop come from the cluster.
+    The job's Python is the cluster's ``PYSPARK_PYTHON``, looked for in the image, unless ``SparkJob.env``
+    sets another.
+
+    :param uri: Its name, e.g. ``123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4``. Without a registry it
+        is of Docker Hub.
+    :param mounts: Directories or files of the cluster's nodes to see in the container, each
+        ``source:destination:mode``, the mode ``ro`` or ``rw``; beside ``/etc/passwd``, which is always there.
+        The cluster has to allow them.
+    :param client_config: URI of a Docker client configuration with the login of a private registry, e.g.
+        ``hdfs:///user/hadoop/config.json``; ECR needs none.
+    :param ecr_login: Whether the step logs the cluster in to ECR before the job, and again while it runs.
+        None (default) for where the cluster does not do it by itself: on emr-6.0.
+    :param pin_digest: Look the tag up in ECR when the job is submitted, so that all its containers, also
+        those of the last hour, are of the same image.
+    :raises InvalidValueError: when a field can't be right.
+
+    >>> DockerImage("123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4").reference.tag
+    '1.4'
+    """
+
+    uri: str
+    mounts: Sequence[str] = ()
+    client_config: str | None = None
+    ecr_login: bool | None = None
+    pin_digest: bool = False
+
+    def __post_init__(self) -> None:
+        check_text(OWNER, "uri", self.uri, maximum=MAX_URI)
+        self._set("mounts", _checked_mounts(self.mounts))
+        check_optional_text(OWNER, "client_config", self.client_config)
+        check_flag(OWNER, "pin_digest", self.pin_digest)
+        if self.ecr_login is not None:
+            check_flag(OWNER, "ecr_login", self.ecr_login)
+        if self.ecr_login and self.client_config:
+            mend = "leave one of the two out"
+            raise InvalidValueError(
+                OWNER, "client_config", self.client_config, "is the login's when ecr_login=True", mend
+            )
+        if not is_template(self.uri):
+            self._check_uri()
+
+    @property
+    def reference(self) -> ImageReference:
+        """Its name, taken apart.
+
+        :raises InvalidValueError: while it is a template that was not rendered.
+        """
+        return ImageReference.parse(self.uri)
+
+    def variables(self) -> dict[str, str]:
+        """Give the environment variables by which YARN starts a container of the image."""
+        found = {
+            RUNTIME_TYPE: "docker",
+            RUNTIME_IMAGE: self.uri,
+            RUNTIME_MOUNTS: ",".join((USERS, *self.mounts)),
+        }
+        return {**found, **({RUNTIME_CLIENT_CONFIG: self.client_config} if self.client_config else {})}
+
+    def _check_uri(self) -> None:
+        try:
+            reference = self.reference
+        except InvalidValueError as error:
+            raise error.moved(OWNER, "uri") from None
+        for name in ("pin_digest", "ecr_login"):
+            if getattr(self, name) and reference.ecr is None:
+                mend = "leave it out, or give an image in ECR"
+                raise InvalidValueError(OWNER, name, True, f"is for images in ECR, not for {self.uri}", mend)
+
+
+def _checked_mounts(value: Any) -> tuple[str, ...]:
+    mounts = check_texts(OWNER, "mounts", value)
+    for index, mount in enumerate(mounts):
+        if is_template(mount):
+            continue
+        parts = mount.split(":")
+        whole = (
+            len(parts) == 3 and parts[2] in MOUNT_MODES and all(part.startswith("/") for part in parts[:2])
+        )
+        if not whole or "," in mount:
+            mend = "write it like /mnt/models:/models:ro"
+            raise InvalidValueError(OWNER, f"mounts[{index}]", mount, "is no mount", mend)
+    return mounts

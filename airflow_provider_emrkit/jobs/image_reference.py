@@ -1,0 +1,119 @@
+"""The names of container images, read as Docker reads them. Pure.
+
+Grammar: https://pkg.go.dev/github.com/distribution/reference
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_emrkit.validation import InvalidValueError
+
+MAX_NAME = 255
+
+_HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_REGISTRY = rf"(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
+    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    re.ASCII,
+)
+# The registries of ECR: private ones of an account and region, also for FIPS and dual-stack.
+_ECR = re.compile(
+    r"(?P<account>\d{12})(?:\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
+    r"|\.dkr-ecr(?:-fips)?\.(?P<dual_stack>[a-z0-9-]+)\.on\.aws)",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class EcrRegistry:
+    """A private registry of ECR.
+
+    :param account: AWS account, 12 digits.
+    :param region: AWS region.
+    """
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """The name of an image, taken apart.
+
+    :param registry: Host, perhaps with a port; empty for Docker Hub without its name.
+    :param repository: What the image is called there, without tag and digest.
+    :param tag: Its tag; empty for none, which Docker takes for ``latest``.
+    :param digest: ``sha256:…``; empty for none.
+
+    >>> ImageReference.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com/etl:1.4").ecr
+    EcrRegistry(account='123456789012', region='eu-west-1')
+    >>> ImageReference.parse("user/etl").registry
+    ''
+    """
+
+    registry: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Take a name apart.
+
+        :raises InvalidValueError: when Docker would not take it.
+        """
+        found = _REFERENCE.fullmatch(text)
+        if found is None or len(found["name"]) > MAX_NAME:
+            mend = "write it like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4, in lower case"
+            raise InvalidValueError("ImageReference", "uri", text, "is no name of an image", mend)
+        first, slash, rest = found["name"].partition("/")
+        # The first part is a host only if it looks like one: user/etl is of Docker Hub.
+        is_host = slash and (any(sign in first for sign in ".:[") or first == "localhost")
+        registry, repository = (first, rest) if is_host else ("", found["name"])
+        return cls(registry, repository, found["tag"] or "", found["digest"] or "")
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+    @property
+    def name(self) -> str:
+        """The name without tag and digest, as it was written."""
+        return f"{self.registry}/{self.repository}" if self.registry else self.repository
+
+    @property
+    def ecr(self) -> EcrRegistry | None:
+        """The registry of ECR it is in; None for any other."""
+        found = _ECR.fullmatch(self.registry)
+        return EcrRegistry(found["account"], found["region"] or found["dual_stack"]) if found else None
+
+    @property
+    def trusted_as(self) -> str:
+        """What ``docker.trusted.registries`` has to list for it.
+
+        A registry's host; of Docker Hub the namespace, and ``library`` for an image without one.
+
+        >>> ImageReference.parse("python:3.11").trusted_as, ImageReference.parse("user/etl").trusted_as
+        ('library', 'user')
+        """
+        if self.registry:
+            return self.registry
+        namespace, slash, _ = self.repository.partition("/")
+        return namespace if slash else "library"
+
+    def is_trusted_by(self, registries: tuple[str, ...]) -> bool:
+        """Tell whether YARN's container-executor takes the image where these registries are trusted.
+
+        It compares the beginning of the image's name (Hadoop's ``docker-util.c``, ``check_trusted_image``).
+        """
+        name = self.name
+        return any(
+            "/" not in name if entry == "library" else name.startswith(f"{entry.rstrip('/')}/")
+            for entry in registries
+            if entry
+        )
