@@ -73,4 +73,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 # The fixtures localemr_server and wheel; test directories are no packages, so modules are found by path.
 sys.path.append(str(Path(__file__).parent))
 from built_wheel import wheel  # noqa: E402, F401
+from docker_engine import docker_engine, example_image  # noqa: E402, F401
 from localemr_fixtures import _localemr_process, localemr_server  # noqa: E402, F401

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In this order: a later one may be constrained by an earlier one.
-LOCKS = ("uv", "build", "airflow-3.3", "localemr", "test", "airflow-2.11", "bench", "awscli", "demo-data")
-_WITHOUT_DEPENDENCIES = ("demo-data",)
+LOCKS = (
+    *("uv", "build", "airflow-3.3", "localemr", "test", "airflow-2.11", "bench", "awscli", "demo-data"),
+    "example-image",
+)
+_WITHOUT_DEPENDENCIES = ("demo-data", "example-image")
 
 # One file for all supported Pythons and platforms, and nothing in it about where it was made.
 _OPTIONS = (

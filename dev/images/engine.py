@@ -1,0 +1,123 @@
+"""The container engine of this machine, through its command line."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from shutil import which
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+PROGRAMS = ("docker", "podman")
+_ANSWER_SECONDS = 20
+_SHOWN_LINES = 5
+
+
+class EngineError(Exception):
+    """No engine answers, or one refused what it was asked."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A container engine that answers.
+
+    :param program: Its command, ``docker`` or ``podman``.
+    :param environ: The environment its commands run in: ``DOCKER_HOST`` and the like.
+
+    Example: ``Engine.find(os.environ).containers("emrkit.localemr")``.
+    """
+
+    program: str
+    environ: Mapping[str, str]
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> Engine:
+        """Return the first engine that answers.
+
+        :raises EngineError: with what each of them said, when none does.
+        """
+        said = []
+        for program in PROGRAMS:
+            if which(program, path=environ.get("PATH")) is None:
+                said.append(f"{program} is not installed")
+                continue
+            engine = cls(program, environ)
+            try:
+                engine.run("ps", "--quiet", seconds=_ANSWER_SECONDS)
+            except EngineError as error:
+                said.append(str(error))
+                continue
+            return engine
+        mend = "start one, or name its address in DOCKER_HOST"
+        raise EngineError(f"no container engine answers ({'; '.join(said)}); {mend}")
+
+    def run(self, *arguments: str | Path, seconds: float | None = None) -> str:
+        """Run one of its commands to its end; what it printed.
+
+        :param seconds: How long to wait for it.
+        :raises EngineError: when it fails, with its own words.
+        """
+        argv = [self.program, *map(str, arguments)]
+        try:
+            done = subprocess.run(
+                argv,
+                env=dict(self.environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"{self.program} does not answer for {seconds:g} s") from None
+        except OSError as error:
+            raise EngineError(f"{self.program} can't be started: {error}") from error
+        if done.returncode:
+            raise EngineError(f"{' '.join(argv[:2])}: {_last_words(done.stderr or done.stdout)}")
+        return done.stdout.strip()
+
+    def build(self, context: Path, *options: str, say: Callable[[str], None]) -> None:
+        """Build an image.
+
+        :param context: Folder of the Dockerfile and the files it copies.
+        :param say: Told each line the engine writes.
+        :raises EngineError: when it fails.
+        """
+        lines = [""]
+        with subprocess.Popen(
+            [self.program, "build", *options, str(context)],
+            env=dict(self.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as command:
+            for line in command.stdout or ():
+                lines.append(line.rstrip())
+                say(lines[-1])
+        if command.returncode:
+            raise EngineError(f"{self.program} build: {_last_words(chr(10).join(lines))}")
+
+    def label(self, image: str, name: str) -> str:
+        """Return the value of an image's label; empty when it has none, or when there is no such image."""
+        try:
+            return self.run("image", "inspect", "--format", f'{{{{index .Config.Labels "{name}"}}}}', image)
+        except EngineError:
+            return ""
+
+    def containers(self, label: str) -> list[str]:
+        """Return the ids of all containers with a label, running or not.
+
+        :param label: ``name`` or ``name=value``.
+        """
+        return self.run("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}").split()
+
+
+def _last_words(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return " | ".join(lines[-_SHOWN_LINES:]) or "it failed without a word"
