@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit import __version__
 from airflow_provider_emrkit.events import cli as events
+from airflow_provider_emrkit.images.commands import cli as images
 from airflow_provider_emrkit.localemr import cli as local
 from airflow_provider_emrkit.pools.commands import cli as pools
 
@@ -21,6 +22,7 @@ _EXAMPLES = """examples:
   emrkit local down
   emrkit events-setup              print the queue and rule that let state changes reach Airflow at once
   emrkit pool list                 the pools of clusters of an AWS account
+  emrkit image build --tag etl:1.4 the image a Spark job brings along
 """
 
 
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     local.add_parser(commands, formatter)
     events.add_parser(commands, formatter)
     pools.add_parser(commands, formatter)
+    images.add_parser(commands, formatter)
     return parser
 
 

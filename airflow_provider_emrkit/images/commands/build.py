@@ -1,0 +1,106 @@
+"""``emrkit image build``: build an image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.images.commands.adding import OK, add_engine_option, say, say_error
+from airflow_provider_emrkit.images.engine import Build, ContainerEngine, EngineError
+from airflow_provider_emrkit.images.naming import OWNER, size_text, tagged
+from airflow_provider_emrkit.validation import InvalidValueError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from airflow_provider_emrkit.images.commands.adding import Adding
+    from airflow_provider_emrkit.jobs.image_reference import ImageReference
+
+# How images name the architectures of EMR's instances.
+ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+
+_EXAMPLES = """examples:
+  emrkit image build --tag etl:1.4
+  emrkit image build app --tag etl:1.4 --file app/emr.Dockerfile
+  emrkit image build --tag etl:1.4 --arch arm64 --build-arg PIP_INDEX_URL=https://pypi.example.com/simple
+"""
+
+
+def add_to(adding: Adding) -> None:
+    """Add the command to those of ``emrkit image``."""
+    parser = adding.command("build", _run, "build an image from a Dockerfile", _EXAMPLES)
+    parser.add_argument(
+        "directory", nargs="?", default=".", metavar="DIR", help="what the build may copy from (default: .)"
+    )
+    parser.add_argument("--tag", required=True, metavar="NAME", help="name of the image, as etl:1.4")
+    parser.add_argument("--file", metavar="FILE", help="the Dockerfile (default: DIR/Dockerfile)")
+    parser.add_argument(
+        "--arch",
+        choices=tuple(ARCHITECTURES),
+        default="x86_64",
+        help="what the cluster's instances are: arm64 for Graviton (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--build-arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for an ARG of the Dockerfile (may be repeated); the image keeps it, so no passwords",
+    )
+    parser.add_argument("--network", default="", metavar="NAME", help="network of the build, as none or host")
+    add_engine_option(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    reference = tagged("--tag", given.tag)
+    file = _dockerfile(given.directory, given.file)
+    engine = ContainerEngine.find(given.engine, os.environ)
+    wanted = ARCHITECTURES[given.arch]
+    build = Build(
+        given.directory,
+        str(file),
+        str(reference),
+        # An engine that is told its own looks for base images of that name, which local ones may lack.
+        platform="" if wanted == engine.architecture else f"linux/{wanted}",
+        arguments=tuple(given.build_arg),
+        network=given.network,
+    )
+    if code := engine.build(build):
+        say_error(f"{engine.name} could not build {reference}; see above")
+        return code
+    built = _built(engine, reference)
+    _tell(reference, built)
+    return OK
+
+
+def _dockerfile(directory: str, file: str | None) -> Path:
+    """Give the Dockerfile, which is there."""
+    if not Path(directory).is_dir():
+        raise InvalidValueError(OWNER, "DIR", directory, "is no directory", "name one that has a Dockerfile")
+    found = Path(file) if file else Path(directory) / "Dockerfile"
+    if not found.is_file():
+        mend = "name another, or write one with: emrkit image new"
+        raise InvalidValueError(OWNER, "--file", str(found), "is no file", mend)
+    return found
+
+
+def _built(engine: ContainerEngine, reference: ImageReference) -> Mapping[str, Any]:
+    found = engine.inspect(str(reference))
+    if found is None:
+        raise EngineError(
+            f"{engine.name} has built {reference}, and kept it in its builder",
+            f"choose a builder that loads what it builds: {engine.name} buildx use default",
+        )
+    return found
+
+
+def _tell(reference: ImageReference, image: Mapping[str, Any]) -> None:
+    say(f"image  {reference}")
+    say(f"id     {image.get('Id', '')}")
+    say(f"size   {size_text(int(image.get('Size') or 0))}, {image.get('Architecture', '')}\n")
+    if reference.ecr:
+        say(f"next: emrkit image push {reference}")
+    else:
+        say(f"next: emrkit image push ACCOUNT.dkr.ecr.REGION.amazonaws.com/etl:1.4 --source {reference}")
