@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.images.processes import Ran, run_captured, run_shown
@@ -80,6 +82,21 @@ class Build:
         for argument in self.arguments:
             found += ["--build-arg", argument]
         return [*found, "--", self.context]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """How a push went.
+
+    :param code: The engine's exit code.
+    :param digests: What the registry may know the image by: one, unless it was pushed more than once.
+
+    >>> engine.push("registry.example.com/etl:1.4")  # doctest: +SKIP
+    Pushed(code=0, digests=('sha256:…',))
+    """
+
+    code: int
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,22 +204,49 @@ class ContainerEngine:
         if ran.code:
             raise EngineError(f"{self.name} can't name {image} {name}: {words_of(ran)}")
 
-    def push(self, image: str, login: Mapping[str, str] | None = None) -> int:
-        """Send an image to its registry; its progress is shown. Give the engine's exit code.
+    def push(self, image: str, environ: Mapping[str, str] | None = None) -> Pushed:
+        """Send an image to its registry; its progress is shown.
 
-        :param login: Environment variables of a login; see :func:`images.login.logged_in`. The user's own
+        :param image: Its name, with a tag.
+        :param environ: Environment with a login, as :func:`images.login.logged_in` gives it. The user's own
             login by default.
+        :raises EngineError: when the engine can't tell what it has done.
         """
-        return self._show(["push", "--", image], login)
+        if self.name == "podman":
+            return self._push_by_podman(image, environ)
+        before = self._digests(image)
+        if code := self._show(["push", "--", image], environ):
+            return Pushed(code)
+        after = self._digests(image)
+        # An image that was pushed before, and is the same, gets no new digest.
+        return Pushed(0, tuple(digest for digest in after if digest not in before) or after)
+
+    def _push_by_podman(self, image: str, environ: Mapping[str, str] | None) -> Pushed:
+        """Push with podman, whose copy of the image does not know the digest it has in the registry."""
+        with tempfile.TemporaryDirectory(prefix="emrkit-push-") as directory:
+            file = Path(directory) / "digest"
+            code = self._show(["push", "--digestfile", str(file), "--", image], environ)
+            return Pushed(code) if code else Pushed(0, (file.read_text(encoding="utf-8").strip(),))
+
+    def _digests(self, image: str) -> tuple[str, ...]:
+        """Give the digests by which the engine knows an image in the repository of this name of it."""
+        name = _familiar(image.rpartition(":")[0])
+        known = [entry.partition("@") for entry in (self.inspect(image) or {}).get("RepoDigests") or ()]
+        return tuple(digest for repository, _, digest in known if _familiar(repository) == name)
 
     def _ask(self, argv: Sequence[str], timeout: float = ASKING) -> Ran:
         return _asked([self.program, *argv], self.environ, self.name, timeout)
 
-    def _show(self, argv: Sequence[str], changed: Mapping[str, str] | None = None) -> int:
+    def _show(self, argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
         try:
-            return run_shown([self.program, *argv], {**self.environ, **(changed or {})})
+            return run_shown([self.program, *argv], self.environ if environ is None else environ)
         except OSError as error:
             raise EngineError(f"{self.program} can't be started: {error.strerror}") from error
+
+
+def _familiar(name: str) -> str:
+    """Give an image's name as docker shows it: without the host of Docker Hub."""
+    return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 def words_of(ran: Ran) -> str:

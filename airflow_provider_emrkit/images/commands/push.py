@@ -1,0 +1,154 @@
+"""``emrkit image push``: send an image to its registry."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.account import add_account_options, explained, open_client, open_session
+from airflow_provider_emrkit.images.commands.adding import OK, add_engine_option, say, say_error
+from airflow_provider_emrkit.images.engine import ContainerEngine
+from airflow_provider_emrkit.images.naming import OWNER, tagged
+from airflow_provider_emrkit.validation import InvalidValueError
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.images.commands.adding import Adding
+    from airflow_provider_emrkit.images.ecr import EcrRepository
+    from airflow_provider_emrkit.images.pushing import NewRepository, PushedImage
+    from airflow_provider_emrkit.jobs.image_reference import EcrRegistry, ImageReference
+
+_DESCRIPTION = """Push an image to its registry.
+
+To ECR with the AWS credentials, in the account and region that the name says: the login lasts as long as the
+push, and does not touch the engine's own configuration. To other registries with the engine's own login."""
+
+_EXAMPLES = """examples:
+  emrkit image push 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4 --create --immutable-tags
+  emrkit image push 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4 --source etl:1.4 --profile data
+  emrkit image push 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4 --policies
+  emrkit image push registry.example.com/etl:1.4 --json | jq -r .pinned
+"""
+
+_ONLY_ECR = ("create", "policies", "region", "profile", "endpoint_url")
+_ONLY_NEW = ("immutable_tags", "scan")
+
+
+def add_to(adding: Adding) -> None:
+    """Add the command to those of ``emrkit image``."""
+    parser = adding.command("push", _run, "push an image to its registry", _EXAMPLES, _DESCRIPTION)
+    parser.add_argument("name", metavar="NAME", help="the image, with registry and tag")
+    parser.add_argument("--source", metavar="IMAGE", help="what it is called on this machine (default: NAME)")
+    add_engine_option(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    ecr = parser.add_argument_group("repositories of ECR")
+    ecr.add_argument("--create", action="store_true", help="make the repository if it does not exist")
+    ecr.add_argument(
+        "--immutable-tags", action="store_true", help="a new repository: a tag means one image for good"
+    )
+    ecr.add_argument(
+        "--scan", action="store_true", help="a new repository: look for known vulnerabilities on push"
+    )
+    ecr.add_argument(
+        "--policies",
+        action="store_true",
+        help="push nothing, print the IAM policies: to pull for the cluster's instance profile, and to push",
+    )
+    add_account_options(parser, "account, for ECR")
+
+
+def _run(given: argparse.Namespace) -> int:
+    reference = tagged("NAME", given.name)
+    registry = reference.ecr
+    _check(given, registry)
+    if registry and given.policies:
+        return _print_policies(registry, reference, create=given.create)
+    engine = ContainerEngine.find(given.engine, os.environ)
+    pushed = _push(engine, given, reference, registry)
+    _tell(pushed, as_json=given.json)
+    return OK
+
+
+def _check(given: argparse.Namespace, registry: EcrRegistry | None) -> None:
+    """See that the options fit together, and the name."""
+    strange = [] if registry else [name for name in _ONLY_ECR if getattr(given, name)]
+    if strange:
+        raise _refused(
+            strange[0], "is for images in ECR", f"leave it out: {given.name} is in another registry"
+        )
+    early = [] if given.create else [name for name in _ONLY_NEW if getattr(given, name)]
+    if early:
+        raise _refused(early[0], "is for a repository that is made", "add --create")
+    if registry and given.region not in (None, registry.region):
+        problem = f"is not the region of the name, {registry.region}"
+        raise InvalidValueError(OWNER, "--region", given.region, problem, "leave it out")
+
+
+def _refused(name: str, problem: str, mend: str) -> InvalidValueError:
+    return InvalidValueError(OWNER, f"--{name.replace('_', '-')}", "given", problem, mend)
+
+
+def _print_policies(registry: EcrRegistry, reference: ImageReference, *, create: bool) -> int:
+    from airflow_provider_emrkit.images.policies import pull_policy, push_policy
+
+    pull, push = pull_policy(registry, reference), push_policy(registry, reference, create=create)
+    say(json.dumps({"pull": pull, "push": push}, indent=2))
+    return OK
+
+
+def _push(
+    engine: ContainerEngine,
+    given: argparse.Namespace,
+    reference: ImageReference,
+    registry: EcrRegistry | None,
+) -> PushedImage:
+    from airflow_provider_emrkit.images.pushing import EcrPush, push_elsewhere
+
+    source = given.source or str(reference)
+    if registry is None:
+        return push_elsewhere(engine, reference, source)
+    repository = _repository(given, registry, reference)
+    return EcrPush(engine, repository, reference, say_error).run(source, _new(given))
+
+
+def _new(given: argparse.Namespace) -> NewRepository | None:
+    from airflow_provider_emrkit.images.pushing import NewRepository
+
+    return NewRepository(given.immutable_tags, given.scan) if given.create else None
+
+
+def _repository(given: argparse.Namespace, registry: EcrRegistry, reference: ImageReference) -> EcrRepository:
+    from airflow_provider_emrkit.images.ecr import EcrRepository
+
+    there = argparse.Namespace(**{**vars(given), "region": registry.region})
+    session = open_session(there)
+
+    def whose() -> str:
+        with explained():
+            return str(open_client(session, "sts", there).get_caller_identity()["Account"])
+
+    return EcrRepository(open_client(session, "ecr", there), registry, reference, whose)
+
+
+def _tell(pushed: PushedImage, *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(_facts(pushed), indent=2))
+        return
+    if not pushed.sent:
+        say_error(f"{pushed.reference} is this image already; its tag can't be moved, and nothing was sent")
+    say(f"{pushed.pinned}\n")
+    say("for a job:")
+    say(f'  SparkJob(..., docker=DockerImage("{pushed.reference}"))')
+    say("or, so that it runs this very image whatever is pushed later:")
+    say(f'  SparkJob(..., docker=DockerImage("{pushed.pinned}"))')
+
+
+def _facts(pushed: PushedImage) -> dict[str, Any]:
+    return {
+        "image": str(pushed.reference),
+        "digest": pushed.digest,
+        "pinned": pushed.pinned,
+        "created": pushed.created,
+        "sent": pushed.sent,
+    }

@@ -1,0 +1,118 @@
+"""The repository of an image in ECR."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.account import AccountError, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_emrkit.jobs.image_reference import EcrRegistry, ImageReference
+
+
+class EcrRepository:
+    """The repository that an image's name says.
+
+    :param client: boto3 client for ECR in the registry's region.
+    :param registry: The registry the name says.
+    :param reference: The image's name, with a tag.
+    :param whose: Gives the account the credentials are of.
+
+    >>> EcrRepository(boto3.client("ecr"), reference.ecr, reference, whose).digest()  # doctest: +SKIP
+    'sha256:…'
+    """
+
+    def __init__(
+        self, client: Any, registry: EcrRegistry, reference: ImageReference, whose: Callable[[], str]
+    ) -> None:
+        self._client = client
+        self._registry = registry
+        self._reference = reference
+        self._whose = whose
+
+    def settings(self) -> dict[str, Any] | None:
+        """Tell how the repository is set up; None when there is none.
+
+        :raises AccountError: when ECR does not say.
+        """
+        found = self._ask(
+            "describe_repositories",
+            "RepositoryNotFoundException",
+            registryId=self._registry.account,
+            repositoryNames=[self._reference.repository],
+        )
+        return None if found is None else dict(found["repositories"][0])
+
+    def create(self, *, immutable_tags: bool, scan: bool) -> bool:
+        """Make the repository, encrypted as all of ECR's are; give False when somebody else just has.
+
+        :param immutable_tags: Whether a tag always means the same image.
+        :param scan: Whether ECR looks for known vulnerabilities in what is pushed.
+        :raises AccountError: when ECR refuses, or the credentials are of another account.
+        """
+        account = self._whose()
+        if account != self._registry.account:
+            raise AccountError(f"{self._reference.name} can't be made: {self._other(account)}")
+        made = self._ask(
+            "create_repository",
+            "RepositoryAlreadyExistsException",
+            repositoryName=self._reference.repository,
+            imageTagMutability="IMMUTABLE" if immutable_tags else "MUTABLE",
+            imageScanningConfiguration={"scanOnPush": scan},
+        )
+        return made is not None
+
+    def digest(self) -> str | None:
+        """Give the digest of what has the image's tag in ECR; None when nothing has.
+
+        :raises AccountError: when ECR does not say.
+        """
+        found = self._ask(
+            "describe_images",
+            "ImageNotFoundException",
+            registryId=self._registry.account,
+            repositoryName=self._reference.repository,
+            imageIds=[{"imageTag": self._reference.tag}],
+        )
+        return None if found is None else str(found["imageDetails"][0]["imageDigest"])
+
+    def auth(self) -> str:
+        """Give a login of 12 hours: user and password in base64.
+
+        :raises AccountError: when ECR gives none.
+        """
+        found = self._ask("get_authorization_token") or {}
+        return str(found["authorizationData"][0]["authorizationToken"])
+
+    def trouble(self) -> str:
+        """Give what may be behind a refusal of ECR; empty when nothing is known of it."""
+        try:
+            account = self._whose()
+        except AccountError:
+            return ""
+        return "" if account == self._registry.account else self._other(account)
+
+    def _ask(self, operation: str, absent: str = "", **request: Any) -> dict[str, Any] | None:
+        """Ask ECR; None for the one refusal that is an answer.
+
+        :param absent: Name of that refusal.
+        """
+        expected = (getattr(self._client.exceptions, absent),) if absent else ()
+        try:
+            with explained():
+                try:
+                    return dict(getattr(self._client, operation)(**request))
+                except expected:
+                    return None
+        except AccountError as error:
+            if trouble := self.trouble():
+                raise AccountError(f"{error}; {trouble}") from error
+            raise
+
+    def _other(self, account: str) -> str:
+        return (
+            f"the credentials are of account {account}, and the image's name says {self._registry.account}: "
+            "choose a --profile of that account, or change the name"
+        )
