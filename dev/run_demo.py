@@ -1,7 +1,8 @@
 """The demo: one DAG, one Spark job, a cluster made for it, all on this machine.
 
 Starts the local EMR and Airflow, runs ``example_dags/example_dynamic_cluster.py`` on a year of flights, shows
-the task's log while it is written, and stops everything it started, however it ends. ``make demo`` runs it.
+the task's log while it is written, and stops everything it started, however it ends. ``make demo`` runs it,
+and ``make demo DOCKER=1`` runs ``example_dags/example_docker_step.py``, whose job brings its own image.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ import demo.record
 import demo.result
 from demo.airflow import StartError
 from demo.environment import Places
+from demo.examples import FLIGHTS, IMAGE
 from demo.follow import RunError
 from demo.input import InputError
 from demo.phases import RECORD, Demo
 from demo.rest import AirflowError
 from demo.screen import Screen
+from environments.problems import BootstrapError
+from images.engine import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
     from demo.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
-_EXPECTED = (StartError, InputError, AirflowError, RunError, BotoCoreError, ClientError, OSError)
+_OURS = (StartError, InputError, AirflowError, RunError, EngineError, BootstrapError)
+_EXPECTED = (*_OURS, BotoCoreError, ClientError, OSError)
 _HIGHEST_PORT = 65535
 
 
@@ -72,6 +77,7 @@ def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--airflow-port", type=port, default=8080, help="port of Airflow's UI")
     add("--localemr-port", type=port, default=5005, help="port of the local EMR")
     add("--folder", type=Path, default=ROOT / ".local" / "demo", help="where the demo keeps its files")
+    add("--docker", action="store_true", help="run the DAG whose job brings its own image")
     add("--keep", action="store_true", help="leave Airflow and the local EMR running")
     add("--stop", action="store_true", help="only stop what an earlier demo left running")
     return parser.parse_args(argv)
@@ -104,12 +110,12 @@ def stop_earlier(path: Path, screen: Screen) -> int:
     return 0
 
 
-def ready(places: Places, screen: Screen, record: Record | None) -> bool:
+def ready(places: Places, screen: Screen, record: Record | None, *, docker: bool) -> bool:
     """Clear up after a killed demo and check what the new one needs."""
     ended = demo.checks.clear_up(places.folder / RECORD, record)
     if ended:
         screen.say(f"ended {ended} processes of an earlier demo that was killed")
-    found = demo.checks.problems(places, record)
+    found = demo.checks.problems(places, record, needs_engine=docker)
     for problem in found:
         screen.say(f"The demo can't start: {problem}", "red")
     return not found
@@ -121,13 +127,14 @@ def perform(show: Demo, *, keep: bool) -> int:
     try:
         _on_signals(_interrupt)
         outcome = show.run()
-        demo.result.show(show.screen, show.places, outcome)
+        result = show.result()
+        demo.result.show(show.screen, show.places, outcome, show.example, result)
         if keep:
             show.keep()
             kept = True
         else:
             show.screen.say("Stopping Airflow and the local EMR; to look around in them: make demo KEEP=1")
-        return 0 if outcome.succeeded else 1
+        return 0 if outcome.succeeded and not result.problem else 1
     except Interrupted as interrupted:
         show.screen.say(f"stopped by {signal.Signals(interrupted.number).name}", "yellow")
         return 128 + interrupted.number
@@ -156,9 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if chosen.stop:
         return stop_earlier(places.folder / RECORD, screen)
-    if not ready(places, screen, demo.record.read(places.folder / RECORD)):
+    if not ready(places, screen, demo.record.read(places.folder / RECORD), docker=chosen.docker):
         return 1
-    return perform(Demo(places, screen), keep=chosen.keep)
+    return perform(Demo(places, screen, IMAGE if chosen.docker else FLIGHTS), keep=chosen.keep)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import demo.record
+from demo.environment import allowed
 from demo.ports import any_free, holder, is_free, next_free
+from images.engine import Engine, EngineError
 
 if TYPE_CHECKING:
     from demo.environment import Places
@@ -21,10 +24,11 @@ NEEDED_GIB = 2.0
 _GIB = 1024**3
 
 
-def problems(places: Places, record: Record | None) -> list[str]:
+def problems(places: Places, record: Record | None, *, needs_engine: bool = False) -> list[str]:
     """Return one line for each thing that stands in the way; none when the demo can start.
 
     :param record: What the latest demo in this folder left, see :mod:`demo.record`.
+    :param needs_engine: Whether the demo's job brings an image.
     """
     if not Path("/proc/self/stat").exists():
         return [f"the demo needs Linux: it finds its processes in /proc, which {sys.platform} doesn't have"]
@@ -36,7 +40,7 @@ def problems(places: Places, record: Record | None) -> list[str]:
     found += [_port(places.localemr_port, "the local EMR", "LOCALEMR_PORT")]
     if places.airflow_port == places.localemr_port:
         found += [f"AIRFLOW_PORT and LOCALEMR_PORT are both {places.airflow_port}; give them two"]
-    found += [_disk(places.folder)]
+    found += [_disk(places.folder), _engine(places) if needs_engine else ""]
     return [one for one in found if one]
 
 
@@ -74,6 +78,14 @@ def _port(port: int, whose: str, variable: str) -> str:
     by = f" by {who}" if who else ""
     mend = f"use another: make demo {variable}={next_free(port) or any_free()}"
     return f"port {port}, wanted for {whose}, is taken{by}; {mend}"
+
+
+def _engine(places: Places) -> str:
+    try:
+        Engine.find(allowed(os.environ, places.root))
+    except EngineError as error:
+        return str(error)
+    return ""
 
 
 def _disk(folder: Path) -> str:

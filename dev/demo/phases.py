@@ -14,17 +14,18 @@ import demo.localemr
 import demo.record
 import demo.result
 from demo.environment import BUCKET, MARKER, Places, environment
+from demo.examples import FLIGHTS, Example, Result
 from demo.follow import Follower, Outcome, RunError
 from demo.processes import Child, process, stop
 from environments.catalog import Layout
 from environments.tool import UvTool
+from images.engine import Engine
+from images.example import ExampleImage
 
 if TYPE_CHECKING:
     from demo.rest import Airflow, LogLine
     from demo.screen import Screen
 
-DAG_ID = "example_dynamic_cluster"
-DAG_FILE = "example_dynamic_cluster.py"
 RECORD = "running.json"
 _JOB_LINE = re.compile(
     r"\[(?:submit )?(stdout|stderr|submit)\] (.*)", re.DOTALL
@@ -38,6 +39,7 @@ class Demo:
 
     :param places: Where things are.
     :param screen: Where to show them.
+    :param example: Which DAG to run.
 
     Example::
 
@@ -48,9 +50,10 @@ class Demo:
             demo.shut_down()
     """
 
-    def __init__(self, places: Places, screen: Screen) -> None:
+    def __init__(self, places: Places, screen: Screen, example: Example = FLIGHTS) -> None:
         self.places = places
         self.screen = screen
+        self.example = example
         self._marker = uuid.uuid4().hex
         own = environment(os.environ, places, self._marker)
         # In the demo's own environment as well: pip is asked for the user's settings, and is a process too.
@@ -73,6 +76,8 @@ class Demo:
         self._remember(child)
         self._start_localemr()
         self._prefetch()
+        if self.example.image:
+            self._image()
         self._upload()
         self._wait_airflow(child, airflow)
         return self._follow(airflow)
@@ -86,9 +91,14 @@ class Demo:
             step.done(self.places.endpoint)
 
     def _prefetch(self) -> None:
-        label = demo.localemr.release_label(self.places.dags / DAG_FILE)
+        label = demo.localemr.release_label(self.places.dags / self.example.file)
         with self.screen.step(f"Spark for {label}") as step:
             step.done(demo.localemr.prefetch(self.places, self._environment, label, step.update))
+
+    def _image(self) -> None:
+        with self.screen.step("image") as step:
+            image = ExampleImage(Engine.find(self._environment), Layout(self.places.root), step.update)
+            step.done(image.ensure())
 
     def _upload(self) -> None:
         with self.screen.step("input") as step:
@@ -97,29 +107,35 @@ class Demo:
             for uri, size in demo.input.upload(demo.localemr.s3_client(self.places.endpoint), BUCKET, folder):
                 total += size
                 step.update(uri)
-            demo.result.clear(self.places.endpoint)
+            self.example.clear(demo.localemr.s3_client(self.places.endpoint))
             where = f"s3://{BUCKET}/{demo.input.PREFIX}/"
             step.done(f"{len(demo.input.TABLES)} csv files, {total / 1e6:.0f} MB in {where}")
 
     def _wait_airflow(self, child: Child, airflow: Airflow) -> None:
         with self.screen.step("Airflow") as step:
             demo.airflow.wait_ready(child, airflow, step.update)
-            demo.airflow.wait_parsed(airflow, DAG_ID, DAG_FILE, step.update)
-            for left in airflow.unfinished_runs(DAG_ID):  # of a demo that was killed
-                airflow.fail_run(DAG_ID, left)
+            dag_id = self.example.dag_id
+            demo.airflow.wait_parsed(airflow, dag_id, self.example.file, step.update)
+            for left in airflow.unfinished_runs(dag_id):  # of a demo that was killed
+                airflow.fail_run(dag_id, left)
             step.done(airflow.url)
 
     def _follow(self, airflow: Airflow) -> Outcome:
         run_id = f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
-        with self.screen.step(f"DAG {DAG_ID}") as step:
+        dag_id = self.example.dag_id
+        with self.screen.step(f"DAG {dag_id}") as step:
             clusters = demo.localemr.Clusters(demo.localemr.emr_client(self.places.endpoint))
             follower = Follower(
                 airflow, clusters, show=self._show, news=step.update, check=self._check_children
             )
-            airflow.trigger(DAG_ID, run_id)
-            outcome = follower.follow(DAG_ID, run_id)
+            airflow.trigger(dag_id, run_id)
+            outcome = follower.follow(dag_id, run_id)
             step.done(f"run {run_id} {outcome.state}", good=outcome.succeeded)
         return outcome
+
+    def result(self) -> Result:
+        """Read what the run has left in S3."""
+        return self.example.read(demo.localemr.s3_client(self.places.endpoint))
 
     def _show(self, line: LogLine) -> None:
         if line.text.startswith(_FOLDING):

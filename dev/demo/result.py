@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from demo.environment import BUCKET, REGION
-from demo.localemr import s3_client
 
 if TYPE_CHECKING:
     from demo.environment import Places
+    from demo.examples import Example, Result
     from demo.follow import Outcome
     from demo.screen import Screen
 
-_KEY = "flights_summary"
 
-
-def show(screen: Screen, places: Places, outcome: Outcome) -> None:
-    """Print the table and, when the run has failed, why."""
-    rows = rows_written(places.endpoint)
+def show(screen: Screen, places: Places, outcome: Outcome, example: Example, result: Result) -> None:
+    """Print the table and, when the run has failed or its rows are wrong, why."""
     screen.say("")
-    screen.table([_row(task, outcome, rows) for task in outcome.tasks])
+    screen.table([_row(task, outcome, example, result) for task in outcome.tasks])
+    if result.says:
+        screen.say(result.says)
+    if result.problem:
+        screen.say(f"The result is wrong: {result.problem}", "red")
     if not outcome.succeeded:
         cause = outcome.errors[-1] if outcome.errors else f"see {places.folder / 'airflow.log'}"
         screen.say(f"The run has {outcome.state}: {cause}", "red")
 
 
-def _row(task: dict[str, Any], outcome: Outcome, rows: str) -> dict[str, str]:
+def _row(task: dict[str, Any], outcome: Outcome, example: Example, result: Result) -> dict[str, str]:
     cluster = outcome.cluster
     logs = f"s3://{BUCKET}/logs/{cluster.cluster_id}/steps/{cluster.step_id}/" if cluster else "none"
     return {
@@ -35,25 +35,10 @@ def _row(task: dict[str, Any], outcome: Outcome, rows: str) -> dict[str, str]:
         "id": f"{cluster.cluster_id} {cluster.step_id}" if cluster else "none",
         "state": str(task["state"]),
         "seconds": f"{outcome.seconds:.1f}",
-        "rows written": rows,
-        "output": f"s3://{BUCKET}/{_KEY}/",
+        "rows written": result.rows,
+        "output": f"s3://{BUCKET}/{example.output}/",
         "logs": logs,
     }
-
-
-def rows_written(endpoint: str) -> str:
-    """Read what the job has written beside its output; ``none`` when it didn't get that far."""
-    s3 = s3_client(endpoint)
-    try:
-        body = s3.get_object(Bucket=BUCKET, Key=f"{_KEY}.metrics.json")["Body"].read()
-    except s3.exceptions.NoSuchKey:
-        return "none"
-    return str(json.loads(body)["rows_written"])
-
-
-def clear(endpoint: str) -> None:
-    """Remove an earlier run's numbers, so that they aren't taken for this one's."""
-    s3_client(endpoint).delete_object(Bucket=BUCKET, Key=f"{_KEY}.metrics.json")
 
 
 def show_kept(screen: Screen, places: Places, user: str, password: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from shutil import which
 from typing import TYPE_CHECKING
 
+from images import streaming
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -87,21 +89,9 @@ class Engine:
         :param say: Told each line the engine writes.
         :raises EngineError: when it fails.
         """
-        lines = [""]
-        with subprocess.Popen(
-            [self.program, "build", *options, str(context)],
-            env=dict(self.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as command:
-            for line in command.stdout or ():
-                lines.append(line.rstrip())
-                say(lines[-1])
-        if command.returncode:
-            raise EngineError(f"{self.program} build: {_last_words(chr(10).join(lines))}")
+        code, output = streaming.run([self.program, "build", *options, str(context)], self.environ, say)
+        if code:
+            raise EngineError(f"{self.program} build: {_last_words(output)}")
 
     def label(self, image: str, name: str) -> str:
         """Return the value of an image's label; empty when it has none, or when there is no such image."""

@@ -10,6 +10,7 @@ from shutil import which
 from typing import TYPE_CHECKING
 
 from environments.problems import from_output
+from images import streaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,24 +61,17 @@ def remove(folder: Path) -> None:
 
 def _run(command: tuple[str, ...], step: str, say: Callable[[str], None], *, held: int) -> None:
     say(step)
-    lines, said = [], time.monotonic()
-    with subprocess.Popen(
-        command,
-        env=_environ(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=(held,),
-    ) as process:
-        for line in process.stdout or ():
-            lines.append(line.rstrip())
-            if time.monotonic() - said > _QUIET_SECONDS:
-                said = time.monotonic()
-                say(lines[-1].removeprefix("I: "))
-    if process.returncode:
-        raise from_output(step, " ".join(command), "\n".join(lines))
+    said = time.monotonic()
+
+    def thinned(line: str) -> None:
+        nonlocal said
+        if time.monotonic() - said > _QUIET_SECONDS:
+            said = time.monotonic()
+            say(line.removeprefix("I: "))
+
+    code, output = streaming.run(command, _environ(os.environ), thinned, held=[held])
+    if code:
+        raise from_output(step, " ".join(command), output)
 
 
 def _environ(user: Mapping[str, str]) -> dict[str, str]:

@@ -130,3 +130,13 @@ def test_a_free_port_has_no_holder():
 def test_a_taken_port_is_not_free(listener):
     assert not is_free(listener)
     assert next_free(listener) > listener
+
+
+def test_only_a_demo_with_an_image_needs_an_engine(places, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/socket")
+    monkeypatch.setenv("CONTAINER_HOST", "unix:///nowhere/socket")
+    assert demo.checks.problems(places, None) == []
+    (problem,) = demo.checks.problems(places, None, needs_engine=True)
+    assert problem.startswith("no container engine answers (")
+    assert problem.endswith("start one, or name its address in DOCKER_HOST")
+    assert "\n" not in problem

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 import demo.result
 from demo.environment import BUCKET, Places
+from demo.examples import FLIGHTS, IMAGE, Example
 from demo.follow import Outcome
 from demo.localemr import ClusterNews, s3_client
 from demo.screen import Screen
@@ -29,15 +31,17 @@ def port():
 def places(port, tmp_path):
     places = Places(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, 1, port)
     s3_client(places.endpoint).create_bucket(Bucket=BUCKET)
-    demo.result.clear(places.endpoint)
+    for example in (FLIGHTS, IMAGE):
+        example.clear(s3_client(places.endpoint))
     return places
 
 
 @pytest.fixture
 def show(places):
-    def show(outcome: Outcome) -> str:
+    def show(outcome: Outcome, example: Example = FLIGHTS) -> str:
         stream = io.StringIO()
-        demo.result.show(Screen(stream), places, outcome)
+        result = example.read(s3_client(places.endpoint))
+        demo.result.show(Screen(stream), places, outcome, example, result)
         return stream.getvalue()
 
     return show
@@ -83,3 +87,50 @@ def test_a_failed_run_is_shown_with_its_cause(show, errors, cause):
     last = show(Outcome("failed", 1.0, [TASK], errors, CLUSTER)).splitlines()[-1]
     assert last.startswith("The run has failed: ")
     assert last.endswith(cause)
+
+
+def _routes(count: int = 217, **changes) -> bytes:
+    row = {"origin": "EWR", "dest": "LGA", "flights": 1, "miles": 17, "great_circle_miles": 16.6}
+    longest = {"origin": "JFK", "dest": "HNL", "flights": 342, "miles": 4983, "great_circle_miles": 4975.2}
+    return "\n".join(map(json.dumps, [*([row] * (count - 1)), {**longest, **changes}])).encode()
+
+
+def _put_routes(places: Places, body: bytes) -> None:
+    s3_client(places.endpoint).put_object(Bucket=BUCKET, Key="great_circles/part-00000.json", Body=body)
+
+
+def test_the_routes_of_the_job_with_an_image_are_counted_and_the_longest_is_told(show, places):
+    _put_routes(places, _routes())
+    text = show(Outcome("success", 12.3, [{**TASK, "task_id": "great_circles"}], cluster=CLUSTER), IMAGE)
+    assert "│ 217 " in text
+    assert "s3://emrkit-demo/great_circles/" in text
+    assert text.splitlines()[-1].startswith("The longest route: JFK-HNL, 4975.2 miles along the great circle")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        pytest.param(
+            _routes(great_circle_miles=2487.6),
+            "the length of 1 routes can't be right: JFK-HNL",
+            id="half as long",
+        ),
+        pytest.param(
+            _routes(great_circle_miles=float("nan")),
+            "the length of 1 routes can't be right: JFK-HNL",
+            id="no number",
+        ),
+        pytest.param(_routes(100), "100 routes were measured, there are 217", id="too few"),
+    ],
+)
+def test_routes_that_can_not_be_right_are_no_success(show, places, body, problem):
+    _put_routes(places, body)
+    text = show(Outcome("success", 12.3, [TASK], cluster=CLUSTER), IMAGE)
+    assert f"The result is wrong: {problem}" in text
+
+
+def test_routes_of_an_earlier_run_are_not_taken_for_this_ones(places):
+    s3 = s3_client(places.endpoint)
+    _put_routes(places, _routes())
+    IMAGE.clear(s3)
+    assert IMAGE.read(s3).rows == "none"
