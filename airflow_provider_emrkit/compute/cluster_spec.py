@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.bootstrap import BootstrapAction
 from airflow_provider_emrkit.compute.configurations import Configurations, checked_configurations
+from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn, release_mend
 from airflow_provider_emrkit.compute.instances import InstanceRole
 from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling
 from airflow_provider_emrkit.compute.overrides import checked_overrides
@@ -105,6 +106,10 @@ class ClusterSpec(FrozenSpec):
     :param idle_timeout: Seconds without work after which the cluster ends by itself, 60 to 604800.
     :param overrides: Merged into the RunJobFlow request last: mappings member by member, all else replaced;
         None removes a member.
+    :param docker: Run jobs in containers of their own images (emr-6.x): None (default) for where its job
+        brings one along, True, False to refuse such jobs, or a :class:`DockerOnYarn` that says whose images
+        are trusted, as the clusters of a pool need. It adds to ``configurations``, where each property that
+        is set stays as it is.
     :raises InvalidValueError: when a field can't be right.
 
     >>> spec = ClusterSpec("emr-7.11.0", size="medium", core=InstanceRole(["r5.2xlarge"], count=2))
@@ -144,6 +149,7 @@ class ClusterSpec(FrozenSpec):
     managed_scaling: ManagedScaling | None = None
     idle_timeout: int = DEFAULT_IDLE_TIMEOUT
     overrides: Mapping[str, Any] = field(default_factory=FrozenMapping)
+    docker: bool | DockerOnYarn | None = None
 
     def __post_init__(self) -> None:
         check_text(OWNER, "release_label", self.release_label)
@@ -215,6 +221,8 @@ class ClusterSpec(FrozenSpec):
             check_pattern(OWNER, "log_uri", self.log_uri, _S3_URI, "write it like s3://my-logs/emr/")
         if self.custom_ami_id is not None:
             check_pattern(OWNER, "custom_ami_id", self.custom_ami_id, _IMAGE, "write it like ami-0a1b2c3d")
+        if self.docker is not None and not isinstance(self.docker, bool):
+            check_instance(OWNER, "docker", self.docker, DockerOnYarn)
         if self.ebs_root_volume_size is not None:
             check_integer(OWNER, "ebs_root_volume_size", self.ebs_root_volume_size, 10, 16_384, "GiB")
 
@@ -236,6 +244,12 @@ class ClusterSpec(FrozenSpec):
         self._check_feature("step_concurrency", self.step_concurrency > 1, "step_concurrency")
         self._check_feature("managed_scaling", self.managed_scaling is not None, "managed_scaling")
         self._check_feature("cloudwatch_logs", self.cloudwatch_logs is True, "cloudwatch_logs")
+        asked = self.docker if isinstance(self.docker, DockerOnYarn) else None
+        mend = release_mend(self.release_label, asked) if self.docker else ""
+        if mend:
+            raise InvalidValueError(
+                OWNER, "docker", self.docker, f"is not supported by {self.release_label}", mend
+            )
 
     def _check_feature(self, name: str, wanted: bool, feature: Feature) -> None:
         if wanted and not release(self.release_label).supports(feature):

@@ -74,3 +74,51 @@ def with_properties(
         "Properties": {**merged[position]["Properties"], **properties},
     }
     return merged
+
+
+def with_defaults(
+    configurations: Sequence[Mapping[str, Any]], defaults: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Give configurations with what they do not say themselves taken from others, also in nested ones.
+
+    :param configurations: What was asked for; each property that is set here stays.
+    :param defaults: What is added: properties that are not set, classifications that are not there.
+    """
+    merged = list(configurations)
+    for default in defaults:
+        name = default["Classification"]
+        places = [index for index, item in enumerate(merged) if item["Classification"] == name]
+        if not places:
+            merged.append(default)
+            continue
+        taken = {key for index in places for key in merged[index].get("Properties", ())}
+        first = merged[places[0]]
+        added = {key: value for key, value in default.get("Properties", {}).items() if key not in taken}
+        filled = {**first, "Properties": {**first.get("Properties", {}), **added}}
+        nested = with_defaults(first.get("Configurations", ()), default.get("Configurations", ()))
+        merged[places[0]] = {**filled, "Configurations": nested} if nested else filled
+    return merged
+
+
+def properties_of(configurations: Any, *path: str) -> dict[str, str] | None:
+    """Read the properties of a classification; None where there is no such one.
+
+    It takes what came from EMR, or from nobody who was checked, and reads what is well formed.
+
+    :param path: The classification, below those that it is nested in.
+
+    >>> docker = {"Classification": "docker", "Properties": {"docker.binary": "/usr/bin/docker"}}
+    >>> executor = {"Classification": "container-executor", "Configurations": [docker]}
+    >>> properties_of([executor], "container-executor", "docker")
+    {'docker.binary': '/usr/bin/docker'}
+    """
+    name, *below = path
+    items = configurations if isinstance(configurations, (list, tuple)) else ()
+    found: dict[str, str] | None = None
+    for item in items:
+        if not isinstance(item, Mapping) or item.get("Classification") != name:
+            continue
+        given = properties_of(item.get("Configurations"), *below) if below else item.get("Properties") or {}
+        if isinstance(given, Mapping):
+            found = {**(found or {}), **given}
+    return found

@@ -89,6 +89,7 @@ class ClusterPool(FrozenSpec):
         self._check_bounds()
         check_instance(OWNER, "spec", self.spec, ClusterSpec)
         self._check_end()
+        self._check_docker()
         self._check_steps()
         self._check_overrides(self.spec.overrides)
         if not is_template(self.spec.release_label):
@@ -146,6 +147,13 @@ class ClusterPool(FrozenSpec):
             mend = f"use ClusterPool(idle_timeout={self.spec.idle_timeout})"
             problem = "is not the pool's"
             raise InvalidValueError(OWNER, "spec.idle_timeout", self.spec.idle_timeout, problem, mend)
+
+    def _check_docker(self) -> None:
+        """See that its clusters are alike, whoever's job starts one."""
+        if self.spec.docker is True:
+            problem = "would trust the registry of the job that comes first"
+            mend = "name all of them: docker=DockerOnYarn(trusted_registries=[…])"
+            raise InvalidValueError(OWNER, "spec.docker", True, problem, mend)
 
     def _check_steps(self) -> None:
         steps = self.spec.step_concurrency

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.bootstrap import BootstrapAction
 from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
+from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn
 from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling
 from airflow_provider_emrkit.compute.plain_data import Maker, as_mapping, made
 from airflow_provider_emrkit.compute.pool import ClusterPool
@@ -113,6 +114,7 @@ def _spec(sizes: Mapping[str, ClusterSize], owner: str, where: str, data: Any) -
         "size": partial(_size, sizes),
         "managed_scaling": partial(made, ManagedScaling),
         "bootstrap_actions": _actions,
+        "docker": _docker,
     }
     return made(ClusterSpec, owner, where, data, parts)
 
@@ -123,6 +125,10 @@ def _size(sizes: Mapping[str, ClusterSize], owner: str, where: str, data: Any) -
     if data not in sizes and data not in SIZES and not is_template(data):
         raise InvalidValueError(owner, where, data, "is not known", allowed=(*SIZES, *sizes))
     return sizes.get(data, data)
+
+
+def _docker(owner: str, where: str, data: Any) -> bool | DockerOnYarn:
+    return data if isinstance(data, bool) else made(DockerOnYarn, owner, where, data)
 
 
 def _actions(owner: str, where: str, data: Any) -> list[BootstrapAction]:

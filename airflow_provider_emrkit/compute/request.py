@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.configurations import with_properties
 from airflow_provider_emrkit.compute.defaults import ClusterDefaults
+from airflow_provider_emrkit.compute.docker_on_yarn import with_docker
 from airflow_provider_emrkit.compute.instance_request import instances
 from airflow_provider_emrkit.compute.overrides import merged
 from airflow_provider_emrkit.compute.tags import check_tag_count
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
+    from airflow_provider_emrkit.jobs.docker_image import DockerImage
 
 ACTIONS_ON_FAILURE = ("TERMINATE_CLUSTER", "CANCEL_AND_WAIT", "CONTINUE")
 MAX_NAME = 256
@@ -40,6 +42,7 @@ def run_job_flow_request(
     keep_alive: bool = False,
     tags: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     executor_logs: bool = False,
+    image: DockerImage | None = None,
 ) -> dict[str, Any]:
     """Compile a cluster to RunJobFlow's input.
 
@@ -50,6 +53,7 @@ def run_job_flow_request(
     :param keep_alive: Whether the cluster waits for more steps when it has done those.
     :param tags: Tags of emrkit's own; they win over the spec's.
     :param executor_logs: Whether executors' logs go to CloudWatch too, where the cluster sends logs there.
+    :param image: The image of the job it is made for, rendered, which it is to trust.
     :raises InvalidValueError: when the name is too long or there are too many tags.
 
     >>> from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
@@ -62,7 +66,7 @@ def run_job_flow_request(
         "Name": check_text("run_job_flow_request", "name", name, maximum=MAX_NAME),
         "ReleaseLabel": spec.release_label,
         "Applications": _applications(spec),
-        "Configurations": thaw(_configurations(spec)),
+        "Configurations": thaw(with_docker(spec, _configurations(spec), image)),
         "Instances": instances(spec, subnet_ids, keep_alive=keep_alive),
         "JobFlowRole": spec.job_flow_role or defaults.job_flow_role,
         "ServiceRole": spec.service_role or defaults.service_role,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_flag,
-    check_optional_text,
+    check_pattern,
     check_text,
     check_texts,
 )
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 OWNER = "DockerImage"
 # So that the container knows the user that YARN runs it as.
 USERS = "/etc/passwd:/etc/passwd:ro"
-MOUNT_MODES = ("ro", "rw", "ro+private", "rw+private", "ro+shared", "rw+shared")
 MAX_URI = 600
 
 RUNTIME = "YARN_CONTAINER_RUNTIME_"
@@ -30,6 +31,46 @@ RUNTIME_TYPE = f"{RUNTIME}TYPE"
 RUNTIME_IMAGE = f"{RUNTIME}DOCKER_IMAGE"
 RUNTIME_MOUNTS = f"{RUNTIME}DOCKER_MOUNTS"
 RUNTIME_CLIENT_CONFIG = f"{RUNTIME}DOCKER_CLIENT_CONFIG"
+
+# YARN writes them into a file with one value a line, and takes them apart at commas and colons.
+_MOUNT = re.compile(
+    r"(?P<source>/[^:,\r\n\t]*):(?P<destination>/[^:,\r\n\t]*):(?P<mode>r[ow](?:\+r?(?:shared|slave|private))?)"
+)
+_LOCATION = re.compile(r"(?:[a-z][a-z0-9+.-]*:/)?/[^\s,]+", re.IGNORECASE | re.ASCII)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A directory or file of a node that a container sees.
+
+    :param source: Where it is on the node.
+    :param destination: Where it is in the container.
+    :param mode: ``ro`` or ``rw``, perhaps with the way mounts below it are passed on, e.g. ``ro+shared``.
+
+    >>> Mount.parse("/mnt/models/:/models:ro").source
+    '/mnt/models'
+    """
+
+    source: str
+    destination: str
+    mode: str
+
+    @classmethod
+    def parse(cls, text: str) -> Mount | None:
+        """Take a mount apart; None for what is none."""
+        found = _MOUNT.fullmatch(text)
+        if found is None:
+            return None
+        return cls(_path(found["source"]), _path(found["destination"]), found["mode"])
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the container may only read it."""
+        return self.mode.startswith("ro")
+
+
+def _path(text: str) -> str:
+    return posixpath.normpath(f"/{text.lstrip('/')}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +107,9 @@ class DockerImage(FrozenSpec):
     def __post_init__(self) -> None:
         check_text(OWNER, "uri", self.uri, maximum=MAX_URI)
         self._set("mounts", _checked_mounts(self.mounts))
-        check_optional_text(OWNER, "client_config", self.client_config)
+        if self.client_config is not None:
+            mend = "write it like hdfs:///user/hadoop/config.json"
+            check_pattern(OWNER, "client_config", self.client_config, _LOCATION, mend)
         check_flag(OWNER, "pin_digest", self.pin_digest)
         if self.ecr_login is not None:
             check_flag(OWNER, "ecr_login", self.ecr_login)
@@ -86,12 +129,19 @@ class DockerImage(FrozenSpec):
         """
         return ImageReference.parse(self.uri)
 
+    @property
+    def all_mounts(self) -> tuple[str, ...]:
+        """The mounts of its containers: its own, and the list of users unless they bring one along."""
+        own = tuple(dict.fromkeys(self.mounts))
+        taken = {mount.destination for mount in map(Mount.parse, own) if mount}
+        return own if "/etc/passwd" in taken else (USERS, *own)
+
     def variables(self) -> dict[str, str]:
         """Give the environment variables by which YARN starts a container of the image."""
         found = {
             RUNTIME_TYPE: "docker",
             RUNTIME_IMAGE: self.uri,
-            RUNTIME_MOUNTS: ",".join((USERS, *self.mounts)),
+            RUNTIME_MOUNTS: ",".join(self.all_mounts),
         }
         return {**found, **({RUNTIME_CLIENT_CONFIG: self.client_config} if self.client_config else {})}
 
@@ -100,22 +150,38 @@ class DockerImage(FrozenSpec):
             reference = self.reference
         except InvalidValueError as error:
             raise error.moved(OWNER, "uri") from None
+        problem, mend = _unknown_to_yarn(reference)
+        if problem:
+            raise InvalidValueError(OWNER, "uri", self.uri, problem, mend)
         for name in ("pin_digest", "ecr_login"):
             if getattr(self, name) and reference.ecr is None:
                 mend = "leave it out, or give an image in ECR"
                 raise InvalidValueError(OWNER, name, True, f"is for images in ECR, not for {self.uri}", mend)
 
 
+def _unknown_to_yarn(reference: ImageReference) -> tuple[str, str]:
+    """Tell what Docker takes and YARN does not, which has a grammar of its own; and what to write instead."""
+    if "[" in reference.registry:
+        return "has an IPv6 address, which YARN does not take", "give the registry's host name"
+    if reference.registry != reference.registry.lower():
+        mend = f"write {reference.registry.lower()}/{reference.repository}"
+        return "has capitals in its host, which YARN takes for another one", mend
+    if reference.digest and not reference.digest.startswith("sha256:"):
+        return "has a digest that YARN does not know", "give its sha256 digest, or a tag"
+    return "", ""
+
+
 def _checked_mounts(value: Any) -> tuple[str, ...]:
     mounts = check_texts(OWNER, "mounts", value)
-    for index, mount in enumerate(mounts):
-        if is_template(mount):
+    destinations: dict[str, str] = {}
+    for index, text in enumerate(mounts):
+        if is_template(text):
             continue
-        parts = mount.split(":")
-        whole = (
-            len(parts) == 3 and parts[2] in MOUNT_MODES and all(part.startswith("/") for part in parts[:2])
-        )
-        if not whole or "," in mount:
+        mount = Mount.parse(text)
+        if mount is None:
             mend = "write it like /mnt/models:/models:ro"
-            raise InvalidValueError(OWNER, f"mounts[{index}]", mount, "is no mount", mend)
+            raise InvalidValueError(OWNER, f"mounts[{index}]", text, "is no mount", mend)
+        if destinations.setdefault(mount.destination, text) != text:
+            problem = f"has the destination of {destinations[mount.destination]!r}"
+            raise InvalidValueError(OWNER, f"mounts[{index}]", text, problem, "give each one of its own")
     return mounts

@@ -1,4 +1,4 @@
-"""The names of container images, read as Docker reads them. Pure.
+"""The names of container images, read as Docker and YARN read them. Pure.
 
 Grammar: https://pkg.go.dev/github.com/distribution/reference
 """
@@ -7,24 +7,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.validation import InvalidValueError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OWNER = "ImageReference"
+# Of the name without tag and digest, as Docker counts.
 MAX_NAME = 255
+# With the longest tag and digest there are; what is longer is not even tried.
+MAX_REFERENCE = MAX_NAME + 1 + 128 + 1 + 135
 
 _HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = rf"(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_DIGEST = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
 _REFERENCE = re.compile(
     rf"(?P<name>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
-    r"(?::(?P<tag>\w[\w.-]{0,127}))?"
-    r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
+    rf"(?::(?P<tag>\w[\w.-]{{0,127}}))?(?:@(?P<digest>{_DIGEST}))?",
     re.ASCII,
 )
+# Docker takes it for the id of an image, which no registry knows.
+_ID = re.compile(r"[0-9a-f]{64}")
 # The registries of ECR: private ones of an account and region, also for FIPS and dual-stack.
 _ECR = re.compile(
     r"(?P<account>\d{12})(?:\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
-    r"|\.dkr-ecr(?:-fips)?\.(?P<dual_stack>[a-z0-9-]+)\.on\.aws)",
+    r"|\.dkr-ecr(?:-fips)?\.(?P<dual_stack>[a-z0-9-]+)\.on\.(?:aws|amazonwebservices\.com\.cn))",
     re.ASCII,
 )
 
@@ -35,10 +45,19 @@ class EcrRegistry:
 
     :param account: AWS account, 12 digits.
     :param region: AWS region.
+
+    >>> EcrRegistry.of("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+    EcrRegistry(account='123456789012', region='eu-west-1')
     """
 
     account: str
     region: str
+
+    @classmethod
+    def of(cls, host: str) -> EcrRegistry | None:
+        """Give the registry a host is; None for any other."""
+        found = _ECR.fullmatch(host)
+        return cls(found["account"], found["region"] or found["dual_stack"]) if found else None
 
 
 @dataclass(frozen=True)
@@ -67,14 +86,11 @@ class ImageReference:
 
         :raises InvalidValueError: when Docker would not take it.
         """
-        found = _REFERENCE.fullmatch(text)
-        if found is None or len(found["name"]) > MAX_NAME:
-            mend = "write it like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4, in lower case"
-            raise InvalidValueError("ImageReference", "uri", text, "is no name of an image", mend)
+        found = _REFERENCE.fullmatch(text) if len(text) <= MAX_REFERENCE else None
+        if found is None or len(found["name"]) > MAX_NAME or _ID.fullmatch(found["name"]):
+            raise InvalidValueError(OWNER, "uri", text, "is no name of an image", _mend(text))
         first, slash, rest = found["name"].partition("/")
-        # The first part is a host only if it looks like one: user/etl is of Docker Hub.
-        is_host = slash and (any(sign in first for sign in ".:[") or first == "localhost")
-        registry, repository = (first, rest) if is_host else ("", found["name"])
+        registry, repository = (first, rest) if slash and _is_host(first) else ("", found["name"])
         return cls(registry, repository, found["tag"] or "", found["digest"] or "")
 
     def __str__(self) -> str:
@@ -89,8 +105,7 @@ class ImageReference:
     @property
     def ecr(self) -> EcrRegistry | None:
         """The registry of ECR it is in; None for any other."""
-        found = _ECR.fullmatch(self.registry)
-        return EcrRegistry(found["account"], found["region"] or found["dual_stack"]) if found else None
+        return EcrRegistry.of(self.registry)
 
     @property
     def trusted_as(self) -> str:
@@ -106,14 +121,29 @@ class ImageReference:
         namespace, slash, _ = self.repository.partition("/")
         return namespace if slash else "library"
 
-    def is_trusted_by(self, registries: tuple[str, ...]) -> bool:
+    def is_trusted_by(self, registries: Iterable[str]) -> bool:
         """Tell whether YARN's container-executor takes the image where these registries are trusted.
 
-        It compares the beginning of the image's name (Hadoop's ``docker-util.c``, ``check_trusted_image``).
+        It compares the beginning of the image's name, letter by letter, up to a slash (Hadoop's
+        ``docker-util.c``, ``check_trusted_image``).
         """
         name = self.name
         return any(
-            "/" not in name if entry == "library" else name.startswith(f"{entry.rstrip('/')}/")
+            ("/" not in name and entry == "library") or name.startswith(f"{entry.rstrip('/')}/")
             for entry in registries
-            if entry
+            if entry.strip("/")
         )
+
+
+def _is_host(first: str) -> bool:
+    """Tell whether the first part of a name is a host: ``user/etl`` is of Docker Hub."""
+    return any(sign in first for sign in ".:[") or first == "localhost" or first != first.lower()
+
+
+def _mend(text: str) -> str:
+    """Tell what to write instead of what is no name."""
+    if "://" in text:
+        return "write it without the scheme, like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4"
+    if len(text) > MAX_NAME:
+        return f"shorten it to {MAX_NAME} characters without tag and digest"
+    return "write it like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4, in lower case"
