@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_emrkit.logs.exceptions import exceptions_in
 from airflow_provider_emrkit.logs.last_words import exit_words, last_words, refusal, submit_error, yarn_words
 from airflow_provider_emrkit.logs.python_traces import TRACEBACK
-from airflow_provider_emrkit.logs.signals import MEMORY, Signal, signal_in, signals_in, tells_little
+from airflow_provider_emrkit.logs.signal import MEMORY
+from airflow_provider_emrkit.logs.signals import signal_in, signals_in, tells_little
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.logs.traces import Page, Standing
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_provider_emrkit.logs.last_words import Words
+    from airflow_provider_emrkit.logs.signal import Signal
     from airflow_provider_emrkit.logs.traces import Trace
 
 
@@ -202,7 +204,7 @@ def is_definite(cause: Cause) -> bool:
 
 
 def _judged(message: str, kind: str) -> Cause:
-    signal = signal_in(message)
+    signal = signal_in(message, by_emr=kind == "api")
     if signal is None:
         return Cause(one_line(message, _LONGEST), kind)
     return Cause(one_line(message, _LONGEST), _kind(signal, kind), about=signal.about, hint=signal.hint)

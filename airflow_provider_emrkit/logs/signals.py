@@ -1,17 +1,20 @@
 """The texts by which a failure is told from another, and what may help. Pure data, and how to look it up.
 
-They come from Spark, Hadoop, Docker and the AWS SDKs, and are matched as parts of lines, since their wording
-differs between releases.
+They come from Spark, Hadoop and the AWS SDKs, and are matched as parts of lines, since their wording differs
+between releases. Those of Docker are in :mod:`~airflow_provider_emrkit.logs.image_signals`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.logs.image_signals import IMAGE_EXCEPTIONS, IMAGE_SIGNALS
+from airflow_provider_emrkit.logs.signal import DENIED, MEMORY, NODE, NOT_FOUND, Signal
+from airflow_provider_emrkit.logs.yarn_frames import yarns_lines
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_emrkit.logs.traces import Page
 
@@ -19,43 +22,19 @@ if TYPE_CHECKING:
 MOST_LINES = 2_000
 LONGEST_LINE = 600
 
-# What a failure can be about.
-MEMORY = "memory"
-DOCKER = "docker"
-NODE = "node"
-DENIED = "denied"
-NOT_FOUND = "not_found"
 
-
-@dataclass(frozen=True)
-class Signal:
-    """One text that tells what a failure is about.
-
-    :param about: ``memory``, ``docker``, ``node``, ``denied`` or ``not_found``; empty for none of these.
-    :param pattern: The text; only what it matches is quoted when it is found in a log.
-    :param hint: What may help.
-    :param parts: What a line of a log must hold one of, for a signal that tells as much there as in an
-        exception's message. What a program may log and survive has none.
-
-    >>> signal_in("java.lang.OutOfMemoryError: Java heap space").about
-    'memory'
-    """
-
-    about: str
-    pattern: re.Pattern[str]
-    hint: str
-    parts: tuple[str, ...] = ()
-
-
-def signal_in(message: str) -> Signal | None:
+def signal_in(message: str, *, by_emr: bool = False) -> Signal | None:
     """Find out what an exception's message is about; None when it is about something of the job's own.
+
+    :param by_emr: Whether these are EMR's words, which may be those of YARN and Docker.
 
     >>> signal_in("KeyError: 'java.lang.OutOfMemoryError: Java heap space'") is None
     True
     """
     if _QUOTES.match(message):
         return None
-    return next((signal for signal in SIGNALS if signal.pattern.search(message)), None)
+    asked = (signal for signal in SIGNALS if by_emr or not signal.by_yarn)
+    return next((signal for signal in asked if signal.pattern.search(message)), None)
 
 
 def signals_in(page: Page) -> Iterator[tuple[Signal, int, str, bool]]:
@@ -67,21 +46,22 @@ def signals_in(page: Page) -> Iterator[tuple[Signal, int, str, bool]]:
     start = max(0, len(page) - MOST_LINES)
     lines = [line[:LONGEST_LINE] for line in page.lines[start:]]
     whole = "\n".join(lines)
+    yarns: Sequence[bool] = ()
     for signal in SIGNALS:
         if not any(part in whole for part in signal.parts):
             continue
+        if signal.by_yarn and not yarns:
+            yarns = yarns_lines(page, start)
         for index in range(len(lines) - 1, -1, -1):
             line = lines[index]
-            found = signal.pattern.search(line) if any(part in line for part in signal.parts) else None
+            if (signal.by_yarn and not yarns[index]) or not any(part in line for part in signal.parts):
+                continue
+            found = signal.pattern.search(line)
             if found:
                 record = page.records[start + index]
                 of_executor = record is not None and bool(_OF_EXECUTORS.fullmatch(record.logger))
                 yield signal, start + index, found.group(), of_executor
                 break
-
-
-def _signal(about: str, pattern: str, hint: str, *parts: str) -> Signal:
-    return Signal(about, re.compile(pattern), hint, parts)
 
 
 def _endings(status: int) -> Iterator[str]:
@@ -104,7 +84,8 @@ _MORE_OVERHEAD = (
 
 # The first that matches counts.
 SIGNALS: tuple[Signal, ...] = (
-    _signal(
+    *IMAGE_EXCEPTIONS,
+    Signal.of(
         MEMORY,
         r"java\.lang\.OutOfMemoryError: [\w ]+|GC overhead limit exceeded"
         r"|(?:Exit status|exitCode|Exit code is|exit code):? 52\b",
@@ -113,14 +94,14 @@ SIGNALS: tuple[Signal, ...] = (
         "GC overhead limit",
         *_endings(52),
     ),
-    _signal(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)|Cannot allocate memory", _MORE_MEMORY),
-    _signal(
+    Signal.of(MEMORY, r"(?:^|[._A-Za-z])MemoryError(?::|$)|Cannot allocate memory", _MORE_MEMORY),
+    Signal.of(
         MEMORY,
         r"There is insufficient memory for the Java Runtime Environment to continue",
         "the node has less memory than was asked for: choose larger instances, or ask for less",
         "There is insufficient memory for the Java Runtime",
     ),
-    _signal(
+    Signal.of(
         MEMORY,
         r"Container killed by YARN for exceeding (?:physical |virtual )?memory limits\."
         r"|(?:Container \S{1,120} )?is running (?:\d+B )?beyond [\w' ]{1,30}memory limits?"
@@ -129,60 +110,8 @@ SIGNALS: tuple[Signal, ...] = (
         "memory limit",
         " 137",
     ),
-    _signal(
-        DOCKER,
-        r"Docker image is not trusted|[Ii]mage:? \S+ is not trusted",
-        "add its registry to docker.trusted.registries (classification container-executor, docker) of the "
-        "cluster",
-        "is not trusted",
-    ),
-    _signal(
-        DOCKER,
-        r"no basic auth credentials|pull access denied for \S+|unauthorized: authentication required"
-        r"|denied: Your authorization token has expired",
-        "allow ecr:GetAuthorizationToken and ecr:BatchGetImage to the cluster's instance profile; for a "
-        "registry other than ECR, set YARN_CONTAINER_RUNTIME_DOCKER_CLIENT_CONFIG",
-        "no basic auth",
-        "pull access denied",
-        "authentication required",
-        "token has expired",
-    ),
-    _signal(
-        DOCKER,
-        r"manifest unknown|manifest for \S+ not found",
-        "check the image's name and tag",
-        "manifest ",
-    ),
-    _signal(
-        DOCKER,
-        r"exec user process caused:? .*|no matching manifest for \S+"
-        r"|(?:(?<!\S)/\S{1,200}: )?exec format error",
-        "build the image for the architecture of the cluster's instance types (amd64, or arm64 for Graviton)",
-        "exec user process",
-        "no matching manifest",
-        "exec format error",
-    ),
-    _signal(
-        DOCKER,
-        r"Invalid docker (?:\w+ )?mount.*",
-        "add the path to docker.allowed.ro-mounts or docker.allowed.rw-mounts (classification "
-        "container-executor, docker) of the cluster",
-        "Invalid docker ",
-    ),
-    _signal(
-        DOCKER,
-        r"toomanyrequests: .*",
-        "the registry limits anonymous pulls: copy the image to ECR",
-        "toomanyrequests: ",
-    ),
-    _signal(
-        DOCKER,
-        r"JAVA_HOME is not set|(?<!\S)/\S{0,200}/bin/java: No such file or directory",
-        "the image needs Java, and JAVA_HOME that leads to it",
-        "JAVA_HOME is not set",
-        "/bin/java: No such file",
-    ),
-    _signal(
+    *IMAGE_SIGNALS,
+    Signal.of(
         NODE,
         r"Container released on a \*lost\* node|(?:Exit status|exitCode):? -100\b|Slave lost"
         r"|[Ss]pot [Ii]nstance [Ii]nterruption",
@@ -194,36 +123,37 @@ SIGNALS: tuple[Signal, ...] = (
         "decommission",
     ),
     # A container is ended this way for its memory, and also with its node, which says so above.
-    _signal(
+    Signal.of(
         MEMORY,
         r"(?:Exit status|exitCode|Exit code is|exited with status):? (?:143\b|-15\b)",
         _MORE_OVERHEAD,
         *_endings(143),
         *_endings(-15),
     ),
-    _signal(
+    Signal.of(
         NOT_FOUND,
         r"ModuleNotFoundError|No module named",
-        "ship the module with SparkJob.py_files, or install it by a bootstrap action",
+        "ship the module with SparkJob.py_files, or install it: in the job's image if it has one, else by a "
+        "bootstrap action",
     ),
-    _signal(
+    Signal.of(
         NOT_FOUND,
         r"ClassNotFoundException|Failed to load class|NoClassDefFoundError|Main Class not found",
         "check main_class and jars",
     ),
-    _signal(
+    Signal.of(
         DENIED,
         r"AccessDenied|Access Denied|Status Code: 403|: 403$|\(403\) when calling|AccessControlException"
         r"|UnauthorizedOperation|is not authorized to perform|Insufficient Lake Formation permission",
         "allow it to the cluster's instance profile (job_flow_role)",
     ),
-    _signal(
+    Signal.of(
         NOT_FOUND,
         r"PATH_NOT_FOUND|Path does not exist|NoSuchBucket|NoSuchKey|FileNotFound|Status Code: 404"
         r"|\(404\) when calling|No such file or directory|Input path does not exist",
         "check the path",
     ),
-    _signal(
+    Signal.of(
         NOT_FOUND,
         r"TABLE_OR_VIEW_NOT_FOUND|Table or view not found|SCHEMA_NOT_FOUND|NoSuch(?:Table|Database|Namespace)"
         r"Exception|EntityNotFoundException"
@@ -231,43 +161,43 @@ SIGNALS: tuple[Signal, ...] = (
         "check the table's name and catalog",
     ),
     # What follows is about nothing but itself, and yet something may help.
-    _signal(
+    Signal.of(
         "",
         r"is bigger than spark\.driver\.maxResultSize",
         "collect less on the driver, or raise spark.driver.maxResultSize",
     ),
-    _signal(
+    Signal.of(
         "",
         r"Kryo serialization failed: Buffer overflow",
         "raise spark.kryoserializer.buffer.max",
     ),
-    _signal(
+    Signal.of(
         "",
         r"is above the max threshold \(\d+ MB\) of this cluster",
         "ask for smaller executors, or choose larger instances",
     ),
-    _signal(
+    Signal.of(
         "",
         r"NoSuchMethodError|NoSuchFieldError|AbstractMethodError|IncompatibleClassChangeError"
         r"|UnsupportedClassVersionError",
         "build it for the Spark, Scala and Java of the cluster's release, and ship its libraries with it",
     ),
-    _signal(
+    Signal.of(
         "",
         r"No space left on device",
         "give the instances larger EBS volumes, or shuffle less",
     ),
-    _signal(
+    Signal.of(
         "",
         r"UnknownHostException|[Cc]onnect(?:ion)? timed out|ConnectTimeout",
         "check that the cluster's subnet and security groups let it reach that address",
     ),
-    _signal(
+    Signal.of(
         "",
         r"Python in worker has different version|PYTHON_VERSION_MISMATCH",
         "set spark.pyspark.python and spark.pyspark.driver.python to the same Python",
     ),
-    _signal(
+    Signal.of(
         "", r"Error Code: SlowDown|Status Code: 503", "S3 limits the rate: write to more prefixes, or later"
     ),
 )

@@ -25,7 +25,7 @@ from airflow_provider_emrkit.exceptions import (
     UserCodeError,
 )
 from airflow_provider_emrkit.logs.causes import says_little
-from airflow_provider_emrkit.logs.signals import DENIED, DOCKER, MEMORY, NODE, NOT_FOUND
+from airflow_provider_emrkit.logs.signal import DENIED, DOCKER, MEMORY, NODE, NOT_FOUND
 from airflow_provider_emrkit.runs.states import CLUSTER_GOING, RunState
 
 if TYPE_CHECKING:
