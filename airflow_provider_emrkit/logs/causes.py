@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.exceptions import exceptions_in
+from airflow_provider_emrkit.logs.image_causes import of_image
 from airflow_provider_emrkit.logs.last_words import exit_words, last_words, refusal, submit_error, yarn_words
 from airflow_provider_emrkit.logs.python_traces import TRACEBACK
 from airflow_provider_emrkit.logs.signal import MEMORY
@@ -160,12 +161,17 @@ def cause_at(
     )
 
 
-def find_cause(texts: Sequence[LogText], said_by_emr: str = "") -> Cause:
+def find_cause(texts: Sequence[LogText], said_by_emr: str = "", image: str = "") -> Cause:
     """Find why a job failed.
 
     :param texts: The ends of its logs, the most telling first: driver, then spark-submit, executors, nodes.
     :param said_by_emr: EMR's own words.
+    :param image: The image that its driver ran in; empty where it is not known to have one.
     """
+    return of_image(_most_telling(texts, said_by_emr), image)
+
+
+def _most_telling(texts: Sequence[LogText], said_by_emr: str) -> Cause:
     logs = [_Log(text) for text in texts]
     findings = [finding for log in logs for finding in _findings(log)]
     findings += _exits(logs, said_by_emr)

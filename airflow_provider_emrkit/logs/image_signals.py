@@ -13,14 +13,17 @@ from airflow_provider_emrkit.logs.signal import DOCKER, Signal
 
 def _yarn(pattern: str, hint: str, *parts: str) -> Signal:
     """Make a signal of what YARN says; what Docker says is quoted from its beginning."""
-    words = re.compile(rf"(?:docker: .{{0,300}}?)?(?:{pattern})")
-    return Signal(DOCKER, words, hint, parts, by_yarn=True)
+    return _own(rf"(?:docker: .{{0,400}}?)?(?:{pattern})", hint, *parts)
 
 
 def _docker(pattern: str, hint: str, *parts: str) -> Signal:
     """Make a signal of what only Docker's own line tells: what runs in a container says it, too."""
-    words = re.compile(rf"(?:docker|Error response from daemon|Error): .{{0,300}}?(?:{pattern})")
-    return Signal(DOCKER, words, hint, parts, by_yarn=True)
+    return _own(rf"(?:docker|Error response from daemon|Error): .{{0,400}}?(?:{pattern})", hint, *parts)
+
+
+def _own(pattern: str, hint: str, *parts: str) -> Signal:
+    """Make a signal that is quoted without what is before it."""
+    return Signal(DOCKER, re.compile(pattern), hint, parts, by_yarn=True)
 
 
 _TRUST = (
@@ -61,13 +64,14 @@ IMAGE_EXCEPTIONS: tuple[Signal, ...] = (
 _REGISTRY: tuple[Signal, ...] = (
     _yarn(r"[Ii]mage:? \S{1,300} is not trusted", _TRUST, "is not trusted"),
     _yarn(r"Docker image is not trusted", _TRUST, "is not trusted"),
-    _docker(
-        r"not authorized to perform: ecr:GetAuthorizationToken.{0,100}",
+    _own(
+        r"(?:denied: )?User: \S{1,200} is not authorized to perform: ecr:GetAuthorizationToken.{0,100}",
         "allow ecr:GetAuthorizationToken to the cluster's instance profile",
         "ecr:GetAuthorizationToken",
     ),
-    _docker(
-        r"not authorized to perform: ecr:\w+.{0,200}|denied: Not Authorized|403 Forbidden",
+    _own(
+        r"(?:denied: )?User: \S{1,200} is not authorized to perform: ecr:\w+.{0,200}|denied: Not Authorized"
+        r"|unexpected status.{0,80} 403 Forbidden",
         f"allow {_READ} to the cluster's instance profile; a repository of another account has to allow "
         "it, too",
         "not authorized to perform: ecr:",
@@ -110,7 +114,7 @@ _REGISTRY: tuple[Signal, ...] = (
     ),
     _docker(r"no matching manifest for \S+.{0,40}", _BUILT_FOR, "no matching manifest"),
     _docker(
-        r"manifest unknown.{0,100}|manifest for \S+ not found|name unknown.{0,150}|repository \S+ not found",
+        r"(?:manifest unknown|manifest for \S+ not found|name unknown|repository \S+ not found).{0,200}",
         "check the image's name and tag, and whether it was pushed (`emrkit image push`)",
         "manifest ",
         "name unknown",

@@ -139,7 +139,7 @@ def _what(run: JobRun, status: RunStatus, *, lost: bool) -> str:
 
 def _cause(run: JobRun, status: RunStatus, facts: FailureFacts) -> Cause:
     if status.state is RunState.FAILED:
-        return find_cause(facts.texts, facts.message or status.message)
+        return find_cause(facts.texts, facts.message or status.message, facts.image)
     said = _said(status)
     start = find_start_cause(facts.start_texts)
     if start is None:

@@ -31,6 +31,7 @@ class FailureFacts:
     :param texts: The ends of the run's logs, the most telling first.
     :param followed: Whether these logs were in the task's log already, while the job ran.
     :param start_texts: The ends of what was written while the cluster came up, where it did not.
+    :param image: The image that the driver ran in; empty where it is not known to have one.
     """
 
     message: str = ""
@@ -38,6 +39,7 @@ class FailureFacts:
     texts: Sequence[LogText] = ()
     followed: bool = True
     start_texts: Sequence[LogText] = ()
+    image: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.causes import find_cause, is_definite
 from airflow_provider_emrkit.logs.containers import application_id
+from airflow_provider_emrkit.logs.image_causes import image_of
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
 from airflow_provider_emrkit.runs.container_logs import controller_texts, executor_texts, node_texts
 from airflow_provider_emrkit.runs.log_ends import LogEnds
@@ -109,7 +110,8 @@ class _Search:
         log_file = (status.get("FailureDetails") or {}).get("LogFile") or ""
         if status.get("State") == "FAILED":
             texts, followed = self._texts()
-            return FailureFacts(self.message, log_file, texts, followed=followed)
+            image = image_of((step.get("Config") or {}).get("Args") or ())
+            return FailureFacts(self.message, log_file, texts, followed=followed, image=image)
         if step and not (status.get("Timeline") or {}).get("StartDateTime"):
             said = self._ends().without_trouble(self._said_of_cluster) or ""
             if _CAME_UP_BADLY.search(said):

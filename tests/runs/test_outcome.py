@@ -10,6 +10,7 @@ from airflow_provider_emrkit.exceptions import (
     BootstrapError,
     ClusterFailedError,
     ClusterLostError,
+    JobNotFoundError,
     RunCancelledError,
     RunError,
     RunNotFoundError,
@@ -72,13 +73,22 @@ def test_a_result_is_plain_json_also_where_little_is_known():
     assert value["attempts"] == {"try_number": None, "relaunches": 1}
 
 
+def test_of_a_job_with_an_image_the_image_is_spoken_of():
+    lines = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'pandas'"]
+    facts = FailureFacts("Unknown Error.", texts=[LogText("stderr", lines)], image="etl:1.4")
+    error = failure(RUN, RunStatus(RunState.FAILED, "FAILED"), facts)
+    assert isinstance(error, JobNotFoundError)
+    assert str(error).endswith("- install it in the job's image (etl:1.4), or ship it with SparkJob.py_files")
+
+
 def test_a_failed_job_is_told_with_its_place_its_log_and_what_may_help():
     lines = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'pandas'"]
     facts = FailureFacts("Unknown Error.", "s3://logs/stderr.gz", [LogText("stderr", lines)])
     error = failure(RUN, RunStatus(RunState.FAILED, "FAILED"), facts)
     assert str(error) == (
         "step s-1 on cluster j-1 failed: ModuleNotFoundError: No module named 'pandas' (lines 1-2 of stderr) "
-        "- ship the module with SparkJob.py_files, or install it by a bootstrap action"
+        "- ship the module with SparkJob.py_files, or install it: in the job's image if it has one, else by a "
+        "bootstrap action"
     )
 
 
