@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 JvmProfile = Literal["fast", "full"]
 S3FileSystem = Literal["builtin", "s3a"]
 ExecutorKind = Literal["threads", "processes"]
+EngineName = Literal["docker", "podman"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 5005
@@ -55,6 +56,7 @@ class ServerConfig:
     :param s3_credentials: File with the key pair of ``s3_endpoint``; never the user's AWS files.
     :param faults: File with the faults to begin with.
     :param executors: Whether Spark's executors are threads of the driver, or processes with their own logs.
+    :param engine: What runs the images of jobs, ``docker`` or ``podman``; None for the first that is there.
 
     >>> ServerConfig(data_dir=Path("/tmp/x")).url
     'http://127.0.0.1:5005'
@@ -72,6 +74,7 @@ class ServerConfig:
     s3_credentials: Path | None = None
     faults: Path | None = None
     executors: ExecutorKind = "threads"
+    engine: EngineName | None = None
 
     @property
     def url(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from airflow_provider_emrkit.localemr.config import (
     DEFAULT_HOST,
+    EngineName,
     ExecutorKind,
     JvmProfile,
     S3FileSystem,
@@ -45,6 +46,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="threads",
         help="what Spark's executors are: threads of the driver, or processes with logs of their own, as on "
         "EMR, which start more slowly (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=get_args(EngineName),
+        help="what runs the images of jobs (default: EMRKIT_ENGINE, else the first of the two that is there)",
     )
     add_s3_option(parser)
     parser.add_argument(
@@ -84,6 +90,7 @@ def option_words(config: ServerConfig) -> list[str]:
         "--host": config.host,
         "--jvm-profile": config.jvm_profile,
         "--executors": config.executors,
+        "--engine": config.engine,
         "--s3": config.s3_filesystem,
         "--s3-endpoint": config.s3_endpoint,
         "--s3-credentials": config.s3_credentials,

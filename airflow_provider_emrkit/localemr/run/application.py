@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.run.commands import Command
     from airflow_provider_emrkit.localemr.run.environment import Place
     from airflow_provider_emrkit.localemr.run.outputs import Outputs
+    from airflow_provider_emrkit.localemr.spark.image import LaunchFailure
 
 KILL_GRACE = 0.25
 """Seconds between SIGTERM and SIGKILL of a container; YARN's default."""
@@ -31,7 +32,7 @@ KILL_GRACE = 0.25
 KILLED_CLIENT = 143
 """Exit code of a client that was told to end."""
 
-State = Literal["RUNNING", "FINISHED", "KILLED"]
+State = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 FinalStatus = Literal["UNDEFINED", "SUCCEEDED", "FAILED", "KILLED"]
 
 
@@ -108,7 +109,9 @@ class RunningApplication:
         """YARN's state of the application."""
         if not self.is_over:
             return "RUNNING"
-        return "KILLED" if self._was_killed else "FINISHED"
+        if self._was_killed:
+            return "KILLED"
+        return "FAILED" if self._not_launched else "FINISHED"
 
     @property
     def final_status(self) -> FinalStatus:
@@ -122,12 +125,18 @@ class RunningApplication:
     @property
     def failure(self) -> str:
         """The line by which its end shows in the client's stderr, if it did not succeed."""
+        if self._not_launched and self._not_launched.mend:
+            return self._not_launched.mend
         return self.ids.kill if self._was_killed else self.ids.failure
 
     @property
     def client_exit_code(self) -> int:
         """Exit code of a client that watched until now."""
         return 1 if self._waits and self.exit_code else 0
+
+    @property
+    def _not_launched(self) -> LaunchFailure | None:
+        return self._process.launch_failure if self.is_over else None
 
     @property
     def _was_killed(self) -> bool:
@@ -167,6 +176,8 @@ class RunningApplication:
             yield from self.ids.running(time.time())
         if self._was_killed:
             yield from self.ids.killed(time.time())
+        elif self._not_launched:
+            yield from self.ids.not_launched(time.time(), self._not_launched)
         else:
             yield from self.ids.finished(time.time(), self.exit_code or 0)
 

@@ -16,6 +16,7 @@ from airflow_provider_emrkit.localemr.spark.examples import (
     example_arguments,
     without_examples_jar,
 )
+from airflow_provider_emrkit.localemr.spark.image import requested_image
 from airflow_provider_emrkit.localemr.spark.submit import Machine, Submission, own_collector, translate
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.run.contract import StepRequest
     from airflow_provider_emrkit.localemr.run.environment import Place
+    from airflow_provider_emrkit.localemr.spark.image import ImageRequest, ImageRules
 
 _COMMAND_RUNNER = "command-runner.jar"
 _SCRIPT_RUNNER = "script-runner.jar"
@@ -52,6 +54,7 @@ class Command:
     :param submission: The spark-submit it is, or None for any other program.
     :param own_collector: It chooses its JVM's garbage collector itself.
     :param note: What the step's log says about it before it starts.
+    :param image: The image it runs in; None for this machine.
 
     >>> Command(("true",)).cluster_mode
     False
@@ -62,6 +65,7 @@ class Command:
     submission: Submission | None = None
     own_collector: bool = False
     note: str = ""
+    image: ImageRequest | None = None
 
     @property
     def cluster_mode(self) -> bool:
@@ -77,6 +81,7 @@ class CommandPlanner:
     :param machine: What the machine gives to a step.
     :param defaults: The cluster's ``spark-defaults``.
     :param fetch: Brings scripts and jars to this machine.
+    :param images: What the cluster says about images; None where nothing runs in one.
 
     >>> planner = CommandPlanner(place, Machine(2, 4096), {}, fetch)  # doctest: +SKIP
     >>> planner.plan(StepRequest("s-1", "hello", "command-runner.jar", ["echo", "hello"]), Path("w")).argv  #
@@ -87,6 +92,7 @@ class CommandPlanner:
     machine: Machine
     defaults: Mapping[str, str]
     fetch: Fetch
+    images: ImageRules | None = None
 
     def plan(self, step: StepRequest, work: Path) -> Command:
         """Give the command of a step.
@@ -136,8 +142,13 @@ class CommandPlanner:
         """
         submission = translate(args, self.machine, self._defaults(args))
         program = str(self.place.spark_home / "bin" / _SPARK_SUBMIT)
+        rules, mode = self.images, submission.deploy_mode
         return Command(
-            (program, *submission.args), {**env, **submission.env}, submission, submission.own_collector
+            (program, *submission.args),
+            {**env, **submission.env},
+            submission,
+            submission.own_collector,
+            image=requested_image(submission.conf, mode, rules) if rules else None,
         )
 
     def _defaults(self, argv: Sequence[str]) -> Mapping[str, str]:

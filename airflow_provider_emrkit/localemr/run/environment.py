@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_emrkit.localemr.config import ExecutorKind
+    from airflow_provider_emrkit.localemr.engine.settings import ContainerSettings
     from airflow_provider_emrkit.localemr.s3_access import S3Access
 
 _LOCAL = "127.0.0.1,localhost"
@@ -115,6 +116,7 @@ class Place:
     :param collector: Its garbage collector, unless the job chooses one; empty for Java's own.
     :param executors: Whether Spark's executors are threads of the driver or processes of their own.
     :param notice: What is worth knowing about the software, if anything; steps' logs begin with it.
+    :param containers: How containers of jobs' images are made; None where there are none.
 
     >>> place = Place(Path("/c/j-1"), Path("/spark"), Path("/java"), "http://127.0.0.1:5005", "us-east-1")
     >>> str(place.python)
@@ -134,6 +136,7 @@ class Place:
     collector: str = FAST_COLLECTOR
     executors: ExecutorKind = "threads"
     notice: str = ""
+    containers: ContainerSettings | None = None
 
     @property
     def conf(self) -> Path:

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.engine.settings import RECORDS
+from airflow_provider_emrkit.localemr.engine.sweeping import sweep_containers
 from airflow_provider_emrkit.localemr.run.cluster import sweep
 from airflow_provider_emrkit.localemr.run.directories import CLUSTERS, HISTORY, JOBS, TEMPORARY
 from airflow_provider_emrkit.localemr.run.process import MARK, SESSION_FILE, Session
@@ -29,6 +31,7 @@ def end_leftovers(data_dir: Path) -> None:
         file.unlink(missing_ok=True)
     for name in (HISTORY, TEMPORARY):
         shutil.rmtree(data_dir / name, ignore_errors=True)
+    sweep_containers(data_dir / RECORDS)
     for name in (CLUSTERS, JOBS):
         sweep(data_dir / name)
         with contextlib.suppress(OSError):

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_emrkit.localemr.engine.process import ContainerJob, ContainerProcess
+from airflow_provider_emrkit.localemr.engine.script import inside
 from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
 from airflow_provider_emrkit.localemr.run.executor_logs import ExecutorLogs
 from airflow_provider_emrkit.localemr.run.process import StepProcess
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.run.commands import Command
     from airflow_provider_emrkit.localemr.run.executor_logs import Containers
     from airflow_provider_emrkit.localemr.run.outputs import OpenLogs
+    from airflow_provider_emrkit.localemr.spark.image import ImageRequest
+
+Process = StepProcess | ContainerProcess
 
 
 class Folders(NamedTuple):
@@ -39,7 +44,7 @@ def start_logged(
     owner: str,
     env: Mapping[str, str],
     containers: Containers | None = None,
-) -> StepProcess:
+) -> Process:
     """Start a command; what it writes goes to the logs ``stdout`` and ``stderr``.
 
     :param owner: Id by which its Spark applications are found.
@@ -52,15 +57,29 @@ def start_logged(
     base = command_environment(
         place, folders.work, own_collector=command.own_collector, owner=owner, own_home=home
     )
-    whole = {**base, **variables(env)}
-    if not (Path(whole["JAVA_HOME"]) / "bin" / "java").is_file():
-        # One of EMR's own Javas, which jobs name to choose among them.
-        whole["JAVA_HOME"] = os.fspath(place.java_home)
-    process = StepProcess.start(command.argv, env=whole, cwd=folders.work, directory=folders.own)
+    process: Process
+    if command.image:
+        whole = inside(base, place.exported, variables(env))
+        process = _in_container(command, command.image, place, folders, owner, whole)
+    else:
+        whole = {**base, **variables(env)}
+        if not (Path(whole["JAVA_HOME"]) / "bin" / "java").is_file():
+            # One of EMR's own Javas, which jobs name to choose among them.
+            whole["JAVA_HOME"] = os.fspath(place.java_home)
+        process = StepProcess.start(command.argv, env=whole, cwd=folders.work, directory=folders.own)
     logs.read(dict(zip(("stdout", "stderr"), process.pipes, strict=True)))
     if home and containers:
         logs.executors = ExecutorLogs(home / WORK, folders.own / "executors", containers)
     return process
+
+
+def _in_container(
+    command: Command, image: ImageRequest, place: Place, folders: Folders, owner: str, env: Mapping[str, str]
+) -> ContainerProcess:
+    if place.containers is None:
+        raise ValueError("no container can be made here")
+    job = ContainerJob(image, command.argv, env, folders.work, folders.own, owner)
+    return ContainerProcess(job, place.containers)
 
 
 def own_home(place: Place, directory: Path) -> Path | None:

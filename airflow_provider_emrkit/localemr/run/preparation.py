@@ -7,6 +7,12 @@ import sysconfig
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.engine.settings import (
+    RECORDS,
+    ContainerSettings,
+    instance_id,
+    users_file,
+)
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.run.environment import (
     FAST_COLLECTOR,
@@ -42,6 +48,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.config import JvmProfile, ServerConfig
 
 _MIB = 1024 * 1024
+_IVY, _USERS = "ivy", "passwd"
+# What Spark's JVMs read of the cache, beside Spark itself.
+_SHOWN_OF_CACHE = ("archives", "jars", "s3a")
 
 # Older Pythons make this table when it is first asked for, and show half of it to the threads that ask
 # meanwhile: several clusters that start at once ask for it when they look for uv's program.
@@ -128,7 +137,7 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
         directory=directory / "conf",
         data_dir=directory,
         event_logs=event_log_directory(config),
-        ivy_dir=cache_dir / "ivy",
+        ivy_dir=cache_dir / _IVY,
         s3=s3,
         s3_filesystem=config.s3_filesystem,
         region=wanted.region,
@@ -149,14 +158,29 @@ def prepare(config: ServerConfig, wanted: Wanted, software: Software, directory:
         collector=collector,
         executors=machine.executors,
         notice=software.notice,
+        containers=_container_settings(config, software, directory),
     )
     conf.write()
     place.home.mkdir(parents=True, exist_ok=True)
+    (directory / _USERS).write_text(users_file(place.home), encoding="utf-8")
     make_environment(software.python, place.venv)
     apart = machine.executors == "processes"
     write_python_site(place.python_site, FITTED if apart else (), stops=apart)
     write_shims(place, uv_program())
     return Prepared(place, machine, conf.requested)
+
+
+def _container_settings(config: ServerConfig, software: Software, directory: Path) -> ContainerSettings:
+    cache_dir = config.cache_dir.resolve()
+    return ContainerSettings(
+        engine=config.engine,
+        instance=instance_id(config.data_dir),
+        records=config.data_dir.resolve() / RECORDS,
+        shown=(software.spark_home, *(cache_dir / name for name in _SHOWN_OF_CACHE)),
+        shared=(directory, event_log_directory(config), cache_dir / _IVY),
+        java=software.java.home,
+        users=directory / _USERS,
+    )
 
 
 def memory_limit_mib() -> int:

@@ -21,6 +21,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from airflow_provider_emrkit.localemr.spark.image import LaunchFailure
+
 PROC = Path("/proc")
 
 _POLL = 0.05
@@ -126,6 +128,8 @@ class StepProcess:
         self.session = Session(self._popen.pid, _start_time(self._popen.pid), mark)
         self._ended = threading.Event()
         self._asked = threading.Event()
+        self.launch_failure: LaunchFailure | None = None
+        """Always None: what can't be launched on this machine raises an OSError."""
 
     @classmethod
     def start(cls, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, directory: Path) -> StepProcess:

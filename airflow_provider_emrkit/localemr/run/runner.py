@@ -7,6 +7,8 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.engine.settings import RECORDS
+from airflow_provider_emrkit.localemr.engine.sweeping import sweep_containers
 from airflow_provider_emrkit.localemr.run.bootstrap import run_bootstrap_actions
 from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cloudwatch import log_target
@@ -25,6 +27,7 @@ from airflow_provider_emrkit.localemr.run.step import StepContext
 from airflow_provider_emrkit.localemr.run.submit_program import write_settings
 from airflow_provider_emrkit.localemr.run.yarn_service import YarnService
 from airflow_provider_emrkit.localemr.s3_access import s3_access
+from airflow_provider_emrkit.localemr.spark.image import image_rules
 from airflow_provider_emrkit.localemr.spark.install import InstallError
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class SparkClusterRunner:
         self._config = config
         self._endpoint_url = config.url
         self._clusters = config.data_dir.resolve() / CLUSTERS
+        sweep_containers(config.data_dir.resolve() / RECORDS)
         sweep(self._clusters)
 
     def check(self, release_label: str) -> None:
@@ -110,7 +114,13 @@ class SparkClusterRunner:
         return StepContext(
             cluster_id=request.cluster_id,
             place=prepared.place,
-            planner=CommandPlanner(prepared.place, prepared.machine, prepared.defaults, fetch),
+            planner=CommandPlanner(
+                prepared.place,
+                prepared.machine,
+                prepared.defaults,
+                fetch,
+                image_rules(request.release_label, request.configurations),
+            ),
             fetch=fetch,
             outputs=outputs,
             manager=ResourceManager(prepared.place, outputs, time.time_ns() // 1_000_000),

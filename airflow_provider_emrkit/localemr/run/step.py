@@ -21,13 +21,15 @@ from airflow_provider_emrkit.localemr.run.contract import StepRequest, StepResul
 from airflow_provider_emrkit.localemr.run.failures import failure_line
 from airflow_provider_emrkit.localemr.run.leftover_uploads import abort_leftover_uploads
 from airflow_provider_emrkit.localemr.run.logged_process import Folders, start_logged
-from airflow_provider_emrkit.localemr.run.process import SESSION_FILE, StepProcess
+from airflow_provider_emrkit.localemr.run.process import SESSION_FILE
 
 if TYPE_CHECKING:
     from airflow_provider_emrkit.localemr.run.environment import Place
+    from airflow_provider_emrkit.localemr.run.logged_process import Process
     from airflow_provider_emrkit.localemr.run.logs import LogStream
     from airflow_provider_emrkit.localemr.run.outputs import Outputs
     from airflow_provider_emrkit.localemr.run.resource_manager import ResourceManager
+    from airflow_provider_emrkit.localemr.spark.image import LaunchFailure
 
 _UNKNOWN = "Unknown Error."
 
@@ -55,8 +57,12 @@ class StepContext:
 class _OwnProcess:
     """A step whose command is a process of its own."""
 
-    def __init__(self, process: StepProcess) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
+
+    @property
+    def launch_failure(self) -> LaunchFailure | None:
+        return self._process.launch_failure
 
     def wait(self) -> int:
         return self._process.wait()
@@ -179,6 +185,7 @@ class SparkStep:
     def _finish(self, code: int | None) -> StepResult:
         self._logs.finish_reading()
         if isinstance(self._run, _OwnProcess):
+            self._say_not_launched(self._run.launch_failure)
             abort_leftover_uploads(self._context.outputs.s3_client, self._work / "tmp")
         if code is not None:
             self._logs.control(
@@ -188,6 +195,13 @@ class SparkStep:
         self._logs.close()
         (self._directory / SESSION_FILE).unlink(missing_ok=True)
         return self._judge(code)
+
+    def _say_not_launched(self, failure: LaunchFailure | None) -> None:
+        if failure:
+            ids = self._context.manager.new_ids()
+            now = time.time()
+            self._logs["stderr"].write_lines([*ids.submitted(now), *ids.executors_not_launched(now, failure)])
+            self._problem = failure.mend or failure.summary
 
     def _judge(self, code: int | None) -> StepResult:
         if code == 0:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.spark.image import LaunchFailure
 
 REPORT_EVERY = 30.0
 """Seconds between two state reports (``spark.yarn.report.loggingFrequency``)."""
@@ -99,12 +103,35 @@ class Application:
             _TRACE,
         ]
 
+    def not_launched(self, now: float, failure: LaunchFailure) -> list[str]:
+        """Lines for the end of an application whose driver's container was not launched."""
+        attempt = f"appattempt_{self.cluster_started}_{self.number:04d}_000002"
+        said = (
+            f"Application {self.application_id} failed 2 times due to AM Container for {attempt} exited "
+            f"with  exitCode: {failure.exit_code}"
+        )
+        first, *more = failure.diagnostics(self.driver_container)
+        more = [f"Failing this attempt.Diagnostics: {first}", *more, ". Failing the application."]
+        return [
+            *self._end(now, "FAILED", "FAILED", "\n".join([said, *more])),
+            _line(now, f"ERROR Client: Application diagnostics message: {said}"),
+            *more,
+            self.failure,
+            _TRACE,
+        ]
+
+    def executors_not_launched(self, now: float, failure: LaunchFailure) -> list[str]:
+        """Lines of a driver in deploy mode client whose executors' containers were not launched."""
+        first, *more = failure.diagnostics(self.container(2))
+        reason = f"Container from a bad node. Exit status: {failure.exit_code}. Diagnostics: {first}"
+        return [_line(now, f"WARN YarnAllocator: {reason}"), *more]
+
     def _end(self, now: float, state: str, status: str, diagnostics: str) -> list[str]:
         return [
             self._state(now, state),
             _line(now, "INFO Client: "),
             "\t client token: N/A",
-            f"\t diagnostics: {diagnostics}",
+            *f"\t diagnostics: {diagnostics}".split("\n"),
             f"\t final status: {status}",
             "\t user: hadoop",
         ]

@@ -184,10 +184,17 @@ def classification(configurations: Iterable[Mapping[str, Any]], name: str) -> di
 
 def exports(configurations: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
     """Give the variables that a ``…-env`` classification exports (its nested classification ``export``)."""
+    return nested_classification(configurations, name, "export")
+
+
+def nested_classification(
+    configurations: Iterable[Mapping[str, Any]], outer: str, inner: str
+) -> dict[str, str]:
+    """Give the properties of a classification inside another one, later entries winning."""
     found: dict[str, str] = {}
     for entry in configurations:
-        if entry.get("Classification") == name:
-            found.update(classification(entry.get("Configurations") or (), "export"))
+        if entry.get("Classification") == outer:
+            found.update(classification(entry.get("Configurations") or (), inner))
     return found
 
 

@@ -1,0 +1,49 @@
+"""What a container runs: a script, as YARN writes one, with the job's environment in it. Pure.
+
+So nothing of a job is among the engine's arguments, where others could read it, or where it could be an
+option.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# Those of this machine that mean nothing in an image, or hide what the image has.
+_OF_THE_MACHINE = frozenset(
+    {"PATH", "PYSPARK_PYTHON", "REQUESTS_CA_BUNDLE", "SHELL", "SSL_CERT_DIR", "SSL_CERT_FILE", "VIRTUAL_ENV"}
+)
+
+
+def inside(base: Mapping[str, str], exported: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a job in a container.
+
+    :param base: Its environment on this machine.
+    :param exported: What of it the cluster's configuration asks for.
+    :param asked: What the job asks for.
+    """
+    kept = {key: value for key, value in base.items() if key not in _OF_THE_MACHINE or key in exported}
+    return {"PYSPARK_PYTHON": "python3", **kept, **asked}
+
+
+def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path) -> str:
+    """Write the script.
+
+    :param launched: A file that it makes before the command: what fails later is the job's.
+    """
+    exports = (f"export {key}={shlex.quote(value)}" for key, value in env.items() if _VARIABLE.fullmatch(key))
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            *exports,
+            f": > {shlex.quote(str(launched))} || exit 1",
+            f"exec {shlex.join(command)}",
+            "",
+        ]
+    )
