@@ -100,7 +100,7 @@ def clients_of(emr: Any, **others: Any) -> Any:
     :param others: The clients of other services, by their names.
     """
     return SimpleNamespace(
-        client=lambda service, retries=True: others.get(service, emr),
+        client=lambda service, retries=True, region=None: others.get(service, emr),
         region_name="us-east-1",
         has_own_endpoint=True,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.hooks.settings import EmrKitSettings
 
-Service = Literal["cloudwatch", "emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
+Service = Literal["cloudwatch", "ecr", "emr", "emr-serverless", "logs", "s3", "sqs", "sts"]
 
 # Seconds after which a changed connection is noticed in a process that lives long, such as the triggerer.
 MAX_AGE = 900.0
@@ -51,18 +51,19 @@ class AwsClients:
     config: Any = None
     verify: bool | str | None = None
     quotas: Quotas = field(default_factory=lambda: Quotas({}))
-    _made: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
+    _made: dict[tuple[str, bool, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def client(self, service: Service, *, retries: bool = True) -> Any:
+    def client(self, service: Service, *, retries: bool = True, region: str | None = None) -> Any:
         """Give the client of a service, made at its first use.
 
         :param retries: False for calls that must not be sent twice, because AWS has no way to tell.
+        :param region: AWS region, where it is another one than that of these clients.
         """
         with self._lock:  # making a client of a session is not thread-safe, using it is
-            key = (service, retries)
+            key = (service, retries, region or self.region_name)
             if key not in self._made:
-                self._made[key] = self._make(service, retries=retries)
+                self._made[key] = self._make(*key)
             return self._made[key]
 
     @property
@@ -70,7 +71,7 @@ class AwsClients:
         """Whether EMR is reached at another address than AWS's, where no AWS console shows anything."""
         return self.endpoint_for("emr") is not None
 
-    def _make(self, service: Service, *, retries: bool) -> Any:
+    def _make(self, service: Service, retries: bool, region: str) -> Any:
         from botocore.config import Config
 
         endpoint = self.endpoint_for(service)
@@ -88,7 +89,7 @@ class AwsClients:
         if not retries:
             config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         client = self.session.client(
-            service, region_name=self.region_name, endpoint_url=endpoint, config=config, verify=self.verify
+            service, region_name=region, endpoint_url=endpoint, config=config, verify=self.verify
         )
         install(client, self.quotas)
         return client

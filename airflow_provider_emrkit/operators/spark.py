@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_emrkit._compat import BaseOperator, conf
+from airflow_provider_emrkit.compute.image_fit import check_image_fits
 from airflow_provider_emrkit.compute.pool import ClusterPool
 from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
@@ -204,6 +205,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
 
     def _start(self, context: Context, attended: AttendedRun, token: RunToken) -> JobRun:
         """Submit the job; a pool may have no room for it, which the triggerer then waits for."""
+        check_image_fits(OWNER, self.job, self.compute)  # now that it is rendered
         if isinstance(self.compute, ClusterPool):
             return self._place(context, attended, token, self.compute)
         run = attended.start(self.job, self.compute, token, self._base_dir())
@@ -278,6 +280,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         if not isinstance(compute, (DynamicCluster, ExistingCluster, ClusterPool)):
             mend = "give a DynamicCluster, an ExistingCluster or a ClusterPool"
             raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
+        check_image_fits(OWNER, self.job, self.compute)
         check_choice(OWNER, "on_existing", self.on_existing, ON_EXISTING)
         check_choice(OWNER, "on_kill", self.kill_action, ON_KILL)
         check_integer(OWNER, "infra_retries", self.infra_retries, 0, MAX_INFRA_RETRIES)

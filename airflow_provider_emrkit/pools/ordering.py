@@ -45,19 +45,23 @@ def make_order(
 ) -> PoolOrder:
     """Make the order for a job whose files are all on S3.
 
-    :param compiling: Makes the step; it puts arguments that are too long for one to S3.
+    :param compiling: Makes the step: its image is pinned, and arguments that are too long for one are put to
+        S3.
     :param pool: The pool, rendered.
     :param settings: What the connection says.
     :param wishes: What is wanted of its logs.
     :param since: Since when the job waits, in seconds since 1970.
     :raises InvalidValueError: when the pool has no place, or no program can have such long arguments.
     :raises StagingError: when they can't be put to S3.
+    :raises SubmitRefusedError: when the pool's clusters can't run its image, or ECR does not know it.
 
     >>> make_order(compiling, pool, job, token, hook.settings, since=time.time()).spec  # doctest: +SKIP
     '0123456789ab'
     """
     setup = PoolSetup.of(pool, settings, compiling, executor_logs=wishes.executor_logs)
-    step = compiling.step(compiling.command(job, token), token, "CONTINUE")
+    job = compiling.suited(job, setup.cluster)
+    command = compiling.command(job, token, setup.cluster["ReleaseLabel"])
+    step = compiling.step(command, token, "CONTINUE")
     return PoolOrder(
         place=setup.place,
         bounds=setup.bounds,

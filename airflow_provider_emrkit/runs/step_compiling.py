@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.compute.image_fit import needs_ecr_login
 from airflow_provider_emrkit.compute.request import MAX_STEP_CHARACTERS, step_characters, step_request
 from airflow_provider_emrkit.exceptions import StagingError
 from airflow_provider_emrkit.hooks.staging import stage_file
 from airflow_provider_emrkit.jobs.argument_file import ArgumentFile, check_driver_arguments
+from airflow_provider_emrkit.jobs.ecr_login import client_config_of, logged_in
 from airflow_provider_emrkit.jobs.spark_submit import spark_submit
 from airflow_provider_emrkit.jobs.staging import StagedFile
+from airflow_provider_emrkit.runs.image_setup import with_image_set_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_emrkit.compute.cluster_spec import ClusterSpec
     from airflow_provider_emrkit.hooks.clients import AwsClients
@@ -64,12 +67,23 @@ class StepCompiling:
         self._pause = pause
         self._staging_uri = staging_uri
 
-    def command(self, job: SparkJob, token: RunToken) -> Command:
+    def suited(self, job: SparkJob, cluster: Mapping[str, Any]) -> SparkJob:
+        """Give a job as it runs on a cluster; see :func:`~.image_setup.with_image_set_up`.
+
+        :param cluster: The cluster, as DescribeCluster gives it, or as RunJobFlow is asked for it.
+        :raises SubmitRefusedError: when the cluster can't run its image, or ECR does not know it.
+        """
+        return with_image_set_up(job, cluster, self._clients, self._pause)
+
+    def command(self, job: SparkJob, token: RunToken, release_label: str = "") -> Command:
         """Compile a job, without any call.
 
+        :param release_label: That of the cluster, which says whether the step has to log in to ECR.
         :raises InvalidValueError: when its arguments are longer than any program can be started with.
         """
-        argv = spark_submit(_tagged(job, token.yarn_tag), name=f"{token.dag_id}.{token.task_id}")
+        job, registries = _with_login(_tagged(job, token.yarn_tag), release_label)
+        argv = spark_submit(job, name=f"{token.dag_id}.{token.task_id}")
+        argv = logged_in(argv, registries) if registries else argv
         return Command(argv, _long_arguments(job, argv))
 
     def step(self, command: Command, token: RunToken, action_on_failure: str) -> dict[str, Any]:
@@ -120,6 +134,16 @@ def _long_arguments(job: SparkJob, argv: Sequence[str]) -> ArgumentFile | None:
     if job.deploy_mode == "cluster":
         check_driver_arguments([str(arg) for arg in job.args])
     return ArgumentFile.of(argv)
+
+
+def _with_login(job: SparkJob, release_label: str) -> tuple[SparkJob, Sequence[str]]:
+    """Give the registries that the step has to log in to, and the job with the file that has the login."""
+    image = job.docker
+    if image is None or not needs_ecr_login(image, release_label):
+        return job, ()
+    registries = (image.reference.registry,)
+    image = replace(image, ecr_login=None, client_config=client_config_of(registries))
+    return replace(job, docker=image), registries
 
 
 def _tagged(job: SparkJob, tag: str) -> SparkJob:

@@ -84,7 +84,8 @@ class StepSubmission:
         """Start a job, once (AddJobFlowSteps, or RunJobFlow and ListSteps).
 
         Neither call has an idempotency token. They are therefore never repeated blindly: after a failure
-        that leaves the outcome open, the run is looked for by its token first.
+        that leaves the outcome open, the run is looked for by its token first. An image is judged and pinned
+        before, by what is known of the cluster.
 
         :param wishes: What is wanted of its logs; a new cluster sends them to CloudWatch, if it can.
         :raises InvalidValueError: when the job's arguments are longer than any program can be started with.
@@ -92,18 +93,29 @@ class StepSubmission:
         """
         if not isinstance(compute, (DynamicCluster, ExistingCluster)):
             raise TypeError("jobs are placed on clusters of a pool, and not submitted to the pool")
-        command = self._compiling.command(job, token)
         if isinstance(compute, ExistingCluster):
             cluster = self._usable_cluster(compute.cluster_id)
-            step = self._compiling.step(command, token, compute.action_on_failure)
+            step = self._step(job, cluster, compute, token)
             adding = StepAdding(self._clients.client("emr", retries=False), cluster["Id"], self._pause)
             run = self._sent_once(lambda: self._run(cluster, adding.add(step), token), compute, token)
         else:
-            step = self._compiling.step(command, token, compute.action_on_failure)
-            request = self._cluster_request(compute, step, token, executor_logs=wishes.executor_logs)
+            request = self._cluster_request(compute, job, token, executor_logs=wishes.executor_logs)
+            request["Steps"] = [self._step(job, request, compute, token)]
             send = partial(self._run_job_flow, request, token)
             run = self._with_step(self._sent_once(send, compute, token, request), token)
         return replace(run, driver_apart=job.deploy_mode == "cluster").with_wishes(wishes)
+
+    def _step(
+        self,
+        job: SparkJob,
+        cluster: Mapping[str, Any],
+        compute: DynamicCluster | ExistingCluster,
+        token: RunToken,
+    ) -> dict[str, Any]:
+        """Make the step of a job for a cluster, as it is or as it is asked for."""
+        job = self._compiling.suited(job, cluster)
+        command = self._compiling.command(job, token, cluster.get("ReleaseLabel") or "")
+        return self._compiling.step(command, token, compute.action_on_failure)
 
     def _usable_cluster(self, cluster_id: str) -> Mapping[str, Any]:
         """Describe a cluster that is to run a step, and see that it can."""
@@ -123,15 +135,16 @@ class StepSubmission:
         return cluster
 
     def _cluster_request(
-        self, compute: DynamicCluster, step: Mapping[str, Any], token: RunToken, *, executor_logs: bool
+        self, compute: DynamicCluster, job: SparkJob, token: RunToken, *, executor_logs: bool
     ) -> dict[str, Any]:
+        """Make the request for a job's cluster, without its step."""
         compiled = partial(
             run_job_flow_request,
             name=token.marked(compute.name),
             defaults=self._defaults,
-            steps=[step],
             tags=token.tags(),
             executor_logs=executor_logs,
+            image=job.docker,
         )
         return self._compiling.cluster(compiled, compute.spec)
 

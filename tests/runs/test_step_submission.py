@@ -626,10 +626,11 @@ def test_long_arguments_without_a_staging_uri_submit_nothing(emr):
         ),
     ],
 )
-def test_arguments_no_program_can_be_started_with_are_told_before_anything_is_sent(emr, s3, job, match):
+def test_arguments_no_program_can_be_started_with_are_told_before_anything_is_submitted(emr, s3, job, match):
     with pytest.raises(InvalidValueError, match=match):
         emr.submit(emr.there, job, staging_uri="s3://staging/emrkit/", s3=s3)
-    assert emr.faulty.calls == []
+    assert emr.faulty.calls == ["describe_cluster"]
+    assert "Contents" not in s3.list_objects_v2(Bucket="staging")
 
 
 def test_nothing_is_put_to_s3_for_a_cluster_that_can_t_be_used(emr, s3):

@@ -1,0 +1,113 @@
+"""What becomes of a job's image before the job is submitted: it is judged, pinned, and told of in the log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_emrkit.compute.image_digest import SURELY, takes_digests
+from airflow_provider_emrkit.compute.image_fit import ImageProblem, image_problem
+from airflow_provider_emrkit.exceptions import ImageRefusedError
+from airflow_provider_emrkit.hooks.ecr import digest_of
+from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.runs.refusals import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_emrkit.hooks.clients import AwsClients
+    from airflow_provider_emrkit.jobs.docker_image import DockerImage
+    from airflow_provider_emrkit.jobs.image_reference import ImageReference
+    from airflow_provider_emrkit.jobs.spark_job import SparkJob
+
+log = logging.getLogger(__name__)
+
+
+def with_image_set_up(
+    job: SparkJob, cluster: Mapping[str, Any], clients: AwsClients, pause: Callable[[float], bool]
+) -> SparkJob:
+    """Give a job whose image a cluster can run, by its digest where that is asked for (DescribeImages).
+
+    :param job: The job; one without an image stays as it is.
+    :param cluster: The cluster, as DescribeCluster gives it, or as RunJobFlow is asked for it.
+    :param clients: AWS clients.
+    :param pause: Waits some seconds, while ECR can't be reached; gives True when the work is to stop.
+    :raises ImageRefusedError: when the cluster can't run the image, or ECR does not have it.
+    :raises SubmitRefusedError: when ECR does not say; the type tells why.
+
+    >>> with_image_set_up(job, request, clients, stop.wait).docker.uri  # doctest: +SKIP
+    '123456789012.dkr.ecr.us-east-1.amazonaws.com/etl@sha256:…'
+    """
+    image = job.docker
+    if image is None:
+        return job
+    _check(image, cluster, clients.region_name)
+    image = _pinned(image, clients, pause)
+    _tell(job, image)
+    return replace(job, docker=image)
+
+
+def _check(image: DockerImage, cluster: Mapping[str, Any], region: str) -> None:
+    label = cluster.get("ReleaseLabel") or ""
+    configurations = cluster.get("Configurations") or ()
+    problem = image_problem(image, release_label=label, configurations=configurations, region=region)
+    problem = problem or _digest_problem(image, label)
+    if problem:
+        where = f"cluster {cluster['Id']}" if "Id" in cluster else "a new cluster"
+        raise ImageRefusedError(
+            f"the job was not submitted to {where} (region {region}): "
+            f"image {image.uri} {problem.problem}; {problem.mend}"
+        )
+
+
+def _digest_problem(image: DockerImage, label: str) -> ImageProblem | None:
+    if not image.pin_digest and not image.reference.digest:
+        return None
+    takes = takes_digests(label)
+    if takes is None:
+        log.warning(
+            "Hadoop takes an image's digest from 3.3.6 on (%s); whether that of %s does is not known. "
+            "If it says that the name doesn't match docker image name pattern, name the image by its tag.",
+            SURELY,
+            label or "this cluster",
+        )
+    if takes is not False:
+        return None
+    mend = f"use {SURELY} or later, or name it by its tag, without pin_digest"
+    return ImageProblem(f"can't be named by its digest on {label}, whose Hadoop does not take that", mend)
+
+
+def _pinned(image: DockerImage, clients: AwsClients, pause: Callable[[float], bool]) -> DockerImage:
+    reference = image.reference
+    if not image.pin_digest or reference.digest or reference.ecr is None:
+        return image
+    region = reference.ecr.region
+    try:
+        digest = digest_of(clients.client("ecr", region=region), reference, pause)
+    except Exception as error:
+        if not is_aws_error(error) and not is_transient(error):
+            raise
+        raise refusal(_unknown(reference), error, region) from error
+    # Without the tag, which Docker would not look at, and podman does not take beside a digest.
+    pinned = replace(image, uri=str(replace(reference, tag="", digest=digest)), pin_digest=False)
+    log.info("Image %s is %s", image.uri, digest)
+    return pinned
+
+
+def _unknown(reference: ImageReference) -> str:
+    return (
+        f"the job was not submitted, as ECR did not say which image {reference} is "
+        f"(ecr:DescribeImages on repository {reference.repository})"
+    )
+
+
+def _tell(job: SparkJob, image: DockerImage) -> None:
+    if job.deploy_mode == "cluster":
+        log.info("Driver and executors run in image %s", image.uri)
+        return
+    log.info("The executors run in image %s", image.uri)
+    log.warning(
+        "deploy_mode='client' leaves the driver outside of the image, as the primary node has no Docker: the "
+        "driver has that node's Python and libraries. Use deploy_mode='cluster' to run it in the image, too."
+    )
