@@ -99,6 +99,8 @@ class EcrRepository:
 
         :param absent: Name of that refusal.
         """
+        from botocore.exceptions import ClientError
+
         expected = (getattr(self._client.exceptions, absent),) if absent else ()
         try:
             with explained():
@@ -107,7 +109,8 @@ class EcrRepository:
                 except expected:
                     return None
         except AccountError as error:
-            if trouble := self.trouble():
+            # Where ECR can't be reached, nobody else is asked.
+            if isinstance(error.__cause__, ClientError) and (trouble := self.trouble()):
                 raise AccountError(f"{error}; {trouble}") from error
             raise
 

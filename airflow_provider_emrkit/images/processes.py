@@ -75,11 +75,14 @@ def _child(
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
+            if process.poll() is None:
+                process.terminate()
                 process.wait(GRACE)
-        if process.poll() is None:
+        except subprocess.TimeoutExpired:
+            pass  # it does not listen: below
+        finally:
+            # Also when the user does not wait for it.
             process.kill()
             process.wait()
 

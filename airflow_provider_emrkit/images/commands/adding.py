@@ -88,7 +88,7 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
         say_error(str(error))
         return FAILED
     except InvalidValueError as error:
-        say_error(str(error))
+        say_error(str(error).removeprefix(f"{error.owner}."))
         return USAGE
 
 

@@ -86,7 +86,7 @@ def _check(given: argparse.Namespace, registry: EcrRegistry | None) -> None:
 
 
 def _refused(name: str, problem: str, mend: str) -> InvalidValueError:
-    return InvalidValueError(OWNER, f"--{name.replace('_', '-')}", "given", problem, mend)
+    return InvalidValueError(OWNER, f"--{name.replace('_', '-')}", True, problem, mend)
 
 
 def _print_policies(registry: EcrRegistry, reference: ImageReference, *, create: bool) -> int:
@@ -140,7 +140,7 @@ def _tell(pushed: PushedImage, *, as_json: bool) -> None:
     say(f"{pushed.pinned}\n")
     say("for a job:")
     say(f'  SparkJob(..., docker=DockerImage("{pushed.reference}"))')
-    say("or, so that it runs this very image whatever is pushed later:")
+    say("or this very image, whatever is pushed later (emr-6.15.0 and later):")
     say(f'  SparkJob(..., docker=DockerImage("{pushed.pinned}"))')
 
 
