@@ -172,7 +172,7 @@ def _head(recipe: Recipe) -> str:
     release, java = recipe.release, "Java" if recipe.base else f"Java {recipe.release.java}"
     return f"""\
 # Spark jobs of {release.label} in containers of their own image (Docker on YARN).
-# The cluster brings Spark {release.spark} and Hadoop, this image {java}, Python {recipe.python} and libraries.
+# The cluster brings Spark {release.spark} and Hadoop, this image {java}, Python {recipe.python}, libraries.
 # {WRITTEN}, and yours to change: `emrkit image check` tells whether EMR can run it."""
 
 
@@ -204,8 +204,8 @@ def _managed_python(recipe: Recipe) -> list[str]:
     last = [
         "FROM base",
         f"COPY --from=libraries {PYTHONS} {PYTHONS}",
-        f"# EMR starts {EMRS_PYTHON}. The system's own tools may have used the one that was there: install packages",
-        "# of the system above, in the stage called base.",
+        f"# EMR starts {EMRS_PYTHON}. The system's own tools may need the one that was there: install",
+        "# packages of the system above, in the stage called base.",
         f"RUN ln -sf {PYTHON} {EMRS_PYTHON} \\",
         f"    && {_CHECK}",
         _END,

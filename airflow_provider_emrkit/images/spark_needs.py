@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn, release_mend
 from airflow_provider_emrkit.releases import Release, release
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -84,16 +85,9 @@ def release_with_images(label: str, *, experimental_emr7: bool = False) -> Relea
     :raises InvalidValueError: for any other.
     """
     found = release(label)
-    if found.supports("docker"):
+    mend = release_mend(label, DockerOnYarn(experimental_emr7=experimental_emr7))
+    if not mend:
         return found
-    owner, problem = "releases", "does not run jobs in images"
-    if found.label.family != "emr":
-        mend = "use EMR Serverless with a custom image, or a release of EMR 6"
-        raise InvalidValueError(owner, "label", label, problem, mend)
-    if found.label.major < 6:
-        mend = "use emr-6.0.0 or later"
-        raise InvalidValueError(owner, "label", label, f"{problem}: its Hadoop is 2", mend)
-    if not experimental_emr7:
-        mend = "use a release of EMR 6, EMR Serverless with a custom image, or say --experimental-emr7"
-        raise InvalidValueError(owner, "label", label, "is EMR 7, for which AWS documents no images", mend)
-    return found
+    if found.label.family == "emr" and found.label.major > 6:
+        mend += " (and --experimental-emr7 here)"
+    raise InvalidValueError("releases", "label", label, "does not run jobs in images of their own", mend)
