@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.images.commands import build, push
+from airflow_provider_emrkit.images.commands import build, check, new, push
 from airflow_provider_emrkit.images.commands.adding import Adding
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def add_parser(commands: Any, formatter: type[argparse.HelpFormatter]) -> None:
         image.add_subparsers(dest="action", required=True, metavar="COMMAND"),
         formatter,
     )
-    for command in (build, push):
+    for command in (new, build, check, push):
         command.add_to(adding)
