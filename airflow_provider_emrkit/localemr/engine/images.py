@@ -94,7 +94,7 @@ def ask_traits(client: EngineClient) -> Traits:
         problem = str(error)
     if problem:
         raise EngineError(
-            f"a job's image needs a container engine, and {name} does not answer: {problem.rstrip('.')}. "
+            f"a job's image needs a container engine, and {name} does not answer: {problem} "
             f"Start it, or name its socket in {'CONTAINER_HOST' if is_podman else 'DOCKER_HOST'} when the "
             "local EMR is started."
         )

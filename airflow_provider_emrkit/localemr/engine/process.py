@@ -141,7 +141,7 @@ class ContainerProcess:
         except LaunchError as error:
             self._fail(error.failure)
         except EngineError as error:
-            self._fail(LaunchFailure(ENGINE_FAILED, (str(error),), mend=str(error)))
+            self._fail(LaunchFailure(ENGINE_FAILED, (str(error),), is_local=True))
         except Exception as error:
             log.exception("a container could not be run")
             self._fail(LaunchFailure(ENGINE_FAILED, (f"localemr: {error!r}",)))

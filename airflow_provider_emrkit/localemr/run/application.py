@@ -125,8 +125,8 @@ class RunningApplication:
     @property
     def failure(self) -> str:
         """The line by which its end shows in the client's stderr, if it did not succeed."""
-        if self._not_launched and self._not_launched.mend:
-            return self._not_launched.mend
+        if self._not_launched and self._not_launched.is_local:
+            return self._not_launched.summary
         return self.ids.kill if self._was_killed else self.ids.failure
 
     @property

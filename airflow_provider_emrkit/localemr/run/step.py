@@ -201,7 +201,7 @@ class SparkStep:
             ids = self._context.manager.new_ids()
             now = time.time()
             self._logs["stderr"].write_lines([*ids.submitted(now), *ids.executors_not_launched(now, failure)])
-            self._problem = failure.mend or failure.summary
+            self._problem = failure.summary
 
     def _judge(self, code: int | None) -> StepResult:
         if code == 0:

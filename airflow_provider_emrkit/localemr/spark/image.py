@@ -45,7 +45,7 @@ class LaunchFailure:
     :param exit_code: As YARN would report it.
     :param shell_error: What the program wrote that launches containers.
     :param message: YARN's own message.
-    :param mend: What to do about it where only this machine is the reason; empty for what EMR refuses, too.
+    :param is_local: Whether only this machine is the reason, and ``shell_error`` is a sentence about it.
 
     >>> LaunchFailure(29, ("image: x is not trusted.",)).message
     'Launch container failed'
@@ -54,7 +54,7 @@ class LaunchFailure:
     exit_code: int
     shell_error: tuple[str, ...] = ()
     message: str = LAUNCH_FAILED
-    mend: str = ""
+    is_local: bool = False
 
     @property
     def summary(self) -> str:
@@ -76,7 +76,6 @@ class LaunchFailure:
             *more,
             "",
             f"Container exited with a non-zero exit code {self.exit_code}.",
-            *([self.mend] if self.mend else []),
         ]
 
 
