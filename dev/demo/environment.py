@@ -28,7 +28,7 @@ _NETWORK = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUND
 _NETWORK += ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
 # How the container engine is reached.
 _ENGINE = ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"]
-_ENGINE += ["CONTAINER_HOST", "CONTAINER_SSHKEY"]
+_ENGINE += ["CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINER_SSHKEY", "EMRKIT_ENGINE"]
 _PASSED_ON = frozenset(_SYSTEM + _TERMINAL + _FOLDERS + _NETWORK + _ENGINE)
 _PASSED_ON_FAMILIES = ("LC_", "PIP_", "UV_")  # the last two: how a package index is reached
 # Airflow's processes write their titles over what /proc shows, the marker included, unless told not to.

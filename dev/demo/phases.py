@@ -19,7 +19,7 @@ from demo.follow import Follower, Outcome, RunError
 from demo.processes import Child, process, stop
 from environments.catalog import Layout
 from environments.tool import UvTool
-from images.engine import Engine
+from images.engine import CHOSEN, Engine
 from images.example import ExampleImage
 
 if TYPE_CHECKING:
@@ -70,14 +70,17 @@ class Demo:
         Airflow is started first and waited for last: it takes longest, and the others don't need it.
         """
         self._write_record()
+        engine = Engine.find(self._environment) if self.example.image else None
+        if engine:
+            self._environment[CHOSEN] = engine.program  # the one that gets the image runs it
         settings = demo.airflow.Settings(self._home, self.places.dags, self.places.airflow_port)
         log = self.places.folder / "airflow.log"
         child, airflow = demo.airflow.start(self.places, self._environment, settings, log)
         self._remember(child)
         self._start_localemr()
         self._prefetch()
-        if self.example.image:
-            self._image()
+        if engine:
+            self._image(engine)
         self._upload()
         self._wait_airflow(child, airflow)
         return self._follow(airflow)
@@ -95,9 +98,9 @@ class Demo:
         with self.screen.step(f"Spark for {label}") as step:
             step.done(demo.localemr.prefetch(self.places, self._environment, label, step.update))
 
-    def _image(self) -> None:
+    def _image(self, engine: Engine) -> None:
         with self.screen.step("image") as step:
-            image = ExampleImage(Engine.find(self._environment), Layout(self.places.root), step.update)
+            image = ExampleImage(engine, Layout(self.places.root), step.update)
             step.done(image.ensure())
 
     def _upload(self) -> None:

@@ -49,7 +49,7 @@ def entries() -> Iterator[Entry]:
     yield _node_lost()
     yield _driver_beyond_its_memory()
     yield _driver_killed()
-    yield _image_not_trusted()
+    yield from _images()
     yield _above_the_maximum()
     yield _denied_by_emrfs()
     yield _denied_by_hdfs()
@@ -132,14 +132,49 @@ def _driver_killed() -> Entry:
     return entry("driver-killed", {"submit.log": master.submit_log(), "stderr.log": stderr}, told)
 
 
-def _image_not_trusted() -> Entry:
-    said = [
-        f"image: {IMAGE} is not trusted.",
+def _images() -> Iterator[Entry]:
+    """Make those of images, in the words of container-executor (``docker-util.c``) and of Java."""
+    not_trusted = f"image: {IMAGE} is not trusted"
+    yield _image(
+        "docker-not-trusted",
+        not_trusted,
+        29,
+        f"{not_trusted}.",
         "Disable mount volume for container",
         "Error constructing docker command, docker error code=14, error message='Docker image is not trusted'",
+    )
+    # Such an image may run all the same, without mounts: nobody knows the user then.
+    yield _image(
+        "docker-not-trusted-without-mounts",
+        not_trusted,
+        7,
+        f"{not_trusted}.",
+        "Disable mount volume for untrusted image",
+        f"{not_trusted}.",
+        "Disable cap-add for untrusted image",
+        "docker: Error response from daemon: linux spec user: unable to find user hadoop: no matching entries in "
+        "passwd file.",
+        "See 'docker run --help'.",
+    )
+    mount = "Configuration does not allow docker mount '/mnt/models:/models'"
+    refused = "Error constructing docker command, docker error code=13, error message='Invalid docker read-only mount'"
+    yield _image("docker-mount-refused", mount, 29, f"{mount}, realpath=/mnt/models", refused)
+    stderr = [
+        'Exception in thread "main" java.lang.reflect.UndeclaredThrowableException',
+        "\tat org.apache.hadoop.security.UserGroupInformation.doAs(UserGroupInformation.java:1915)",
+        "\tat org.apache.spark.deploy.yarn.ApplicationMaster$.main(ApplicationMaster.scala:909)",
+        "Caused by: javax.security.auth.login.LoginException: java.lang.NullPointerException: invalid null input: name",
+        "\tat com.sun.security.auth.UnixPrincipal.<init>(UnixPrincipal.java:71)",
+        "\tat com.sun.security.auth.module.UnixLoginModule.login(UnixLoginModule.java:133)",
     ]
-    told = {"contains": "not trusted", "about": "docker", "error": "DockerError"}
-    return entry("docker-not-trusted", {"submit.log": launch_failed(29, said).submit_log()}, told)
+    logs = {"submit.log": launch_failed(1, [], stderr).submit_log(), "stderr.log": stderr}
+    told = {"contains": "invalid null input: name", "about": "docker", "error": "DockerError"}
+    yield entry("docker-user-without-a-name", logs, told)
+
+
+def _image(name: str, contains: str, code: int, *said: str) -> Entry:
+    told = {"contains": contains, "about": "docker", "error": "DockerError"}
+    return entry(name, {"submit.log": launch_failed(code, said).submit_log()}, told)
 
 
 def _above_the_maximum() -> Entry:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAMS = ("docker", "podman")
+CHOSEN = "EMRKIT_ENGINE"
+"""Environment variable that chooses one of them, for the local EMR as well."""
+
 _ANSWER_SECONDS = 20
 _SHOWN_LINES = 5
 
@@ -37,12 +40,13 @@ class Engine:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Engine:
-        """Return the first engine that answers.
+        """Return the first engine that answers, or the one that the environment chooses.
 
         :raises EngineError: with what each of them said, when none does.
         """
         said = []
-        for program in PROGRAMS:
+        wanted = environ.get(CHOSEN)
+        for program in (wanted,) if wanted else PROGRAMS:
             if which(program, path=environ.get("PATH")) is None:
                 said.append(f"{program} is not installed")
                 continue
