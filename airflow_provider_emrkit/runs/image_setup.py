@@ -6,12 +6,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.image_digest import SURELY, takes_digests
-from airflow_provider_emrkit.compute.image_fit import ImageProblem, image_problem
+from airflow_provider_emrkit.compute.image_fit import image_problem
 from airflow_provider_emrkit.exceptions import ImageRefusedError
 from airflow_provider_emrkit.hooks.ecr import digest_of
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.releases import release
 from airflow_provider_emrkit.runs.refusals import refusal
+from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
 
 log = logging.getLogger(__name__)
+
+SURE_OF_DIGESTS = (3, 3, 6)
 
 
 def with_image_set_up(
@@ -45,6 +48,7 @@ def with_image_set_up(
     _check(image, cluster, clients.region_name)
     image = _pinned(image, clients, pause)
     _tell(job, image)
+    _warn_of_digest(image, cluster.get("ReleaseLabel") or "")
     return replace(job, docker=image)
 
 
@@ -52,7 +56,6 @@ def _check(image: DockerImage, cluster: Mapping[str, Any], region: str) -> None:
     label = cluster.get("ReleaseLabel") or ""
     configurations = cluster.get("Configurations") or ()
     problem = image_problem(image, release_label=label, configurations=configurations, region=region)
-    problem = problem or _digest_problem(image, label)
     if problem:
         where = f"cluster {cluster['Id']}" if "Id" in cluster else "a new cluster"
         raise ImageRefusedError(
@@ -61,21 +64,24 @@ def _check(image: DockerImage, cluster: Mapping[str, Any], region: str) -> None:
         )
 
 
-def _digest_problem(image: DockerImage, label: str) -> ImageProblem | None:
-    if not image.pin_digest and not image.reference.digest:
-        return None
-    takes = takes_digests(label)
-    if takes is None:
+def _warn_of_digest(image: DockerImage, label: str) -> None:
+    """Tell where it is not known whether YARN takes a digest: it does from Hadoop 3.3.6 on (YARN-11364).
+
+    Of EMR's releases with an earlier 3.3, whose Hadoop is AWS's own, nobody says.
+    """
+    if image.reference.digest and label and _hadoop(label) < SURE_OF_DIGESTS:
         log.warning(
-            "Hadoop takes an image's digest from 3.3.6 on (%s); whether that of %s does is not known. "
-            "If it says that the name doesn't match docker image name pattern, name the image by its tag.",
-            SURELY,
-            label or "this cluster",
+            "Hadoop takes the digest of an image from 3.3.6 (emr-6.15.0) on; whether that of %s does is not "
+            "known. If it says that the name doesn't match docker image name pattern, give a tag alone.",
+            label,
         )
-    if takes is not False:
-        return None
-    mend = f"use {SURELY} or later, or name it by its tag, without pin_digest"
-    return ImageProblem(f"can't be named by its digest on {label}, whose Hadoop does not take that", mend)
+
+
+def _hadoop(label: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, release(label).hadoop.split(".")))
+    except InvalidValueError:
+        return SURE_OF_DIGESTS
 
 
 def _pinned(image: DockerImage, clients: AwsClients, pause: Callable[[float], bool]) -> DockerImage:
