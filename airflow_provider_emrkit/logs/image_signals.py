@@ -11,14 +11,20 @@ import re
 from airflow_provider_emrkit.logs.signal import DOCKER, Signal
 
 
+# Where Docker's words begin: in a line of theirs, in YARN's report, in the NodeManager's log, in EMR's words.
+_BEGINS = r"(?:^|(?<=output: )|(?<=\): )|(?<=; ))"
+
+
 def _yarn(pattern: str, hint: str, *parts: str) -> Signal:
     """Make a signal of what YARN says; what Docker says is quoted from its beginning."""
-    return _own(rf"(?:docker: .{{0,400}}?)?(?:{pattern})", hint, *parts)
+    return _own(rf"(?:{_BEGINS}docker: .{{0,400}}?)?(?:{pattern})", hint, *parts)
 
 
 def _docker(pattern: str, hint: str, *parts: str) -> Signal:
     """Make a signal of what only Docker's own line tells: what runs in a container says it, too."""
-    return _own(rf"(?:docker|Error response from daemon|Error): .{{0,400}}?(?:{pattern})", hint, *parts)
+    return _own(
+        rf"{_BEGINS}(?:docker|Error response from daemon|Error): .{{0,400}}?(?:{pattern})", hint, *parts
+    )
 
 
 def _own(pattern: str, hint: str, *parts: str) -> Signal:

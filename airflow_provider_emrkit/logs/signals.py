@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.logs.image_signals import IMAGE_EXCEPTIONS, IMAGE_SIGNALS
 from airflow_provider_emrkit.logs.signal import DENIED, MEMORY, NODE, NOT_FOUND, Signal
-from airflow_provider_emrkit.logs.yarn_frames import yarns_lines
+from airflow_provider_emrkit.logs.yarn_frames import may_hold_yarns, yarns_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from airflow_provider_emrkit.logs.traces import Page
 
@@ -46,21 +46,19 @@ def signals_in(page: Page) -> Iterator[tuple[Signal, int, str, bool]]:
     start = max(0, len(page) - MOST_LINES)
     lines = [line[:LONGEST_LINE] for line in page.lines[start:]]
     whole = "\n".join(lines)
-    yarns: Sequence[bool] = ()
+    yarns = yarns_lines(page, start) if may_hold_yarns(whole) else []
+    yarns_words = "\n".join(lines[index - start] for index in yarns)
     for signal in SIGNALS:
-        if not any(part in whole for part in signal.parts):
+        words, indices = (yarns_words, yarns) if signal.by_yarn else (whole, range(start, len(page)))
+        if not any(part in words for part in signal.parts):
             continue
-        if signal.by_yarn and not yarns:
-            yarns = yarns_lines(page, start)
-        for index in range(len(lines) - 1, -1, -1):
-            line = lines[index]
-            if (signal.by_yarn and not yarns[index]) or not any(part in line for part in signal.parts):
-                continue
-            found = signal.pattern.search(line)
+        for index in reversed(indices):
+            line = lines[index - start]
+            found = signal.pattern.search(line) if any(part in line for part in signal.parts) else None
             if found:
-                record = page.records[start + index]
+                record = page.records[index]
                 of_executor = record is not None and bool(_OF_EXECUTORS.fullmatch(record.logger))
-                yield signal, start + index, found.group(), of_executor
+                yield signal, index, found.group(), of_executor
                 break
 
 

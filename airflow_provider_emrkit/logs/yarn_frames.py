@@ -9,8 +9,6 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow_provider_emrkit.logs.records import Record
     from airflow_provider_emrkit.logs.traces import Page
 
@@ -25,23 +23,29 @@ _NODE_MANAGER = re.compile(
 _DOCKER = "docker: Error response from daemon: "
 
 
-def yarns_lines(page: Page, start: int = 0) -> Sequence[bool]:
-    """Tell of each line whether YARN or Docker wrote it about a container that did not start.
+def may_hold_yarns(text: str) -> bool:
+    """Tell, at little cost, whether a log can hold such lines at all."""
+    return any(words in text for words in (*_BEGINS, _DOCKER, "nodemanager."))
+
+
+def yarns_lines(page: Page, start: int = 0) -> list[int]:
+    """Give the lines that YARN or Docker wrote about a container that did not start, by their indices.
 
     :param start: Index of the first line that is asked for.
 
     >>> from airflow_provider_emrkit.logs.traces import Page
-    >>> yarns_lines(Page(["Shell error output: image: etl is not trusted.", "Disable mount volume", "x"]))
-    [True, True, True]
+    >>> yarns_lines(Page(["fine", "Shell error output: image: etl is not trusted.", "Disable mount volume"]))
+    [1, 2]
     >>> yarns_lines(Page(["image: etl is not trusted."]))
-    [False]
+    []
     """
     found = []
     inside = False
     for index in range(start, len(page)):
-        line, record = page.lines[index], page.records[index]
-        inside = _is_inside(line, record, inside)
-        found.append(inside or line.startswith(_DOCKER))
+        line = page.lines[index]
+        inside = _is_inside(line, page.records[index], inside)
+        if inside or line.startswith(_DOCKER):
+            found.append(index)
     return found
 
 

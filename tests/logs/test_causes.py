@@ -523,6 +523,13 @@ SLOW += [
     "0 ",
     " 143 137",
 ]
+SLOW += [
+    "docker: Error: ",
+    "Shell error output: docker: not found ",
+    "docker: Error response from daemon: no such host python java: manifest ",
+    "Shell error output: image: User: mount list ",
+    "Shell error output: / pythonpython3: invalid ",
+]
 
 
 @pytest.mark.timeout(20)
