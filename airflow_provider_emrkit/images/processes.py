@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 # A program may write without end; nobody reads more of it than this.
 MAX_OUTPUT = 1_000_000
-# A program that was asked to end gets this long before it is ended.
+# A program that was asked to end gets this long before it is ended: a build or push, which has to stop what
+# the engine does for it, and all others.
 GRACE = 10.0
+SHORT_GRACE = 1.0
 # What reads its output has this long after its end, as a child of its own may hold the pipe.
 LEFT_OVER = 5.0
 # Where progress goes: to the terminal, while standard output is for what scripts read.
@@ -45,7 +48,7 @@ def run_captured(argv: Sequence[str], environ: Mapping[str, str], *, timeout: fl
     :raises TimeoutError: when it had to be ended.
     :raises OSError: when it can't be started.
     """
-    with _child(argv, environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with _child(argv, environ, SHORT_GRACE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         readers = [_Reader(stream) for stream in (process.stdout, process.stderr) if stream]
         try:
             code = process.wait(timeout)
@@ -60,13 +63,13 @@ def run_shown(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
     :raises OSError: when it can't be started.
     """
-    with _child(argv, environ, stdout=_STDERR, stderr=_STDERR) as process:
+    with _child(argv, environ, GRACE, stdout=_STDERR, stderr=_STDERR) as process:
         return process.wait()
 
 
 @contextlib.contextmanager
 def _child(
-    argv: Sequence[str], environ: Mapping[str, str], *, stdout: int, stderr: int
+    argv: Sequence[str], environ: Mapping[str, str], grace: float, *, stdout: int, stderr: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program; however this is left, it has ended."""
     process = subprocess.Popen(
@@ -78,7 +81,7 @@ def _child(
         try:
             if process.poll() is None:
                 process.terminate()
-                process.wait(GRACE)
+                process.wait(grace)
         except subprocess.TimeoutExpired:
             pass  # it does not listen: below
         finally:
@@ -98,7 +101,7 @@ class _Reader(threading.Thread):
 
     def run(self) -> None:
         with self._stream:
-            while block := self._stream.read(65_536):
+            while block := os.read(self._stream.fileno(), 65_536):
                 self._kept += block[: MAX_OUTPUT - len(self._kept)]
 
     def text(self) -> str:

@@ -35,7 +35,7 @@ class EngineThatRecords:
     def __init__(self, directory):
         self.directory = directory
         program = directory / "docker"
-        program.write_text(f"#!{sys.executable}\n{(HERE / 'recording_engine.py').read_text()}")
+        program.write_text(f"#!{sys.executable} -IS\n{(HERE / 'recording_engine.py').read_text()}")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.answers = {"images": {}}
         self.tell()
