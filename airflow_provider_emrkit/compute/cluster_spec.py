@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.bootstrap import BootstrapAction
 from airflow_provider_emrkit.compute.configurations import Configurations, checked_configurations
-from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn, release_mend
+from airflow_provider_emrkit.compute.docker_on_yarn import DockerOnYarn, check_said_once, release_mend
 from airflow_provider_emrkit.compute.instances import InstanceRole
 from airflow_provider_emrkit.compute.managed_scaling import ManagedScaling
 from airflow_provider_emrkit.compute.overrides import checked_overrides
@@ -223,6 +223,7 @@ class ClusterSpec(FrozenSpec):
             check_pattern(OWNER, "custom_ami_id", self.custom_ami_id, _IMAGE, "write it like ami-0a1b2c3d")
         if self.docker is not None and not isinstance(self.docker, bool):
             check_instance(OWNER, "docker", self.docker, DockerOnYarn)
+            check_said_once(OWNER, self.docker, self.configurations)
         if self.ebs_root_volume_size is not None:
             check_integer(OWNER, "ebs_root_volume_size", self.ebs_root_volume_size, 10, 16_384, "GiB")
 

@@ -120,5 +120,6 @@ def properties_of(configurations: Any, *path: str) -> dict[str, str] | None:
             continue
         given = properties_of(item.get("Configurations"), *below) if below else item.get("Properties") or {}
         if isinstance(given, Mapping):
-            found = {**(found or {}), **given}
+            texts = {key: text for key, text in given.items() if isinstance(text, str)}
+            found = {**(found or {}), **texts}
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.configurations import with_defaults
+from airflow_provider_emrkit.compute.configurations import properties_of, with_defaults
 from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.jobs.image_reference import EcrRegistry, ImageReference
 from airflow_provider_emrkit.releases import parse_label, release
@@ -139,6 +139,22 @@ def with_docker(
     So registries that the author lists are not silently more.
     """
     return with_defaults(configurations, docker_configurations(spec, image))
+
+
+def check_said_once(owner: str, docker: DockerOnYarn, configurations: Any) -> None:
+    """See that registries are not listed and then left out by configurations, which stay as they are.
+
+    :raises InvalidValueError: otherwise.
+    """
+    said = properties_of(configurations, *DOCKER_PATH) or {}
+    for name, key in (("trusted_registries", TRUSTED), ("privileged_registries", PRIVILEGED)):
+        if key not in said or is_template(said[key]):
+            continue
+        known = {entry.strip() for entry in said[key].split(",")}
+        for registry in getattr(docker, name):
+            if registry not in known and not is_template(registry):
+                problem = f"is not in {key}, which configurations set"
+                raise InvalidValueError(owner, f"docker.{name}", registry, problem, "keep one of the two")
 
 
 def release_mend(label: str, docker: DockerOnYarn | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.configurations import properties_of
@@ -83,18 +83,14 @@ def image_problem(
     >>> image_problem(image, release_label="emr-6.15.0", configurations=[], region=None).problem
     'is not trusted by the cluster, which trusts local, centos'
     """
-    found = properties_of(configurations, *DOCKER_PATH)
-    docker, yarn = found or {}, properties_of(configurations, YARN_SITE) or {}
-    return (
-        _release_problem(image, release_label, has_docker=found is not None)
-        or _trust_problem(image, docker, _addition(image, release_label, docker, yarn))
-        or _mount_problem(image, docker)
-        or _login_problem(image, release_label, yarn, region)
-    )
+    return _problem(image, release_label, configurations, region)
 
 
 def needs_ecr_login(image: DockerImage, release_label: str) -> bool:
     """Tell whether the step itself has to log in to ECR: where it was asked to, else where EMR does not.
+
+    :param image: The image, rendered.
+    :param release_label: The cluster's; empty, or one nobody knows, for a release that is not judged.
 
     >>> from airflow_provider_emrkit import DockerImage
     >>> image = DockerImage("123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4")
@@ -148,25 +144,38 @@ def _unfit(
     made_for = image if isinstance(compute, DynamicCluster) else None
     own = spec.overrides.get("Configurations", spec.configurations)
     sent = own if "Configurations" in spec.overrides else with_docker(spec, own, made_for)
-    found = image_problem(image, release_label=spec.release_label, configurations=sent, region=region)
-    if found is None or made_for or TRUSTED in (properties_of(own, *DOCKER_PATH) or {}):
-        return found
-    return _for_pool(image, spec, found)
+    is_set = TRUSTED in (properties_of(own, *DOCKER_PATH) or {})
+    trust_mend = "" if made_for or is_set else _pool_mend(image, spec)
+    return _problem(image, spec.release_label, sent, region, trust_mend)
 
 
-def _for_pool(image: DockerImage, spec: ClusterSpec, found: ImageProblem) -> ImageProblem:
-    """Give the mend of a pool, whose clusters do not depend on whose job comes first."""
-    trusted = _trusted(properties_of(with_docker(spec, ()), *DOCKER_PATH) or {})
-    if image.reference.is_trusted_by(trusted or ()):
-        return found
+def _pool_mend(image: DockerImage, spec: ClusterSpec) -> str:
+    """Write what a pool has to say, whose clusters do not depend on whose job comes first."""
     docker = spec.docker if isinstance(spec.docker, DockerOnYarn) else DockerOnYarn()
     registries = [*docker.trusted_registries, image.reference.trusted_as]
-    others = ", experimental_emr7=True" if docker.experimental_emr7 else ""
-    mend = f"give the pool's ClusterSpec docker=DockerOnYarn(trusted_registries={registries!r}{others})"
-    return ImageProblem(found.problem, mend)
+    asked = replace(docker, trusted_registries=registries)
+    return f"give the pool's ClusterSpec docker={asked!r}"
 
 
 # --- what stands against an image -------------------------------------------------------------------------
+
+
+def _problem(
+    image: DockerImage,
+    label: str,
+    configurations: Sequence[Mapping[str, Any]],
+    region: str | None,
+    trust_mend: str = "",
+) -> ImageProblem | None:
+    found = properties_of(configurations, *DOCKER_PATH)
+    docker, yarn = found or {}, properties_of(configurations, YARN_SITE) or {}
+    trust_mend = trust_mend or f"make the cluster with {_addition(image, label, docker, yarn)}"
+    return (
+        _release_problem(image, label, has_docker=found is not None)
+        or _trust_problem(image, docker, trust_mend)
+        or _mount_problem(image, docker)
+        or _login_problem(image, label, yarn, region)
+    )
 
 
 def _release_problem(image: DockerImage, label: str, *, has_docker: bool) -> ImageProblem | None:
@@ -184,14 +193,14 @@ def _release_problem(image: DockerImage, label: str, *, has_docker: bool) -> Ima
     return None
 
 
-def _trust_problem(image: DockerImage, docker: Mapping[str, str], addition: str) -> ImageProblem | None:
+def _trust_problem(image: DockerImage, docker: Mapping[str, str], mend: str) -> ImageProblem | None:
     trusted = _trusted(docker)
     if trusted is None or image.reference.is_trusted_by(trusted):
         return None
     problem = f"is not trusted by the cluster, which trusts {', '.join(trusted) or 'nobody'}"
     if image.reference.name in trusted:
         problem += " (each the beginning of images' names, up to a slash)"
-    return ImageProblem(problem, f"make the cluster with {addition}")
+    return ImageProblem(problem, mend)
 
 
 def _trusted(docker: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -221,7 +230,8 @@ def _mount_problem(image: DockerImage, docker: Mapping[str, str]) -> ImageProble
         name = READ_ONLY if mount.is_read_only else WRITABLE
         paths = ",".join(filter(None, (docker[name].strip(), mount.source)))
         problem = f"is to mount {mount.source}, which the cluster's {name} does not allow: {docker[name]}"
-        return ImageProblem(problem, f"make the cluster with {name}={paths}, or leave the mount out")
+        other = ", or leave the mount out" if text in image.mounts else ""
+        return ImageProblem(problem, f"make the cluster with {name}={paths}{other}")
     return None
 
 
@@ -250,7 +260,7 @@ def _login_problem(
     if _is_before_ecr_login(label):
         mend = "leave ecr_login=False out, or give DockerImage a client_config"
         return ImageProblem(f"is in ECR, to which {label} does not log in by itself", mend)
-    if str(yarn.get(ECR_LOGIN_ENABLED, "")).strip().lower() == "false":
+    if yarn.get(ECR_LOGIN_ENABLED, "").strip().lower() == "false":
         mend = f"use DockerImage(…, ecr_login=True), or make the cluster with {ECR_LOGIN_ENABLED}=true"
         return ImageProblem("is in ECR, to which the cluster is told not to log in", mend)
     if region and ecr.region != region:

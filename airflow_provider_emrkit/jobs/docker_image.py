@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.frozen import FrozenSpec
+from airflow_provider_emrkit.frozen import HIDDEN, FrozenSpec
 from airflow_provider_emrkit.jobs.image_reference import ImageReference
 from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import (
@@ -91,7 +91,8 @@ class DockerImage(FrozenSpec):
     :param ecr_login: Whether the step logs the cluster in to ECR before the job, and again while it runs.
         None (default) for where the cluster does not do it by itself: on emr-6.0.
     :param pin_digest: Look the tag up in ECR when the job is submitted, so that all its containers, also
-        those of the last hour, are of the same image.
+        those of the last hour, are of the same image. YARN takes digests since Hadoop 3.3.5, which is in
+        emr-6.15.0; up to emr-6.8 it is refused.
     :raises InvalidValueError: when a field can't be right.
 
     >>> DockerImage("123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4").reference.tag
@@ -108,8 +109,7 @@ class DockerImage(FrozenSpec):
         check_text(OWNER, "uri", self.uri, maximum=MAX_URI)
         self._set("mounts", _checked_mounts(self.mounts))
         if self.client_config is not None:
-            mend = "write it like hdfs:///user/hadoop/config.json"
-            check_pattern(OWNER, "client_config", self.client_config, _LOCATION, mend)
+            _check_location(self.client_config)
         check_flag(OWNER, "pin_digest", self.pin_digest)
         if self.ecr_login is not None:
             check_flag(OWNER, "ecr_login", self.ecr_login)
@@ -157,6 +157,14 @@ class DockerImage(FrozenSpec):
             if getattr(self, name) and reference.ecr is None:
                 mend = "leave it out, or give an image in ECR"
                 raise InvalidValueError(OWNER, name, True, f"is for images in ECR, not for {self.uri}", mend)
+
+
+def _check_location(location: Any) -> None:
+    if isinstance(location, str) and location.lstrip().startswith("{") and not is_template(location):
+        mend = "put it where the cluster finds it and give its URI, e.g. hdfs:///user/hadoop/config.json"
+        raise InvalidValueError(OWNER, "client_config", HIDDEN, "is the configuration itself", mend)
+    mend = "write it like hdfs:///user/hadoop/config.json"
+    check_pattern(OWNER, "client_config", location, _LOCATION, mend)
 
 
 def _unknown_to_yarn(reference: ImageReference) -> tuple[str, str]:

@@ -129,7 +129,7 @@ class ImageReference:
         """
         name = self.name
         return any(
-            ("/" not in name and entry == "library") or name.startswith(f"{entry.rstrip('/')}/")
+            ("/" not in name and entry.rstrip("/") == "library") or name.startswith(f"{entry.rstrip('/')}/")
             for entry in registries
             if entry.strip("/")
         )

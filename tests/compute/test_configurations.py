@@ -4,7 +4,12 @@ import re
 
 import pytest
 
-from airflow_provider_emrkit.compute.configurations import checked_configurations, with_properties
+from airflow_provider_emrkit.compute.configurations import (
+    checked_configurations,
+    properties_of,
+    with_defaults,
+    with_properties,
+)
 from airflow_provider_emrkit.frozen import thaw
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -72,3 +77,48 @@ def test_a_new_classification_comes_last():
 def test_what_the_author_has_set_stays():
     given = [{"Classification": "a", "Properties": {"y": "mine"}}]
     assert with_properties(given, "a", {"x": "1", "y": "2"}) == given
+
+
+def nested(*inner, **properties):
+    return {"Classification": "outer", "Properties": properties, "Configurations": list(inner)}
+
+
+def inner(**properties):
+    return {"Classification": "inner", "Properties": properties}
+
+
+def test_defaults_fill_what_is_not_said_also_in_nested_classifications():
+    given = [nested(inner(x="mine"), a="mine")]
+    assert with_defaults(given, [nested(inner(x="1", y="2"), a="1", b="2")]) == [
+        nested(inner(x="mine", y="2"), a="mine", b="2")
+    ]
+    assert given == [nested(inner(x="mine"), a="mine")]
+
+
+def test_defaults_of_a_classification_that_is_not_there_come_last():
+    other = {"Classification": "other"}
+    assert with_defaults([other], [nested(inner(x="1"))]) == [other, nested(inner(x="1"))]
+    assert with_defaults([{"Classification": "outer"}], [nested(inner(x="1"))]) == [nested(inner(x="1"))]
+
+
+def test_a_classification_without_nested_ones_gets_none():
+    assert with_defaults([inner(x="1")], [inner(y="2")]) == [inner(x="1", y="2")]
+
+
+def test_without_defaults_nothing_changes():
+    given = [nested(inner(x="1")), {"Classification": "outer"}]
+    assert with_defaults(given, []) == given
+
+
+def test_what_is_said_twice_is_not_filled_again():
+    given = [{"Classification": "outer"}, nested(inner(x="1"), a="1")]
+    assert with_defaults(given, [nested(inner(y="2"), a="2", b="3")])[1] == given[1]
+
+
+def test_reading_a_classification():
+    given = [nested(inner(x="1"), a="1"), inner(y="2"), nested(inner(z="3"))]
+    assert properties_of(given, "outer") == {"a": "1"}
+    assert properties_of(given, "outer", "inner") == {"x": "1", "z": "3"}
+    assert properties_of(given, "inner") == {"y": "2"}
+    assert properties_of(given, "inner", "outer") is None
+    assert properties_of([], "outer") is None

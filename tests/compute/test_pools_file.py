@@ -14,6 +14,7 @@ from airflow_provider_emrkit import (
     ClusterPool,
     ClusterSize,
     ClusterSpec,
+    DockerOnYarn,
     EbsVolumes,
     InstanceRole,
     ManagedScaling,
@@ -405,3 +406,48 @@ def test_reading_a_file_imports_neither_airflow_nor_aws(load, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+IMAGES = """\
+pools:
+  images:
+    max_clusters: 1
+    spec:
+      release_label: emr-6.15.0
+      docker: DOCKER
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "docker"),
+    [
+        (
+            "{trusted_registries: [user, '{{ var.value.registry }}']}",
+            DockerOnYarn(["user", "{{ var.value.registry }}"]),
+        ),
+        ("{}", DockerOnYarn()),
+        ("false", False),
+        ("null", None),
+    ],
+)
+def test_a_file_says_whose_images_a_pool_runs(load, text, docker):
+    assert load(IMAGES.replace("DOCKER", text))["images"].spec.docker == docker
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("true", "FILE, line 6: pools.images.spec.docker: True would trust the registry of the job"),
+        ("user", "FILE, line 6: pools.images.spec.docker: 'user' is of type str; write an object"),
+        (
+            "{registries: [user]}",
+            "FILE, line 6: pools.images.spec.docker: 'registries' is not known; use one of tru",
+        ),
+        (
+            "{trusted_registries: ['user/etl:1']}",
+            "FILE, line 6: pools.images.spec.docker.trusted_registries[0]: 'user/etl:1' is the name",
+        ),
+    ],
+)
+def test_what_a_file_can_not_say_of_images(refused, text, message):
+    refused(message, IMAGES.replace("DOCKER", text))

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from airflow_provider_emrkit.jobs.docker_image import DockerImage
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
+from airflow_provider_emrkit.templating import map_strings
 from airflow_provider_emrkit.validation import InvalidValueError
 
 FULL = SparkJob(
@@ -223,3 +225,29 @@ def test_replacing_a_field_checks_the_whole_job_again():
     assert dataclasses.replace(FULL, name="other").args == FULL.args
     with refused("SparkJob.main_class: None is missing"):
         dataclasses.replace(FULL, main_class=None)
+
+
+@pytest.mark.parametrize("docker", ["user/etl", {"uri": "user/etl"}])
+def test_an_image_is_a_docker_image(docker):
+    with refused(f"SparkJob.docker: {docker!r} is of type {type(docker).__name__}; give DockerImage(…)"):
+        SparkJob("a.py", docker=docker)
+
+
+@pytest.mark.parametrize("prefix", ["spark.executorEnv.", "spark.yarn.appMasterEnv."])
+@pytest.mark.parametrize("name", ["TYPE", "DOCKER_IMAGE", "DOCKER_MOUNTS", "DOCKER_RUN_PRIVILEGED_CONTAINER"])
+def test_what_an_image_sets_is_not_set_otherwise_too(prefix, name):
+    variable = f"YARN_CONTAINER_RUNTIME_{name}"
+    with refused(f"SparkJob.conf key: '{prefix}{variable}' is set by docker; leave it out"):
+        SparkJob("a.py", conf={prefix + variable: "x"}, docker=DockerImage("user/etl"))
+    with refused(f"SparkJob.env name: '{variable}' is set by docker; leave it out"):
+        SparkJob("a.py", env={variable: "x"}, docker=DockerImage("user/etl"))
+    assert SparkJob("a.py", conf={prefix + variable: "x"}, env={})
+
+
+def test_a_job_with_an_image_can_be_copied_rendered_and_shown():
+    job = SparkJob("a.py", docker=DockerImage("user/etl:{{ tag }}"))
+    assert pickle.loads(pickle.dumps(job)) == job
+    assert map_strings(job, lambda text: text.replace("{{ tag }}", "1.4")).docker == DockerImage(
+        "user/etl:1.4"
+    )
+    assert repr(job) == "SparkJob(entry_point='a.py', docker=DockerImage(uri='user/etl:{{ tag }}'))"

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from airflow_provider_emrkit.jobs.docker_image import DockerImage
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.jobs.spark_submit import spark_conf, spark_submit
 
@@ -125,3 +126,37 @@ def test_the_env_command_of_client_mode_hands_a_variable_on(text):
 def test_arguments_that_look_like_options_come_after_the_entry_point():
     argv = spark_submit(SparkJob("s3://c/a.py", args=["--conf", "spark.master=local"]))
     assert argv.index("s3://c/a.py") < argv.index("--conf")
+
+
+IMAGE = DockerImage("user/etl:1.4", mounts=["/m:/m:ro"], client_config="hdfs:///c.json")
+RUNTIME = {
+    "YARN_CONTAINER_RUNTIME_TYPE": "docker",
+    "YARN_CONTAINER_RUNTIME_DOCKER_IMAGE": "user/etl:1.4",
+    "YARN_CONTAINER_RUNTIME_DOCKER_MOUNTS": "/etc/passwd:/etc/passwd:ro,/m:/m:ro",
+    "YARN_CONTAINER_RUNTIME_DOCKER_CLIENT_CONFIG": "hdfs:///c.json",
+}
+
+
+def test_in_cluster_mode_driver_and_executors_run_in_the_image():
+    assert spark_conf(SparkJob("s3://c/a.py", docker=IMAGE)) == {
+        prefix + name: value
+        for name, value in RUNTIME.items()
+        for prefix in ("spark.yarn.appMasterEnv.", "spark.executorEnv.")
+    }
+
+
+def test_in_client_mode_only_executors_do():
+    job = SparkJob("s3://c/a.py", docker=IMAGE, deploy_mode="client")
+    assert spark_conf(job) == {f"spark.executorEnv.{name}": value for name, value in RUNTIME.items()}
+    assert spark_submit(job)[0] == "spark-submit"
+
+
+def test_the_image_comes_beside_what_the_job_sets():
+    job = SparkJob("s3://c/a.py", docker=IMAGE, env={"STAGE": "prod"}, conf={"spark.x": 1})
+    assert spark_conf(job)["spark.executorEnv.STAGE"] == "prod"
+    assert spark_conf(job)["spark.x"] == "1"
+    assert len(spark_conf(job)) == 1 + 2 + 2 * len(RUNTIME)
+
+
+def test_without_an_image_nothing_is_said_about_containers():
+    assert not any("YARN_CONTAINER_RUNTIME" in text for text in spark_submit(SparkJob("s3://c/a.py")))
