@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 6 * 3_600
 # And after one that failed.
 RETRY_SECONDS = 600
-# Fewer characters are no token: ECR's have thousands.
-BASE64 = "[A-Za-z0-9+/=]{64,}"
+# A token has a line to itself; ECR's have thousands of characters.
+BASE64 = "[A-Za-z0-9+/=]{32,}"
 
 # The token is in variables of bash and in pipes only: no argument, file or environment holds it. Docker takes
 # it as it comes, as it is the Base64 of user and password. The file is for YARN to read, which is another
@@ -32,15 +32,15 @@ _LOGIN = (
     'why="could not log in to ECR registry ${r[i+2]}: $(words "$o")"; '
     "case $o in *AccessDenied*|*'not authorized'*) denied=1; "
     'why+="; allow ecr:GetAuthorizationToken to the instance profile";; esac; return 1; }; '
-    "[[ $o =~ (^|[[:space:]])($t)([[:space:]]|$) ]] || { "
+    "[[ $o =~ (^|$l)($t)($l|$) ]] || { "
     'why="could not log in to ECR registry ${r[i+2]}: aws gave no token"; return 1; }; '
     'a+=",\\"${r[i+2]}\\":{\\"auth\\":\\"${BASH_REMATCH[2]}\\"}"; done; '
     'o=$(exec 2>&1; printf \'{"auths":{%s}}\' "${a#,}" | '
     'hdfs dfs -D fs.permissions.umask-mode=022 -put -f - "$f") || { '
     'why="could not put the login to ECR to $f: $(words "$o")"; return 1; }; }'
 )
-# Nobody but the job has the other end of what this reads: it reads the end of it when the job is gone, however
-# it went, and is gone too. It keeps nothing else of the step open, so that nobody waits for it.
+# Nobody but the job has the other end of what this reads: it reads the end of it when the job is gone,
+# however it went, and is gone too. It keeps nothing else of the step open, so that nobody waits for it.
 _REFRESH = (
     'exec 199> >(exec >/dev/null 2>&1; w=$n; while read -r -t "$w" _; (($? > 128)); do '
     f"if login; then w=$n; else w=$((n < {RETRY_SECONDS} ? n : {RETRY_SECONDS})); "
@@ -51,7 +51,7 @@ _REFRESH = (
 # each other's file; one of them tries again.
 SCRIPT = (
     'f=$1 n=$2; shift 2; r=(); while [[ $1 != -- ]]; do r+=("$1"); shift; done; shift; '
-    f"t='{BASE64}' denied= why=; "
+    f"t='{BASE64}' l=$'\\n' denied= why=; "
     'words() { local x; x=$(set -f; echo $1); echo "${x:0:1000}"; }; '
     f"{_LOGIN}; "
     'for p in 2 5 15 ""; do login && break; '

@@ -317,7 +317,8 @@ def test_what_is_no_token_is_none(primary, answer):
 
 
 def test_a_warning_beside_the_token_does_no_harm(primary):
-    primary.does("aws", 'echo "DeprecationWarning: Python 2.7 is too old" >&2')
+    warning = f"DeprecationWarning: Python 2.7 is too old {'x' * 40}"
+    primary.does("aws", f'echo "{warning}" >&2')
     assert primary.run(logged_in(["true"], [HOST])).returncode == 0
     assert primary.stored == {"auths": {HOST: {"auth": TOKEN}}}
 
