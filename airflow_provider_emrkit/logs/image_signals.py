@@ -10,14 +10,15 @@ import re
 
 from airflow_provider_emrkit.logs.signal import DOCKER, Signal
 
-
 # Where Docker's words begin: in a line of theirs, in YARN's report, in the NodeManager's log, in EMR's words.
 _BEGINS = r"(?:^|(?<=output: )|(?<=\): )|(?<=; ))"
 
 
 def _yarn(pattern: str, hint: str, *parts: str) -> Signal:
     """Make a signal of what YARN says; what Docker says is quoted from its beginning."""
-    return _own(rf"(?:{_BEGINS}docker: .{{0,400}}?)?(?:{pattern})", hint, *parts)
+    return _own(
+        rf"(?:{_BEGINS}(?:docker|Error response from daemon): .{{0,400}}?)?(?:{pattern})", hint, *parts
+    )
 
 
 def _docker(pattern: str, hint: str, *parts: str) -> Signal:
@@ -221,10 +222,11 @@ _SETTINGS: tuple[Signal, ...] = (
 )
 _CONTENT: tuple[Signal, ...] = (
     _yarn(
-        r"exec user process caused:? .{1,200}|(?:exec )?/?\S{0,200}: exec format error",
+        r"exec user process caused:? .{1,200}|(?:exec )?/?\S{0,200}: exec format error"
+        r"|exec \S{1,200} failed: Exec format error",
         _BUILT_FOR,
         "exec user process",
-        "exec format error",
+        "xec format error",
     ),
     _yarn(
         r"JAVA_HOME is not set|(?<!\S)/\S{0,200}/bin/java: No such file or directory"
@@ -241,9 +243,10 @@ _CONTENT: tuple[Signal, ...] = (
         "python",
     ),
     _yarn(
-        r"exec: \"\S{0,100}sh\": .{0,80}",
+        r"exec: \"\S{0,100}sh\": .{0,80}|exec \S{0,100}sh failed: .{0,80}",
         f"YARN starts its containers by bash: install it in the image; {_CHECK}",
         'sh": ',
+        "sh failed: ",
     ),
     _yarn(
         r"The requested image's platform \S+ does not match the detected host platform \S+",

@@ -31,7 +31,7 @@ def signal_in(message: str, *, by_emr: bool = False) -> Signal | None:
     >>> signal_in("KeyError: 'java.lang.OutOfMemoryError: Java heap space'") is None
     True
     """
-    if _QUOTES.match(message):
+    if _QUOTES.match(message) or _OF_A_CALL.match(message):
         return None
     asked = (signal for signal in SIGNALS if by_emr or not signal.by_yarn)
     return next((signal for signal in asked if signal.pattern.search(message)), None)
@@ -71,6 +71,8 @@ def _endings(status: int) -> Iterator[str]:
 
 # Exceptions that quote data of the program's own.
 _QUOTES = re.compile(r"(?:KeyError|IndexError|AssertionError|AttributeError)\b")
+# What the system says when Java starts a program; which one it was the exception around it says.
+_OF_A_CALL = re.compile(r"java\.io\.IOException: error=\d{1,3}, ")
 # Loggers of the driver that tell what became of executors.
 _OF_EXECUTORS = re.compile(r"Yarn\w*(?:Allocator|Scheduler\w*)[\w$]*|TaskSetManager|TaskSchedulerImpl")
 
@@ -241,5 +243,7 @@ def tells_little(message: str) -> int:
     """
     if signal_in(message):
         return 0
+    if _OF_A_CALL.match(message):
+        return 1
     found = (weight for weight, pattern in enumerate(_TELLS_LITTLE, 1) if pattern.search(message))
     return next(found, 0)

@@ -50,7 +50,8 @@ def yarns_lines(page: Page, start: int = 0) -> list[int]:
 
 
 def _is_inside(line: str, record: Record | None, before: bool) -> bool:
-    if record is not None:
+    # A logger's next line; Docker, too, begins its own with WARNING.
+    if record is not None and (record.spark or line[:1].isdigit()):
         return any(words in line for words in _BEGINS) or bool(_NODE_MANAGER.match(line))
     if _ENDS.match(line):
         return False

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HOW = "composed from a real docker engine's output and YARN's frame"
 _TIMEOUT = 120
 _ARM64 = 0xB7
-_BASH = "/bin/bash"
+BASH = "/bin/bash"
 _ENV = "/usr/bin/env"
 _JAVA = "exec $JAVA_HOME/bin/java -version"
 _DOCKER = shutil.which("docker") or "docker"
@@ -61,7 +61,7 @@ class _Answer:
 
 # What ECR and Docker Hub answer, as they write it themselves.
 _NO_LOGIN = _Answer(401, body="Not Authorized\n", basic=True)
-_NO_TAG = _Answer(404, "MANIFEST_UNKNOWN", "Requested image not found")
+NO_TAG = _Answer(404, "MANIFEST_UNKNOWN", "Requested image not found")
 _NO_REPOSITORY = _Answer(
     404,
     "NAME_UNKNOWN",
@@ -103,7 +103,7 @@ _OF_ARM = _Answer(
 class _Registry(http.server.BaseHTTPRequestHandler):
     """Answers as a registry does to who may not have what he asks for, or asks for what is not there."""
 
-    answer = _NO_TAG
+    answer = NO_TAG
 
     def do_GET(self) -> None:
         if self.answer.basic:
@@ -132,7 +132,7 @@ class _Registry(http.server.BaseHTTPRequestHandler):
 
 # Name of the failure → what the registry answers, and what is told of it.
 _ANSWERS = {
-    "docker-missing-image": (_NO_TAG, "manifest unknown: Requested image not found"),
+    "docker-missing-image": (NO_TAG, "manifest unknown: Requested image not found"),
     "docker-missing-repository": (_NO_REPOSITORY, "The repository with name 'etl' does not exist"),
     "docker-denied": (_NO_LOGIN, "no basic auth credentials"),
     "docker-without-rights": (_NO_RIGHT, "is not authorized to perform: ecr:BatchGetImage"),
@@ -148,13 +148,13 @@ def entries() -> Iterator[Entry]:
     :raises FileNotFoundError: without docker.
     """
     for name, (answer, contains) in _ANSWERS.items():
-        with _registry(answer) as image:
+        with registry(answer) as image:
             yield _entry(name, _run(image), contains, image)
     with _no_registry() as image:
         yield _entry("docker-unreachable-registry", _run(image), "connection refused", image)
-    with _image("etl:arm", {_BASH: _arm_program()}, "linux/arm64") as image:
+    with made_image("etl:arm", {BASH: arm_program()}, "linux/arm64") as image:
         yield _entry("docker-other-architecture", _run(image), "exec format error", image)
-    with _image("etl:empty", {"/etc/none": b""}, "") as image:
+    with made_image("etl:empty", {"/etc/none": b""}, "") as image:
         yield _entry("docker-without-bash", _run(image), 'exec: "bash": executable file not found', image)
         said = _run(image, "--user", "hadoop")
         yield _entry("docker-unknown-user", said, "unable to find user hadoop", image)
@@ -162,7 +162,7 @@ def entries() -> Iterator[Entry]:
         yield _entry(
             "docker-bad-mount", said, "invalid mount path: 'models' mount path must be absolute", image
         )
-    with _image("etl:bare", _programs(), "") as image:
+    with made_image("etl:bare", _programs(), "") as image:
         said = _run(image, command=_JAVA)
         yield _entry(
             "docker-without-java", said, "/usr/lib/jvm/jre-17/bin/java: No such file or directory", image
@@ -204,7 +204,8 @@ def _run(image: str, *options: str, command: str = _JAVA, host: str = "") -> tup
 
 
 @contextlib.contextmanager
-def _registry(answer: _Answer) -> Iterator[str]:
+def registry(answer: _Answer) -> Iterator[str]:
+    """Let a registry answer; give the name of an image in it."""
     handler = type("Registry", (_Registry,), {"answer": answer})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -223,7 +224,8 @@ def _no_registry() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _image(name: str, files: Mapping[str, bytes], platform: str) -> Iterator[str]:
+def made_image(name: str, files: Mapping[str, bytes], platform: str) -> Iterator[str]:
+    """Have an image of some programs, for a platform; empty for this machine's."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for path, body in files.items():
@@ -239,7 +241,7 @@ def _image(name: str, files: Mapping[str, bytes], platform: str) -> Iterator[str
         subprocess.run([_DOCKER, "rmi", name], check=True, capture_output=True, timeout=_TIMEOUT)
 
 
-def _arm_program() -> bytes:
+def arm_program() -> bytes:
     """Give the head of a program for another processor."""
     ident = b"\x7fELF" + bytes([2, 1, 1, 0]) + bytes(8)
     rest = struct.pack("<HHIQQQIHHHHHH", 2, _ARM64, 1, 0x400000, 64, 0, 0, 64, 56, 0, 64, 0, 0)
@@ -248,7 +250,7 @@ def _arm_program() -> bytes:
 
 def _programs() -> Mapping[str, bytes]:
     """Give this machine's bash and env, and their libraries."""
-    command = [_LDD, _BASH, _ENV]
+    command = [_LDD, BASH, _ENV]
     listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT)
     libraries = [word for word in listed.stdout.split() if word.startswith("/") and not word.endswith(":")]
-    return {name: Path(name).read_bytes() for name in (_BASH, _ENV, *libraries)}
+    return {name: Path(name).read_bytes() for name in (BASH, _ENV, *libraries)}

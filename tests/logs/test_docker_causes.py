@@ -63,6 +63,7 @@ def error_of(cause):
         (f"{DAEMON}Get \"https://x/v2/\": net/http: TLS handshake timeout.", "VPC endpoints"),
         (f"{DAEMON}Get \"https://x/v2/\": dial tcp: lookup x on 10.0.0.2:53: no such host.", "NAT"),
         ("WARNING: Error parsing config file (/mnt/yarn/config.json): invalid character 'b' looking for beginning of value", "client_config"),
+        ("WARNING: The requested image's platform (linux/arm64/v8) does not match the detected host platform (linux/amd64) and no specific platform was requested", "Graviton"),
         (f"{DAEMON}something that nobody has seen yet", "emrkit image check"),
     ],
 )  # fmt: skip
@@ -99,6 +100,8 @@ def test_what_the_node_manager_refuses_is_told_too(said, hint):
         ("launch_container.sh: line 41: java: command not found", "JAVA_HOME"),
         ("/usr/bin/env: \N{LEFT SINGLE QUOTATION MARK}python3\N{RIGHT SINGLE QUOTATION MARK}: No such file or directory", "PYSPARK_PYTHON"),
         ('java.io.IOException: Cannot run program "python3": error=2, No such file or directory', "PYSPARK_PYTHON"),
+        ("[FATAL tini (6)] exec bash failed: Exec format error", "Graviton"),
+        ("[FATAL tini (6)] exec bash failed: No such file or directory", "bash"),
         ("standard_init_linux.go:228: exec user process caused: exec format error", "Graviton"),
         ("Exception in thread \"main\" java.lang.UnsupportedClassVersionError: org/apache/spark/deploy/yarn/ApplicationMaster has been compiled by a more recent version of the Java Runtime (class file version 61.0), this version of the Java Runtime only recognizes class file versions up to 52.0", "the image's Java is older"),
     ],

@@ -87,8 +87,8 @@ def test_a_failed_job_is_told_with_its_place_its_log_and_what_may_help():
     error = failure(RUN, RunStatus(RunState.FAILED, "FAILED"), facts)
     assert str(error) == (
         "step s-1 on cluster j-1 failed: ModuleNotFoundError: No module named 'pandas' (lines 1-2 of stderr) "
-        "- ship the module with SparkJob.py_files, or install it: in the job's image if it has one, else by a "
-        "bootstrap action"
+        "- ship the module with SparkJob.py_files, or install it: in the job's image if it has one, else by "
+        "a bootstrap action"
     )
 
 
