@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.account import AccountError, explained
@@ -77,6 +78,25 @@ class EcrRepository:
             imageIds=[{"imageTag": self._reference.tag}],
         )
         return None if found is None else str(found["imageDetails"][0]["imageDigest"])
+
+    def ids(self) -> frozenset[str]:
+        """Give all by which an engine may know what has the image's tag in ECR: its digest, and its id.
+
+        The id is the digest of the image's configuration, which stays the same however its layers are packed.
+
+        :raises AccountError: when ECR does not say.
+        """
+        found = self._ask(
+            "batch_get_image",
+            registryId=self._registry.account,
+            repositoryName=self._reference.repository,
+            imageIds=[{"imageTag": self._reference.tag}],
+        )
+        ids = set()
+        for image in (found or {}).get("images", ()):
+            manifest = json.loads(image["imageManifest"])
+            ids |= {image["imageId"]["imageDigest"], manifest.get("config", {}).get("digest")}
+        return frozenset(one for one in ids if one)
 
     def auth(self) -> str:
         """Give a login of 12 hours: user and password in base64.

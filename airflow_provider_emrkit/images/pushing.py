@@ -127,7 +127,7 @@ class EcrPush:
         if settings.get("imageTagMutability") != "IMMUTABLE":
             return ""
         there = self._repository.digest()
-        if there is None or f"{self._reference.name}@{there}" in (image.get("RepoDigests") or ()):
+        if there is None or self._repository.ids() & _ids(image):
             return there or ""
         raise PushError(
             f"{self._reference} is another image already ({there}), and its repository lets no tag be moved",
@@ -180,6 +180,13 @@ def push_elsewhere(engine: ContainerEngine, reference: ImageReference, source: s
         known = ", ".join(pushed.digests) or "none"
         raise PushError(f"{reference} was pushed, and its digest is not known ({known})", _UNSURE)
     return PushedImage(reference, pushed.digests[0])
+
+
+def _ids(image: Mapping[str, Any]) -> frozenset[str]:
+    """Give all by which the engine knows an image: its id, and its digests in repositories."""
+    # Podman writes the id without what it is a digest of.
+    own = f"sha256:{str(image.get('Id', '')).removeprefix('sha256:')}"
+    return frozenset({own, *(entry.partition("@")[2] for entry in image.get("RepoDigests") or ())})
 
 
 def local_image(engine: ContainerEngine, name: str) -> dict[str, Any]:

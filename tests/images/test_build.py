@@ -38,6 +38,12 @@ def test_a_missing_dockerfile_is_told_with_what_writes_one(image, recording, tmp
     assert "is no file; name another, or write one with: emrkit image new" in capsys.readouterr().err
 
 
+def test_a_release_without_images_is_told_before_anything_is_built(image, recording, context, capsys):
+    assert image("build", context, "--tag", "etl:1", "--release", "emr-5.36.0") == 2
+    assert "emr-5.36.0" in capsys.readouterr().err
+    assert recording.calls() == []
+
+
 def test_the_engine_gets_what_was_asked_for(image, recording, context, tmp_path):
     recording.has("etl:1")
     file = tmp_path / "Other"
@@ -101,6 +107,16 @@ def test_a_real_engine_builds_an_image_that_runs(image, engine, example_image, o
     assert engine.inspect(name)["Id"] in out
     assert "Step 5/5" in err or "[4/4]" in err
     assert engine.run(name, ["sh", "-c", "python3 /job.py; echo $WHO"]).stdout == "ran\ntests\n"
+
+
+def test_a_built_image_is_checked_for_a_release(image, example_image, own_name, context, capfd):
+    (context / "Dockerfile").write_text(f"FROM {example_image}\n")
+    words = ["--tag", own_name("emrkit-tests-build:4"), "--network", "none", "--release", "emr-6.15.0"]
+    assert image("build", context, *words) == 1  # it has no Java
+    out = capfd.readouterr().out
+    assert "JAVA_HOME" in out
+    assert "before jobs run in it on emr-6.15.0" in out
+    assert "next:" not in out
 
 
 def test_a_real_build_that_fails_shows_why(image, example_image, own_name, context, capfd):

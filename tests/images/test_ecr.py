@@ -101,6 +101,7 @@ def test_all_that_is_asked_of_ecr_is_in_the_policy_to_push(repository, client):
     repository.settings()
     repository.create(immutable_tags=False, scan=False)
     repository.digest()
+    repository.ids()
     repository.auth()
     policy = push_policy(REFERENCE.ecr, REFERENCE, create=True)
     allowed = {"ecr:GetAuthorizationToken", *policy["Statement"][1]["Action"]}

@@ -166,6 +166,15 @@ def test_another_image_is_not_pushed_over_a_tag_that_can_not_be_moved(immutable,
     assert recording.calls("tag") == []
 
 
+def test_the_same_image_is_known_by_its_id_where_the_engine_forgot_the_push(
+    immutable, push, recording, capfd
+):
+    capfd.readouterr()
+    recording.has("etl:same", Id="1.4")  # as the pushed manifest has it; podman leaves "sha256:" out
+    assert push(NAME, "--source", "etl:same", "--json") == 0
+    assert json.loads(capfd.readouterr().out)["sent"] is False
+
+
 def test_the_same_image_once_more_is_a_success_that_sends_nothing(immutable, push, recording, capfd):
     capfd.readouterr()
     assert push(NAME, "--json") == 0

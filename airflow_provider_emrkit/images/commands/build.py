@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.images.commands.adding import OK, add_engine_option, say, say_error
+from airflow_provider_emrkit.images.commands.check import tell_findings
+from airflow_provider_emrkit.images.dockerfile import PLATFORMS
 from airflow_provider_emrkit.images.engine import Build, ContainerEngine, EngineError
+from airflow_provider_emrkit.images.findings import Target
 from airflow_provider_emrkit.images.naming import OWNER, size_text, tagged
+from airflow_provider_emrkit.images.probing import facts_of
+from airflow_provider_emrkit.images.spark_needs import release_with_images
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -18,11 +23,9 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.images.commands.adding import Adding
     from airflow_provider_emrkit.jobs.image_reference import ImageReference
 
-# How images name the architectures of EMR's instances.
-ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
-
 _EXAMPLES = """examples:
   emrkit image build --tag etl:1.4
+  emrkit image build --tag etl:1.4 --release emr-6.15.0      and check the image for a release
   emrkit image build app --tag etl:1.4 --file app/emr.Dockerfile
   emrkit image build --tag etl:1.4 --arch arm64 --build-arg PIP_INDEX_URL=https://pypi.example.com/simple
 """
@@ -38,7 +41,7 @@ def add_to(adding: Adding) -> None:
     parser.add_argument("--file", metavar="FILE", help="the Dockerfile (default: DIR/Dockerfile)")
     parser.add_argument(
         "--arch",
-        choices=tuple(ARCHITECTURES),
+        choices=tuple(PLATFORMS),
         default="x86_64",
         help="what the cluster's instances are: arm64 for Graviton (default: %(default)s)",
     )
@@ -49,30 +52,51 @@ def add_to(adding: Adding) -> None:
         metavar="NAME=VALUE",
         help="for an ARG of the Dockerfile (may be repeated); the image keeps it, so no passwords",
     )
+    parser.add_argument("--release", metavar="LABEL", help="check the image for a release of EMR, too")
+    parser.add_argument(
+        "--experimental-emr7", action="store_true", help="take EMR 7 too, for which AWS documents no images"
+    )
     parser.add_argument("--network", default="", metavar="NAME", help="network of the build, as none or host")
     add_engine_option(parser)
 
 
 def _run(given: argparse.Namespace) -> int:
     reference = tagged("--tag", given.tag)
+    target = _target(given)
     file = _dockerfile(given.directory, given.file)
     engine = ContainerEngine.find(given.engine, os.environ)
-    wanted = ARCHITECTURES[given.arch]
+    platform = PLATFORMS[given.arch]
     build = Build(
         given.directory,
         str(file),
         str(reference),
         # An engine that is told its own looks for base images of that name, which local ones may lack.
-        platform="" if wanted == engine.architecture else f"linux/{wanted}",
+        platform="" if platform == f"linux/{engine.architecture}" else platform,
         arguments=tuple(given.build_arg),
         network=given.network,
     )
     if code := engine.build(build):
         say_error(f"{engine.name} could not build {reference}; see above")
         return code
-    built = _built(engine, reference)
-    _tell(reference, built)
-    return OK
+    _tell(reference, _built(engine, reference))
+    code = _checked(engine, reference, target) if target else OK
+    if code == OK:
+        _tell_next(reference)
+    return code
+
+
+def _target(given: argparse.Namespace) -> Target | None:
+    """Give what the image is to be checked for, before a long build; None for nothing."""
+    if not given.release:
+        return None
+    return Target(release_with_images(given.release, experimental_emr7=given.experimental_emr7), given.arch)
+
+
+def _checked(engine: ContainerEngine, reference: ImageReference, target: Target) -> int:
+    facts = facts_of(engine, str(reference), target.python)
+    if facts is None:
+        raise EngineError(f"{engine.name} does not have {reference} any more", "build it again")
+    return tell_findings(facts, target)
 
 
 def _dockerfile(directory: str, file: str | None) -> Path:
@@ -100,6 +124,9 @@ def _tell(reference: ImageReference, image: Mapping[str, Any]) -> None:
     say(f"image  {reference}")
     say(f"id     {image.get('Id', '')}")
     say(f"size   {size_text(int(image.get('Size') or 0))}, {image.get('Architecture', '')}\n")
+
+
+def _tell_next(reference: ImageReference) -> None:
     if reference.ecr:
         say(f"next: emrkit image push {reference}")
     else:

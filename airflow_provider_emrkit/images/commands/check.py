@@ -79,13 +79,7 @@ def _run(given: argparse.Namespace) -> int:
     except EngineError as error:
         say_error(str(error))
         return NOTHING
-    findings = findings_of(facts, target)
-    if given.json:
-        say(json.dumps(report(facts, target, findings), indent=2))
-    else:
-        _print(findings_table(findings))
-        say(f"\n{_verdict(findings, target)}")
-    return FAILED if errors_in(findings) else OK
+    return tell_findings(facts, target, as_json=given.json)
 
 
 def _target(given: argparse.Namespace) -> Target:
@@ -113,6 +107,17 @@ def _facts(engine: ContainerEngine, image: str, python: str) -> ImageFacts:
 
 
 # --- showing it -------------------------------------------------------------------------------------------
+
+
+def tell_findings(facts: ImageFacts, target: Target, *, as_json: bool = False) -> int:
+    """Judge an image, and tell the user; give the exit code."""
+    findings = findings_of(facts, target)
+    if as_json:
+        say(json.dumps(report(facts, target, findings), indent=2))
+    else:
+        _print(findings_table(findings))
+        say(f"\n{_verdict(findings, target)}")
+    return FAILED if errors_in(findings) else OK
 
 
 def errors_in(findings: Sequence[Finding]) -> int:
