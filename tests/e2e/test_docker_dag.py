@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import demo.airflow
+from images.engine import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +132,7 @@ def cluster_id(localemr: Any, wait_until: Any) -> str:
     cluster_id: str = localemr.emr.run_job_flow(
         Name="team",
         ReleaseLabel="emr-6.15.0",
+        LogUri=f"s3://{BUCKET}/logs/",
         Instances={
             "InstanceCount": 1,
             "MasterInstanceType": "m5.xlarge",
@@ -157,6 +159,28 @@ def _clear(run: Run) -> None:
     run.act("POST", "clearTaskInstances", body)
 
 
+class Killed:
+    """A run whose job beats in its image on a cluster, until somebody ends it."""
+
+    def __init__(self, run: Run, engine: Engine, localemr: Any, cluster_id: str, label: str) -> None:
+        self.run, self.label, self._engine = run, label, engine
+        self._localemr, self._cluster_id = localemr, cluster_id
+
+    def step_states(self) -> list[str]:
+        """States of the steps that were to run the job, oldest first."""
+        steps = reversed(self._localemr.steps(self._cluster_id))
+        return [one["Status"]["State"] for one in steps if self.label in " ".join(one["Config"]["Args"])]
+
+    def beats_in(self, containers: list[str]) -> bool:
+        """Whether its Python runs in one of the containers."""
+        try:
+            seen = [self._engine.run("top", one, "-eo", "pid,args").splitlines() for one in containers]
+        except EngineError:  # it has just begun, or ended
+            return False
+        ours = [line for lines in seen for line in lines if "inside.py" in line and self.label in line]
+        return any("SparkSubmit" not in line for line in ours)
+
+
 @pytest.mark.parametrize(
     ("action", "steps"),
     [
@@ -167,6 +191,7 @@ def _clear(run: Run) -> None:
 def test_a_job_in_an_image_that_is_ended_leaves_no_container(
     start: Any,
     localemr: Any,
+    docker_engine: Engine,
     containers: Any,
     cluster_id: str,
     wait_until: Any,
@@ -175,25 +200,19 @@ def test_a_job_in_an_image_that_is_ended_leaves_no_container(
 ) -> None:
     label = f"label-{uuid.uuid4().hex[:12]}"
     run = start(KILLED, cluster_id=cluster_id, label=label)
-
-    def step_states() -> list[str]:
-        ours = [one for one in localemr.steps(cluster_id) if label in " ".join(one["Config"]["Args"])]
-        return [one["Status"]["State"] for one in reversed(ours)]
-
-    def beats(try_number: int = 1) -> bool:
-        return any("beat 1 of" in line and PACKAGE in line for line in run.log(0, try_number))
-
+    killed = Killed(run, docker_engine, localemr, cluster_id, label)
     wait_until(lambda: [task["state"] for task in run.tasks()] == ["deferred"], "the task is deferred", 60)
-    wait_until(beats, "the job beats in its image", 60)
+    wait_until(lambda: any("is RUNNING" in line for line in run.log(0)), "it is watched", 60)
+    wait_until(lambda: killed.beats_in(containers()), "the job runs in its image", 60)
     (before,) = containers()
 
     action(run)
 
     wait_until(lambda: before not in containers(), "its container is gone", 60)
-    wait_until(lambda: step_states() == steps, f"the steps are {steps}", 60)
+    wait_until(lambda: killed.step_states() == steps, f"the steps are {steps}", 90)
     if steps[1:]:
-        wait_until(lambda: beats(2), "the job beats again", 60)
+        wait_until(lambda: killed.beats_in(containers()), "the job runs again", 60)
         run.airflow.fail_run(run.dag_id, run.run_id)
-        wait_until(lambda: step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
+        wait_until(lambda: killed.step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
     wait_until(lambda: containers() == [], "no container is left", 60)
     wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster goes on", 60)
