@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 OWNER = "ImageReference"
 # Of the name without tag and digest, as Docker counts.
 MAX_NAME = 255
-# With the longest tag and digest there are; what is longer is not even tried.
-MAX_REFERENCE = MAX_NAME + 1 + 128 + 1 + 135
 
 _HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = rf"(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -86,7 +84,7 @@ class ImageReference:
 
         :raises InvalidValueError: when Docker would not take it.
         """
-        found = _REFERENCE.fullmatch(text) if len(text) <= MAX_REFERENCE else None
+        found = _REFERENCE.fullmatch(text)
         if found is None or len(found["name"]) > MAX_NAME or _ID.fullmatch(found["name"]):
             raise InvalidValueError(OWNER, "uri", text, "is no name of an image", _mend(text))
         first, slash, rest = found["name"].partition("/")
@@ -131,7 +129,6 @@ class ImageReference:
         return any(
             ("/" not in name and entry.rstrip("/") == "library") or name.startswith(f"{entry.rstrip('/')}/")
             for entry in registries
-            if entry.strip("/")
         )
 
 

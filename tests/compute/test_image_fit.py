@@ -151,6 +151,12 @@ def test_the_mend_holds_all_that_the_cluster_lacks(image, configurations, label)
     assert problem(image, *added, *others, label=label) is None
 
 
+@pytest.mark.parametrize("other", [{"ecr_login": True}, {"client_config": "hdfs:///c"}])
+def test_the_mend_has_no_login_that_somebody_else_does(other):
+    assert PROVIDER in problem(f"{ECR}/etl").mend
+    assert PROVIDER not in problem(DockerImage(f"{ECR}/etl", **other)).mend
+
+
 def test_what_a_cluster_trusts_already_is_in_the_mend():
     assert (
         '"docker.trusted.registries": "local,other,user"'
