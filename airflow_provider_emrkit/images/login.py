@@ -92,7 +92,7 @@ def _held(directory: Path) -> Iterator[None]:
 
 
 def _written(directory: Path, registry: str, auth: str, environ: Mapping[str, str]) -> dict[str, str]:
-    users = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    users = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
     config = {**_without_logins(users / _CONFIG), "auths": {registry: {"auth": auth}}}
     file = directory / _CONFIG
     file.touch(mode=0o600)
@@ -108,6 +108,8 @@ def _without_logins(file: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
         # Docker goes on without it, too.
         return {}
     return {name: value for name, value in config.items() if name not in _LOGINS}

@@ -45,16 +45,17 @@ def test_a_command_needs_no_airflow():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["etl:1", "--create"], "--create: True is for images in ECR; leave it out"),
-        (["etl:1", "--profile", "data"], "--profile: True is for images in ECR"),
+        (["etl:1"], "NAME: 'etl:1' has no registry to push to; put one in front: 123456789012.dkr.ecr."),
+        (["me/etl:1", "--create"], "--create: True is for images in ECR; leave it out"),
+        (["me/etl:1", "--profile", "data"], "--profile: True is for images in ECR"),
         ([NAME, "--scan"], "--scan: True is for a repository that is made; add --create"),
         ([NAME, "--region", "eu-west-1"], "--region: 'eu-west-1' is not the region of the name, us-east-1"),
-        ([NAME[:-4]], "has no tag; Docker would take latest"),
+        ([NAME[:-4]], f"NAME: '{NAME[:-4]}' has no tag; Docker would take latest"),
     ],
 )
 def test_options_that_do_not_fit_the_name_are_wrong_usage(image, recording, capsys, words, told):
     assert image("push", *words) == 2
-    assert capsys.readouterr().err.startswith(f"emrkit: {told}" if told.startswith("-") else "emrkit: NAME")
+    assert capsys.readouterr().err.startswith(f"emrkit: {told}")
     assert recording.calls() == []
 
 
@@ -62,6 +63,19 @@ def test_signals_are_as_before_afterwards(image):
     before = signal.getsignal(signal.SIGTERM)
     image("push", NAME, "--policies")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    program = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # as nohup does
+        "from airflow_provider_emrkit.images.commands import adding\n"
+        "with adding._cleared_away():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    print('goes on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
 
 
 # --- names and policies -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_emrkit.images.engine import ContainerEngine
 from airflow_provider_emrkit.images.login import clear_left, logged_in
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -329,6 +330,24 @@ def test_a_real_engine_logs_in_with_the_login_of_one_push(engine, tiny, closed_r
         pushed = engine.push(name, login)
     assert pushed.digests == (closed_registry.digest("etl", "1"),)
     assert engine.push(name).code != 0
+
+
+def test_a_real_push_goes_to_the_engine_of_the_users_context(
+    engine, tiny, closed_registry, own_name, tmp_path
+):
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if engine.name != "docker":
+        pytest.skip("podman has connections in place of contexts")
+    environ = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    environ["DOCKER_CONFIG"] = str(tmp_path / "users")
+    for words in (["create", "theirs", "--docker", f"host={address}"], ["use", "theirs"]):
+        subprocess.run([engine.program, "context", *words], env=environ, capture_output=True, check=True)
+    name = own_name(f"{closed_registry.host}/etl:1")
+    engine.tag(tiny, name)
+    theirs = ContainerEngine.find("docker", environ)
+    auth = base64.b64encode(b"AWS:secret").decode()
+    with logged_in(closed_registry.host, auth, environ) as login:
+        assert theirs.push(name, login).digests == (closed_registry.digest("etl", "1"),)
 
 
 def test_a_registry_that_wants_a_login_is_told_with_the_command(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE, NOTHING = 0, 1, 2, 3
 
 # What ends a program that does not listen to it, so that nothing of it would be cleared away.
-_ENDS = ("SIGTERM", "SIGHUP")
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Adding:
@@ -98,16 +98,15 @@ def _cleared_away() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _leave) for number in map(_numbered, _ENDS)}
+    # Not one that is ignored, as by nohup, or that somebody else listens to.
+    ends = [number for number in _ENDS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ends:
+        signal.signal(number, _leave)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _numbered(name: str) -> signal.Signals:
-    return signal.Signals[name]
+        for number in ends:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

@@ -14,6 +14,7 @@ from airflow_provider_emrkit.images.findings import Target
 from airflow_provider_emrkit.images.naming import OWNER, size_text, tagged
 from airflow_provider_emrkit.images.probing import facts_of
 from airflow_provider_emrkit.images.spark_needs import release_with_images
+from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def _built(engine: ContainerEngine, reference: ImageReference) -> Mapping[str, A
 def _tell(reference: ImageReference, image: Mapping[str, Any]) -> None:
     say(f"image  {reference}")
     say(f"id     {image.get('Id', '')}")
-    say(f"size   {size_text(int(image.get('Size') or 0))}, {image.get('Architecture', '')}\n")
+    architecture = one_line(str(image.get("Architecture", "")), 20)
+    say(f"size   {size_text(int(image.get('Size') or 0))}, {architecture}\n")
 
 
 def _tell_next(reference: ImageReference) -> None:

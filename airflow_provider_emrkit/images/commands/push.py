@@ -61,7 +61,7 @@ def add_to(adding: Adding) -> None:
 def _run(given: argparse.Namespace) -> int:
     reference = tagged("NAME", given.name)
     registry = reference.ecr
-    _check(given, registry)
+    _check(given, reference)
     if registry and given.policies:
         return _print_policies(registry, reference, create=given.create)
     engine = ContainerEngine.find(given.engine, os.environ)
@@ -70,13 +70,17 @@ def _run(given: argparse.Namespace) -> int:
     return OK
 
 
-def _check(given: argparse.Namespace, registry: EcrRegistry | None) -> None:
+def _check(given: argparse.Namespace, reference: ImageReference) -> None:
     """See that the options fit together, and the name."""
+    registry = reference.ecr
     strange = [] if registry else [name for name in _ONLY_ECR if getattr(given, name)]
     if strange:
         raise _refused(
             strange[0], "is for images in ECR", f"leave it out: {given.name} is in another registry"
         )
+    if not reference.registry and "/" not in reference.repository:
+        mend = f"put one in front: 123456789012.dkr.ecr.us-east-1.amazonaws.com/{reference}"
+        raise InvalidValueError(OWNER, "NAME", given.name, "has no registry to push to", mend)
     early = [] if given.create else [name for name in _ONLY_NEW if getattr(given, name)]
     if early:
         raise _refused(early[0], "is for a repository that is made", "add --create")
