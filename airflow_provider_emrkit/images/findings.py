@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_emrkit.images.dockerfile import EMRS_PYTHON, PLATFORMS
+from airflow_provider_emrkit.images.naming import size_text
 from airflow_provider_emrkit.images.spark_needs import dotted, needs_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _of_the_image(facts: ImageFacts, target: Target) -> Iterator[Finding]:
     if facts.os != "linux":
         yield Finding("error", "system", f"it is for {facts.os}", "build it for linux")
     yield _architecture(facts, target.arch)
-    size = f"{facts.size / 1e9:.1f} GB" if facts.size >= 1e9 else f"{facts.size / 1e6:.0f} MB"
+    size = size_text(facts.size)
     if facts.size > LARGE:
         mend = "leave out what jobs don't need; build in one stage and copy what is needed into another"
         yield Finding("warning", "size", f"{size}, which each node fetches before the job begins there", mend)
@@ -137,10 +138,10 @@ def _of_the_system(facts: ImageFacts) -> Iterator[Finding]:
     if not inside.bash:
         text = "there is no /bin/bash, with which YARN starts each container"
         yield Finding("error", "bash", text, "install it")
-    elif inside.lacks:
+    if inside.lacks:
         text = f"{', '.join(inside.lacks)}: missing, and YARN's launch script calls it"
         yield Finding("error", "bash", text, "install coreutils")
-    else:
+    if inside.bash and not inside.lacks:
         yield Finding("ok", "bash", inside.bash)
 
 
@@ -271,8 +272,8 @@ def _of_starting(facts: ImageFacts) -> Iterator[Finding]:
     shown = " ".join(facts.entrypoint)
     if not facts.entrypoint:
         yield Finding("ok", "entrypoint", "none")
-    elif facts.inside.hands_on:
-        text = f"{shown}: YARN gives it `bash launch_container.sh`, which it starts"
+    elif facts.inside.hands_on is not False:
+        text = f"{shown}: YARN gives it `bash launch_container.sh`, which it has to start"
         yield Finding("warning", "entrypoint", text, "ENTRYPOINT [] in the Dockerfile, unless jobs need it")
     else:
         text = f"{shown}: YARN gives it `bash launch_container.sh` for arguments, and it does not start that"
@@ -303,12 +304,13 @@ def _why_not(program: Program) -> tuple[str, str]:
     root = program.for_root
     if root is not None and root.works:
         place = root.real or (program.links[-1] if program.links else program.path)
-        steps = dict.fromkeys((program.path, *program.links[:1], place))
-        way = " -> ".join(steps)
+        way = " -> ".join(dict.fromkeys((program.path, place)))
         text = f"only root can start it ({way}), and jobs run as hadoop"
         if place.startswith("/root/"):
             text += ", who can't see into /root"
-            mend = "install it elsewhere, as with UV_PYTHON_INSTALL_DIR=/opt/python, and not by a link into /root"
+            mend = (
+                "install it elsewhere, as with UV_PYTHON_INSTALL_DIR=/opt/python: a link into /root won't do"
+            )
             return text, mend
         return text, f"RUN chmod -R a+rX on the directory of {place} and those above it"
     seen = f" ({program.path} -> {program.links[-1]})" if program.links else ""

@@ -138,7 +138,8 @@ class Inside:
     :param java_found: Where a java is on the PATH.
     :param java: Java, as ``JAVA_HOME`` leads to it; None without a ``JAVA_HOME``.
     :param pythons: The job's Python, and then the one on the PATH if it is another.
-    :param hands_on: Whether the entrypoint starts what it is given; None when there is no entrypoint.
+    :param hands_on: Whether the entrypoint starts what it is given; None when that was not tried, as there is
+        none, or no bash.
 
     >>> Inside(problem="exec format error").pythons
     ()
@@ -195,7 +196,7 @@ def facts_of(engine: ContainerEngine, image: str, python: str) -> ImageFacts | N
         return None
     facts = inspected_facts(image, inspected)
     inside = _looked_into(engine, image, python)
-    if facts.entrypoint and not inside.problem:
+    if facts.entrypoint and inside.bash:
         inside = replace(inside, hands_on=_hands_on(engine, image))
     return replace(facts, inside=inside)
 
@@ -268,7 +269,10 @@ def read_inside(text: str) -> Inside | None:
         return None
     programs = _programs(told)
     once = dict(told)
-    pythons = {program.path: program for kind, program in reversed(programs) if kind == "python"}
+    pythons: dict[str, Program] = {}
+    for kind, program in programs:
+        if kind == "python":
+            pythons.setdefault(program.path, program)
     return Inside(
         bash=once.get("bash", ""),
         lacks=tuple(value for key, value in told if key == "lacks" and value in TOOLS),
@@ -276,7 +280,7 @@ def read_inside(text: str) -> Inside | None:
         system=once.get("system", "").strip("\"'"),
         java_found=once.get("java_found", ""),
         java=next((program for kind, program in programs if kind == "java"), None),
-        pythons=tuple(reversed(pythons.values())),
+        pythons=tuple(pythons.values()),
     )
 
 
