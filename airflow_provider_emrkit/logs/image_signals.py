@@ -43,7 +43,7 @@ _CHECK = (
 _READ = "ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability"
 _BUILT_FOR = (
     "build the image for the architecture of the cluster's instance types: amd64, or arm64 for Graviton "
-    "(`emrkit image build`)"
+    "(`emrkit image build --arch`)"
 )
 _MOUNT_USERS = (
     "the container does not know the job's user: mount /etc/passwd, as DockerImage does "

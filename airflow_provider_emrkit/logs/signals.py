@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Of a log, what is looked through for signals: a pattern costs some time on every character.
 MOST_LINES = 2_000
 LONGEST_LINE = 600
+# Of those in which YARN says why a container did not start: a report has about forty.
+MOST_YARNS_LINES = 500
 
 
 def signal_in(message: str, *, by_emr: bool = False) -> Signal | None:
@@ -46,7 +48,7 @@ def signals_in(page: Page) -> Iterator[tuple[Signal, int, str, bool]]:
     start = max(0, len(page) - MOST_LINES)
     lines = [line[:LONGEST_LINE] for line in page.lines[start:]]
     whole = "\n".join(lines)
-    yarns = yarns_lines(page, start) if may_hold_yarns(whole) else []
+    yarns = yarns_lines(page, start)[-MOST_YARNS_LINES:] if may_hold_yarns(whole) else []
     yarns_words = "\n".join(lines[index - start] for index in yarns)
     for signal in SIGNALS:
         words, indices = (yarns_words, yarns) if signal.by_yarn else (whole, range(start, len(page)))
