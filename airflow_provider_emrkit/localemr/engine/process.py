@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import secrets
+import selectors
 import signal
 import subprocess
 import threading
@@ -30,12 +31,12 @@ from airflow_provider_emrkit.localemr.engine.images import (
 )
 from airflow_provider_emrkit.localemr.engine.script import launch_script
 from airflow_provider_emrkit.localemr.engine.settings import IS_LINUX
-from airflow_provider_emrkit.localemr.engine.sweeping import ContainerRecord
+from airflow_provider_emrkit.localemr.engine.sweeping import ContainerRecord, swept
 from airflow_provider_emrkit.localemr.run.process import Session
 from airflow_provider_emrkit.localemr.spark.image import LaunchFailure, invalid_mount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.engine.settings import ContainerSettings
@@ -45,8 +46,10 @@ log = logging.getLogger(__name__)
 
 _SIGNALLED = 128
 _ANSWER_WITHIN = 10.0
+_CREATE_WITHIN = 60.0
+_TRY_AGAIN, _TRY_AGAIN_AT_LATEST = 15.0, 600.0
 _ASK_AGAIN = 0.2
-_HELD_BACK = 64 * 1024
+_CHUNK = _HELD_BACK = 64 * 1024
 _UNTESTED = "localemr: containers on this system are not tested: the image brings its own Java here."
 
 
@@ -60,6 +63,7 @@ class ContainerJob:
     :param work: Its working directory.
     :param directory: Holds what belongs to it, seen in the container as it is here.
     :param owner: What it is called after.
+    :param files: Files of this machine that the command names.
     """
 
     request: ImageRequest
@@ -68,6 +72,7 @@ class ContainerJob:
     work: Path
     directory: Path
     owner: str
+    files: Sequence[str] = ()
 
 
 class ContainerProcess:
@@ -161,7 +166,7 @@ class ContainerProcess:
         self._say(request.notes)
         if request.refusal:
             raise LaunchError(request.refusal)
-        mounts = [*self._settings.mounts(), *self._asked_mounts()]
+        mounts = [*self._settings.mounts(self._job.files), *self._asked_mounts()]
         client = EngineClient(find_engine(self._settings.engine, os.environ), self._mark)
         with self._lock:
             self._client = client
@@ -181,7 +186,7 @@ class ContainerProcess:
             mounts,
             ("bash", str(self._script)),
         )
-        created = client.call(*create_arguments(spec, traits), must_end=True)
+        created = client.call(*create_arguments(spec, traits), seconds=_CREATE_WITHIN, must_end=True)
         if created.code:
             raise engine_failed(created)
         return self._watch(client)
@@ -232,8 +237,7 @@ class ContainerProcess:
     def _relay(self, watcher: subprocess.Popen[bytes]) -> bytes:
         """Pass on stderr. What comes before the command has begun is the engine's, and is held back."""
         held = b""
-        pipe = watcher.stderr
-        while pipe and (chunk := os.read(pipe.fileno(), 64 * 1024)):
+        for chunk in read_until_end(watcher):
             if self._launched.exists():
                 self._write(held + chunk)
                 held = b""
@@ -273,11 +277,20 @@ class ContainerProcess:
         """Remove the container, or leave the record of it to a later sweep."""
         if self._record is None or self._recorded is None:
             return
-        try:
-            self._record.remove()
-            self._recorded.unlink(missing_ok=True)
-        except (EngineError, OSError) as error:
-            log.warning("a container may be left (%s), and is looked for later: %s", self._name, error)
+        if not swept(self._record, self._recorded):
+            threading.Thread(
+                target=self._remove_later,
+                args=(self._record, self._recorded),
+                name="localemr-sweep",
+                daemon=True,
+            ).start()
+
+    def _remove_later(self, record: ContainerRecord, recorded: Path) -> None:
+        """An engine that answers again may still run it."""
+        pause, seconds = threading.Event(), _TRY_AGAIN
+        while recorded.exists() and not swept(record, recorded):
+            pause.wait(seconds)
+            seconds = min(2 * seconds, _TRY_AGAIN_AT_LATEST)
 
     def _say(self, lines: Sequence[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines).encode())
@@ -288,6 +301,25 @@ class ContainerProcess:
         with contextlib.suppress(BrokenPipeError):
             while view:
                 view = view[os.write(self._error, view) :]
+
+
+def read_until_end(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Give what a process writes to stderr until it ends, whoever else still holds the pipe."""
+    over, end = os.pipe()
+
+    def tell() -> None:
+        process.wait()
+        os.close(end)
+
+    threading.Thread(target=tell, name="localemr-watch", daemon=True).start()
+    with open(over, "rb"), process.stderr as pipe, selectors.DefaultSelector() as both:  # type: ignore[union-attr] # noqa: PTH123
+        for file in (over, pipe):
+            both.register(file, selectors.EVENT_READ)
+        while any(key.fileobj is pipe for key, _ in both.select()):
+            chunk = os.read(pipe.fileno(), _CHUNK)
+            if not chunk:
+                return
+            yield chunk
 
 
 def _container_name(instance: str, owner: str) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+# An engine may be set up to give containers proxies.
+_DIRECT = "127.0.0.1,localhost"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # Those of this machine that mean nothing in an image, or hide what the image has.
 _OF_THE_MACHINE = frozenset(
@@ -29,7 +31,7 @@ def inside(base: Mapping[str, str], exported: Mapping[str, str], asked: Mapping[
     :param asked: What the job asks for.
     """
     kept = {key: value for key, value in base.items() if key not in _OF_THE_MACHINE or key in exported}
-    return {"PYSPARK_PYTHON": "python3", **kept, **asked}
+    return {"PYSPARK_PYTHON": "python3", "NO_PROXY": _DIRECT, "no_proxy": _DIRECT, **kept, **asked}
 
 
 def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path) -> str:
@@ -41,6 +43,8 @@ def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path
     return "\n".join(
         [
             "#!/bin/bash",
+            # An image's own settings of AWS must not lead elsewhere.
+            "unset ${!AWS_@}",
             *exports,
             f": > {shlex.quote(str(launched))} || exit 1",
             f"exec {shlex.join(command)}",

@@ -7,14 +7,13 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.spark.image import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
 RECORDS = "containers"
 """Directory of a data directory with a record of each container that may be there."""
 
@@ -46,9 +45,10 @@ class ContainerSettings:
     java: Path
     users: Path
 
-    def mounts(self) -> list[Mount]:
-        """Give what every container sees. Only Linux can run this machine's Java in a container.
+    def mounts(self, files: Sequence[str] = ()) -> list[Mount]:
+        """Give what a container sees. Only Linux can run this machine's Java in a container.
 
+        :param files: Files that the job names, by their full paths; those that are there are seen.
         :raises OSError: when a directory that containers write to can't be made.
         """
         java = java_mounts(self.java) if IS_LINUX else ()
@@ -58,7 +58,12 @@ class ContainerSettings:
             *(Mount(str(path), str(path)) for path in self.shown if path.exists()),
             *java,
             *(Mount(str(path), str(path), writable=True) for path in self.shared),
+            *(Mount(file, file) for file in sorted(set(files)) if self._is_to_show(Path(file))),
         ]
+
+    def _is_to_show(self, file: Path) -> bool:
+        seen = (*self.shown, *self.shared)
+        return file.exists() and not any(file.is_relative_to(path) for path in seen)
 
     def source(self, mount: Mount) -> Mount:
         """Give what stands for a file of an EMR node: its list of users is one that fits this machine."""

@@ -86,7 +86,8 @@ class ContainerRecord:
         filters = [word for mark in marks for word in ("--filter", mark)]
         found = client.call("ps", "--all", "--quiet", "--no-trunc", *filters, seconds=_ANSWER_WITHIN)
         if found.code:
-            raise EngineError(f"{self.engine.name}: {found.error.strip()}")
+            said = " ".join(found.complaint) or f"exit code {found.code}"
+            raise EngineError(f"{self.engine.name}: {said}")
         return found.out.split()
 
 
@@ -100,11 +101,16 @@ def sweep_containers(directory: Path) -> None:
         record = ContainerRecord.load(path)
         if record is None:
             path.unlink(missing_ok=True)
-        elif record.engine not in silent and not _swept(record, path):
+        elif record.engine not in silent and not swept(record, path):
             silent.add(record.engine)
 
 
-def _swept(record: ContainerRecord, path: Path) -> bool:
+def swept(record: ContainerRecord, path: Path) -> bool:
+    """End a container, and what is left of the calls about it.
+
+    :param path: The file of the record, which is removed with it.
+    :return: False when it may still be there, and the record is.
+    """
     calls = Session(0, 0, record.mark)
     deadline, pause = time.monotonic() + _CALL_ENDS_WITHIN, threading.Event()
     try:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_emrkit.localemr.engine.process import ContainerJob, ContainerProcess
 from airflow_provider_emrkit.localemr.engine.script import inside
+from airflow_provider_emrkit.localemr.engine.settings import IS_LINUX
 from airflow_provider_emrkit.localemr.run.environment import Place, command_environment
 from airflow_provider_emrkit.localemr.run.executor_logs import ExecutorLogs
 from airflow_provider_emrkit.localemr.run.process import StepProcess
 from airflow_provider_emrkit.localemr.spark.own_home import WORK, make_own_home
+from airflow_provider_emrkit.localemr.spark.submit import named_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +80,11 @@ def _in_container(
 ) -> ContainerProcess:
     if place.containers is None:
         raise ValueError("no container can be made here")
-    job = ContainerJob(image, command.argv, env, folders.work, folders.own, owner)
+    files = named_files(command.argv[1:])
+    # The Java is this machine's, whichever of an EMR node's the job names.
+    java = {"JAVA_HOME": os.fspath(place.java_home)} if IS_LINUX else {}
+    env = {**{key: value for key, value in env.items() if key != "JAVA_HOME"}, **java}
+    job = ContainerJob(image, command.argv, env, folders.work, folders.own, owner, files)
     return ContainerProcess(job, place.containers)
 
 

@@ -20,13 +20,18 @@ from airflow_provider_emrkit.localemr.spark.examples import (
     example_arguments,
     without_examples_jar,
 )
-from airflow_provider_emrkit.localemr.spark.submit import Machine, Submission, parse, translate
+from airflow_provider_emrkit.localemr.spark.image import ImageRules, requested_image
+from airflow_provider_emrkit.localemr.spark.submit import (
+    FILE_OPTIONS,
+    Machine,
+    Submission,
+    parse,
+    translate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Options that name files, which a driver elsewhere would not find under a relative path.
-_FILE_OPTIONS = frozenset({"--archives", "--files", "--jars", "--properties-file", "--py-files"})
 _APPLICATION_TOOL = "spark-submit"
 
 
@@ -89,7 +94,8 @@ def rooted(args: Sequence[str], directory: Path) -> list[str]:
     for name, value in line.options:
         out.append(name)
         if value is not None:
-            parts = value.split(",") if name in _FILE_OPTIONS else []
+            # A driver elsewhere would not find them under a relative path.
+            parts = value.split(",") if name in FILE_OPTIONS else []
             out.append(",".join(_full(part, directory) for part in parts) if parts else value)
     return [*out, *(_full(text, directory) for text in line.rest[:1]), *line.rest[1:]]
 
@@ -114,6 +120,14 @@ def _submit(address: YarnAddress, args: Sequence[str]) -> int:
 
 
 def _become(tool: str, submission: Submission, fast_collector: str) -> NoReturn:
+    asked = requested_image(submission.conf, "client", ImageRules())
+    if asked:
+        print(
+            f"localemr: this runs outside of {asked.image}, in which EMR would run the executors; in deploy "
+            "mode cluster it runs inside.",
+            file=sys.stderr,
+            flush=True,
+        )
     program = f"{os.environ['SPARK_HOME']}/bin/{tool}"
     environment = {**os.environ, **submission.env}
     if submission.own_collector:

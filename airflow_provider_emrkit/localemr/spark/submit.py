@@ -23,6 +23,9 @@ SWITCHES = frozenset(
 )
 """Options without a value."""
 
+FILE_OPTIONS = frozenset({"--archives", "--files", "--jars", "--properties-file", "--py-files"})
+"""Options that name files."""
+
 # Options that choose or size what a cluster manager would start.
 _DROPPED_OPTIONS = frozenset(
     {
@@ -231,6 +234,18 @@ def parse(args: Sequence[str]) -> CommandLine:
             options.append((name, args[place] if place < len(args) else None))
         place += 1
     return CommandLine(options, list(args[place:]))
+
+
+def named_files(args: Sequence[str]) -> list[str]:
+    """Give the files of this machine that arguments of ``spark-submit`` may name, by their full paths.
+
+    >>> named_files(["--py-files", "s3://bucket/a.py,/jobs/b.py", "file:///jobs/job.py", "/no/file"])
+    ['/jobs/b.py', '/jobs/job.py']
+    """
+    parsed = parse(args)
+    listed = [part for name, value in parsed.options if name in FILE_OPTIONS for part in _comma_list(value)]
+    paths = (text.removeprefix("file://").partition("#")[0] for text in (*listed, *parsed.rest[:1]))
+    return [path for path in paths if path.startswith("/")]
 
 
 def _option(name: str, value: str | None, machine: Machine) -> list[str]:
