@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.compute.image_fit import image_problem
 from airflow_provider_emrkit.exceptions import ImageRefusedError
 from airflow_provider_emrkit.hooks.ecr import digest_of
 from airflow_provider_emrkit.hooks.errors import is_aws_error, is_transient
+from airflow_provider_emrkit.hooks.patience import patiently
 from airflow_provider_emrkit.releases import release
 from airflow_provider_emrkit.runs.refusals import refusal
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_emrkit.hooks.clients import AwsClients
     from airflow_provider_emrkit.jobs.docker_image import DockerImage
@@ -45,23 +47,54 @@ def with_image_set_up(
     image = job.docker
     if image is None:
         return job
-    _check(image, cluster, clients.region_name)
+    _check(image, cluster, clients, pause)
     image = _pinned(image, clients, pause)
     _tell(job, image)
     _warn_of_digest(image, cluster.get("ReleaseLabel") or "")
     return replace(job, docker=image)
 
 
-def _check(image: DockerImage, cluster: Mapping[str, Any], region: str) -> None:
-    label = cluster.get("ReleaseLabel") or ""
+def _check(
+    image: DockerImage, cluster: Mapping[str, Any], clients: AwsClients, pause: Callable[[float], bool]
+) -> None:
     configurations = cluster.get("Configurations") or ()
-    problem = image_problem(image, release_label=label, configurations=configurations, region=region)
+    judge = partial(
+        image_problem, image, release_label=cluster.get("ReleaseLabel") or "", region=clients.region_name
+    )
+    problem = judge(configurations=configurations)
+    if problem and "Id" in cluster:
+        told = _told_core_nodes(cluster, clients, pause)
+        problems = [judge(configurations=[*configurations, *own]) for own in told] or [problem]
+        problem = next(filter(None, problems), None)
     if problem:
         where = f"cluster {cluster['Id']}" if "Id" in cluster else "a new cluster"
         raise ImageRefusedError(
-            f"the job was not submitted to {where} (region {region}): "
+            f"the job was not submitted to {where} (region {clients.region_name}): "
             f"image {image.uri} {problem.problem}; {problem.mend}"
         )
+
+
+def _told_core_nodes(
+    cluster: Mapping[str, Any], clients: AwsClients, pause: Callable[[float], bool]
+) -> list[Sequence[Mapping[str, Any]]]:
+    """Give what only the core nodes of a cluster were told, perhaps long after its start; one for each kind.
+
+    Who may not ask for that goes by what the whole cluster was told.
+    """
+    emr = clients.client("emr", retries=False)
+    try:
+        if cluster.get("InstanceCollectionType") == "INSTANCE_FLEET":
+            fleets = patiently(lambda: emr.list_instance_fleets(ClusterId=cluster["Id"]), pause)
+            core = [fleet for fleet in fleets["InstanceFleets"] if fleet["InstanceFleetType"] == "CORE"]
+            nodes = [node for fleet in core for node in fleet.get("InstanceTypeSpecifications", ())]
+        else:
+            groups = patiently(lambda: emr.list_instance_groups(ClusterId=cluster["Id"]), pause)
+            nodes = [group for group in groups["InstanceGroups"] if group["InstanceGroupType"] == "CORE"]
+    except Exception as error:
+        if not is_aws_error(error) and not is_transient(error):
+            raise
+        return []
+    return [node.get("Configurations") or () for node in nodes]
 
 
 def _warn_of_digest(image: DockerImage, label: str) -> None:

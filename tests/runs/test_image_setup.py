@@ -74,8 +74,8 @@ class Rig:
         self.pauses.append(seconds)
         return False
 
-    def cluster(self, label: str = "emr-6.15.0", configurations: Any = ()) -> ExistingCluster:
-        request = {"Configurations": list(configurations)} if configurations else {}
+    def cluster(self, label: str = "emr-6.15.0", configurations: Any = (), **request: Any) -> ExistingCluster:
+        request.update({"Configurations": list(configurations)} if configurations else {})
         cluster_id = self.server.run_cluster(ReleaseLabel=label, **request)
         self.server.wait_cluster(cluster_id, "WAITING")
         return ExistingCluster(cluster_id)
@@ -155,6 +155,48 @@ def test_a_cluster_that_does_not_gets_nothing_and_the_setting_is_shown(rig, said
     assert rig.emr.calls == ["describe_cluster"]
     assert "Contents" not in rig.s3.list_objects_v2(Bucket="staging")
     assert said() == []
+
+
+def core_nodes_told(configurations: Any, collection: str) -> dict[str, Any]:
+    """Give the instances of a cluster whose core nodes have configurations of their own."""
+    if collection == "groups":
+        nodes = {"InstanceType": "m5.xlarge", "InstanceCount": 1}
+        groups = [
+            {**nodes, "InstanceRole": "MASTER"},
+            {**nodes, "InstanceRole": "CORE", "Configurations": configurations},
+        ]
+        return {"KeepJobFlowAliveWhenNoSteps": True, "InstanceGroups": groups}
+    nodes = {"TargetOnDemandCapacity": 1}
+    kind = {"InstanceType": "m5.xlarge"}
+    fleets = [
+        {**nodes, "InstanceFleetType": "MASTER", "InstanceTypeConfigs": [kind]},
+        {
+            **nodes,
+            "InstanceFleetType": "CORE",
+            "InstanceTypeConfigs": [{**kind, "Configurations": configurations}],
+        },
+    ]
+    return {"KeepJobFlowAliveWhenNoSteps": True, "InstanceFleets": fleets}
+
+
+@pytest.mark.parametrize("collection", ["groups", "fleets"])
+def test_a_cluster_that_was_told_later_whom_to_trust_runs_the_job(rig, collection):
+    """As a running cluster is told: its core nodes alone are reconfigured."""
+    there = rig.cluster(Instances=core_nodes_told(trusting("team"), collection))
+    assert rig.submit(HUB, there).step_id
+    with pytest.raises(ImageRefusedError, match="which trusts local, centos, team;"):
+        rig.submit(replace(HUB, docker=DockerImage("other/etl")), there)
+
+
+def test_who_may_not_ask_what_core_nodes_were_told_goes_by_the_cluster(rig):
+    rig.emr.list_instance_groups = lambda **_: raises(aws_error("AccessDeniedException"))
+    there = rig.cluster(Instances=core_nodes_told(trusting("team"), "groups"))
+    with pytest.raises(ImageRefusedError, match="not trusted"):
+        rig.submit(HUB, there)
+
+
+def raises(error: Exception) -> None:
+    raise error
 
 
 def test_a_release_without_docker_gets_nothing(rig):
