@@ -193,9 +193,11 @@ def _bases(recipe: Recipe) -> str:
 def _managed_python(recipe: Recipe) -> list[str]:
     stage = [
         "FROM base AS libraries",
+        *_MIRRORS,
         "COPY --from=uv /uv /usr/local/bin/uv",
         f"ENV UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_INSTALL_DIR={PYTHONS}",
         "# In /opt, where any user can read it: the job runs as hadoop, who can't look into /root.",
+        "ARG UV_PYTHON_INSTALL_MIRROR",
         f"RUN uv python install {recipe.python} \\",
         f"    && found=$(uv python find --managed-python {recipe.python}) \\",
         f'    && ln -s "$(dirname "$(dirname "$found")")" {PYTHONS}/current',
@@ -218,6 +220,7 @@ def _own_python(recipe: Recipe) -> list[str]:
         return ["\n".join(("FROM base", *_NO_LIBRARIES, f"RUN {_CHECK}", _END))]
     stage = [
         "FROM base AS libraries",
+        *_MIRRORS,
         "COPY --from=uv /uv /usr/local/bin/uv",
         "ENV UV_NO_CACHE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never",
         *_install(recipe, f"--python {EMRS_PYTHON} --target {LIBRARIES}", LIBRARIES),
@@ -237,6 +240,10 @@ def _own_python(recipe: Recipe) -> list[str]:
 
 # A build that ends well has both.
 _CHECK = f'{EMRS_PYTHON} --version && "$JAVA_HOME/bin/java" -version'
+_MIRRORS = (
+    "# A mirror of PyPI: emrkit image build --build-arg UV_DEFAULT_INDEX=https://…",
+    "ARG UV_DEFAULT_INDEX",
+)
 _NO_LIBRARIES = (
     "# No libraries: put a requirements.txt beside this file, and write it anew with",
     "# `emrkit image new --requirements requirements.txt --force`.",

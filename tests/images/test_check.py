@@ -158,7 +158,7 @@ def test_a_link_into_the_home_of_root_is_found(built, problems):
 
 
 def test_a_python_that_the_job_names_is_the_one_that_is_judged(built, problems):
-    name = built("RUN ln -s /usr/bin/python3.11 /usr/local/bin/mine && rm /usr/bin/python3")
+    name = built("RUN ln -s $(readlink -f /usr/bin/python3) /usr/local/bin/mine && rm /usr/bin/python3")
     assert ("error", "python") in problems(name)
     assert problems(name, "--python", "/usr/local/bin/mine") == {}
 

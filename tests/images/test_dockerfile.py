@@ -158,6 +158,12 @@ def test_the_last_stage_has_neither_uv_nor_caches_nor_the_files_of_the_build():
     assert len(instructions(last)) == 2
 
 
+def test_a_mirror_can_be_given_to_the_build():
+    for python in ("3.11", "3.9"):
+        lines = instructions(text_of(python=python))
+        assert lines.index("ARG UV_DEFAULT_INDEX") > lines.index("FROM base AS libraries")
+
+
 def test_what_changes_seldom_comes_first():
     lines = instructions(text_of())
     order = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_emrkit.images.requirements import MAX_INCLUDES, from_pyproject, from_requirements
+from airflow_provider_emrkit.images.pyproject import from_pyproject
+from airflow_provider_emrkit.images.requirements import MAX_INCLUDES, from_requirements
 from airflow_provider_emrkit.validation import InvalidValueError
 
 
@@ -117,8 +118,14 @@ def test_paths_go_along(line, copied):
 
 
 def test_options_of_pip_are_for_uv_to_judge():
-    text = "--index-url https://pypi.example.com/simple\n--pre\n--no-binary=:all:\n-i https://x.example/\npandas\n"
+    text = "--index-url https://pypi.example.com/simple\n--no-binary=:all:\n-i https://x.example/\npandas\n"
     assert requirements(text).copies == ("requirements.txt",)
+    assert requirements(text).notes == ()
+
+
+def test_options_that_mean_nothing_to_uv_are_told():
+    notes = requirements("--pre\n--trusted-host pypi.example.com\npandas\n").notes
+    assert [note.split()[0] for note in notes] == ["--pre", "--trusted-host"]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +140,10 @@ def test_options_of_pip_are_for_uv_to_judge():
         ("./gone.whl", "'./gone.whl' is neither a file nor a directory"),
         ("etl @ file:///home/me/etl.whl", "is a path of this machine"),
         ("pandas = 2", "'pandas = 2' is no requirement"),
+        ("pandas==2 --global-option=x", "is no requirement"),
+        ("--process-dependency-links", "is no option that uv takes"),
+        ("hg+https://host/repo", "is of a kind that uv does not install from"),
+        ("git+file:///home/me/repo", "is a path of this machine"),
         ("--extra-index-url https://me:hunter2@pypi.example.com/simple", "holds a login"),
         ("git+https://hunter2@github.com/o/r", "holds a login"),
         ("--index-url https://${TOKEN}.example.com", "'${TOKEN}' is a variable that the build does not have"),

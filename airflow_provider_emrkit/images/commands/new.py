@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from airflow_provider_emrkit.images.dockerfile import (
     dockerfile,
     dockerignore,
 )
-from airflow_provider_emrkit.images.requirements import Libraries, from_pyproject, from_requirements
+from airflow_provider_emrkit.images.pyproject import from_pyproject
+from airflow_provider_emrkit.images.requirements import Libraries, from_requirements
 from airflow_provider_emrkit.images.spark_needs import release_with_images
 from airflow_provider_emrkit.jobs.image_reference import ImageReference
 from airflow_provider_emrkit.validation import InvalidValueError
@@ -115,7 +117,9 @@ def _relative(path: str, directory: Path, option: str) -> str:
     """Give a file's path as the build will see it."""
     if Path(path).is_dir():
         raise InvalidValueError(OWNER, option, path, "is a directory", "name the file in it")
-    return Path(os.path.relpath(path, directory)).as_posix()
+    # Its name may be a link; where that leads to is looked at when it is read.
+    real = Path(path).parent.resolve() / Path(path).name
+    return Path(os.path.relpath(real, directory.resolve())).as_posix()
 
 
 class _Directory:
@@ -183,7 +187,7 @@ def _write(directory: Path, recipe: Recipe, *, force: bool) -> str:
 
 def _told(given: argparse.Namespace, recipe: Recipe, ignored: str) -> str:
     label, name = recipe.release.label, "123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.0"
-    place = "" if given.directory == "." else f" {given.directory}"
+    place = "" if given.directory == "." else f" {shlex.quote(given.directory)}"
     arch = f" --arch {recipe.arch}" if recipe.arch else ""
     emr7 = " --experimental-emr7" if given.experimental_emr7 else ""
     notes = [*recipe.libraries.notes, *([ignored] if ignored else []), *_release_notes(recipe)]
