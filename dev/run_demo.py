@@ -133,7 +133,8 @@ def perform(show: Demo, *, keep: bool) -> int:
             show.keep()
             kept = True
         else:
-            show.screen.say("Stopping Airflow and the local EMR; to look around in them: make demo KEEP=1")
+            again = "make demo DOCKER=1 KEEP=1" if show.example.image else "make demo KEEP=1"
+            show.screen.say(f"Stopping Airflow and the local EMR; to look around in them: {again}")
         return 0 if outcome.succeeded and not result.problem else 1
     except Interrupted as interrupted:
         show.screen.say(f"stopped by {signal.Signals(interrupted.number).name}", "yellow")

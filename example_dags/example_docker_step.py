@@ -24,7 +24,7 @@ great_circles = SparkJob(
         "--input", "s3://{{ params.bucket }}/nycflights13",
         "--output", "s3://{{ params.bucket }}/great_circles",
     ],
-    conf={"spark.sql.shuffle.partitions": 2, "spark.log.level": "WARN"},
+    conf={"spark.sql.shuffle.partitions": 2},
     docker=DockerImage("123456789012.dkr.ecr.us-east-1.amazonaws.com/emrkit-example:1"),
 )  # fmt: skip
 

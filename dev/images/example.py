@@ -29,7 +29,7 @@ _ENV = {"LANG": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 _DOCKERFILE = f"""\
 FROM debian:{rootfs.SUITE}-slim
 RUN apt-get update \\
- && apt-get install -y --no-install-recommends python3 \\
+ && apt-get install -y --no-install-recommends {" ".join(rootfs.PACKAGES)} \\
  && rm -rf /var/lib/apt/lists/*
 COPY packages /{rootfs.DIST_PACKAGES}
 """
@@ -91,6 +91,8 @@ class ExampleImage:
                 self._import(work, held)
             else:
                 self._build(work)
+            # What had the name before.
+            self._engine.run("image", "prune", "--force", f"--filter=label={LABEL}")
         finally:
             rootfs.remove(work)
 

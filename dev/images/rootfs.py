@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SUITE, PYTHON = "bookworm", "3.11"
+# Spark's scripts ask `ps`.
+PACKAGES = ("python3", "procps")
 DIST_PACKAGES = Path("usr/local/lib") / f"python{PYTHON}" / "dist-packages"
 # Without it, what is downloaded would not be checked.
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -40,7 +42,7 @@ def make(folder: Path, packages: Path, archive: Path, say: Callable[[str], None]
     :raises BootstrapError: when a command fails.
     """
     root, draft = folder / "root", folder / archive.name
-    options = ("--variant=minbase", "--include=python3", f"--keyring={_KEYRING}")
+    options = ("--variant=minbase", f"--include={','.join(PACKAGES)}", f"--keyring={_KEYRING}")
     # Its mounts are in a namespace of their own: none is left behind where it is killed.
     command = ("unshare", "--mount", "debootstrap", *options, SUITE, str(root))
     _run(command, f"making a small Debian ({SUITE})", say, held=held)

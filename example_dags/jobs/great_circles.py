@@ -84,6 +84,7 @@ def main(argv: Sequence[str]) -> None:
 
     print(f"driver: {where()}", flush=True)
     spark = SparkSession.builder.appName("great circles").getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
     for found in sorted(set(spark.sparkContext.range(2, numSlices=2).map(lambda _: where()).collect())):
         print(f"executors: {found}", flush=True)
     measured = routes(spark, given.input).orderBy("great_circle_miles").coalesce(1).cache()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_emrkit.localemr.engine.settings import instance_id
 from demo.ports import any_free, is_free
 from demo.processes import command_of, environment_of, members, process
 from demo.record import Record, read
@@ -186,6 +187,31 @@ def test_a_taken_port_is_said_with_its_holder_and_the_mend(demo):
         assert refused.popen.wait(30) == 1
     assert f"port {port}, wanted for Airflow, is taken by pid {os.getpid()}" in refused.text()
     assert "make demo AIRFLOW_PORT=" in refused.text()
+
+
+def test_the_demo_with_an_image_runs_in_it_and_leaves_no_container(demo, docker_engine, example_image):
+    shown = demo("--docker")
+    assert shown.popen.wait(300) == 0, shown.text()
+    lines = shown.text().splitlines()
+    assert any("image: " in line and example_image in line for line in lines), shown.text()
+    for who in ("driver", "executors"):
+        inside = (
+            f"stdout  │ {who}: /usr/local/lib/python3.11/dist-packages/haversine/__init__.py in a container"
+        )
+        assert len([line for line in lines if inside in line]) == 1, shown.text()
+    assert any(line.startswith("The longest route: JFK-HNL, 4975.2 miles") for line in lines), shown.text()
+    assert any("rows written" in line and "217" in line for line in lines[-20:]), shown.text()
+    assert (
+        docker_engine.containers(f"emrkit.localemr={instance_id(shown.folder / 'localemr' / 'data')}") == []
+    )
+
+
+def test_a_demo_with_an_image_and_no_engine_starts_nothing(demo):
+    nowhere = {"DOCKER_HOST": "unix:///nowhere/socket", "CONTAINER_HOST": "unix:///nowhere/socket"}
+    refused = demo("--docker", user=nowhere)
+    assert refused.popen.wait(60) == 1
+    (line,) = refused.text().splitlines()
+    assert line.startswith("The demo can't start: no container engine answers (")
 
 
 def _leaves_nothing(stopped: RunningDemo, record: demo.record.Record, seen: list) -> None:
