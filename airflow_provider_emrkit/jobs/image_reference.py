@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OWNER = "ImageReference"
-# Of the name without tag and digest, as Docker counts.
+# Of the whole name without tag and digest, as Docker counts: Docker Hub's host is part of it.
 MAX_NAME = 255
 
 _HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -85,11 +85,17 @@ class ImageReference:
         :raises InvalidValueError: when Docker would not take it.
         """
         found = _REFERENCE.fullmatch(text)
-        if found is None or len(found["name"]) > MAX_NAME or _ID.fullmatch(found["name"]):
+        if found is None or _ID.fullmatch(found["name"]):
             raise InvalidValueError(OWNER, "uri", text, "is no name of an image", _mend(text))
         first, slash, rest = found["name"].partition("/")
         registry, repository = (first, rest) if slash and _is_host(first) else ("", found["name"])
-        return cls(registry, repository, found["tag"] or "", found["digest"] or "")
+        if repository != repository.lower():
+            raise InvalidValueError(OWNER, "uri", text, "is no name of an image", _mend(text))
+        reference = cls(registry, repository, found["tag"] or "", found["digest"] or "")
+        if len(reference._whole_name) > MAX_NAME:
+            mend = f"shorten it to {MAX_NAME} characters without tag and digest"
+            raise InvalidValueError(OWNER, "uri", text, "is too long", mend)
+        return reference
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
@@ -99,6 +105,12 @@ class ImageReference:
     def name(self) -> str:
         """The name without tag and digest, as it was written."""
         return f"{self.registry}/{self.repository}" if self.registry else self.repository
+
+    @property
+    def _whole_name(self) -> str:
+        if self.registry:
+            return self.name
+        return f"docker.io/{self.repository if '/' in self.repository else f'library/{self.repository}'}"
 
     @property
     def ecr(self) -> EcrRegistry | None:
@@ -134,13 +146,11 @@ class ImageReference:
 
 def _is_host(first: str) -> bool:
     """Tell whether the first part of a name is a host: ``user/etl`` is of Docker Hub."""
-    return any(sign in first for sign in ".:[") or first == "localhost" or first != first.lower()
+    return any(sign in first for sign in ".:[") or first == "localhost"
 
 
 def _mend(text: str) -> str:
     """Tell what to write instead of what is no name."""
     if "://" in text:
         return "write it without the scheme, like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4"
-    if len(text) > MAX_NAME:
-        return f"shorten it to {MAX_NAME} characters without tag and digest"
     return "write it like 123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.4, in lower case"

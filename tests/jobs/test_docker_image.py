@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import re
 
@@ -173,3 +174,29 @@ def test_airflow_can_copy_and_pickle_it(clone):
     image = DockerImage(ECR, mounts=["/a:/a:ro"])
     assert clone(image) == image
     assert hash(clone(image)) == hash(image)
+
+
+def test_yarn_takes_every_name_that_is_taken_here():
+    # DockerLinuxContainerRuntime.java and docker-util.c of Hadoop 3.2 and later, but for the digest.
+    pattern = re.compile(r"(([a-zA-Z0-9.-]+)(:\d+)?/)?([a-z0-9_./-]+)(:[\w.-]+)?", re.ASCII)
+    registries = (
+        "",
+        "localhost/",
+        "localhost:1/",
+        "a-b.c:65535/",
+        "10.0.0.1/",
+        "[::1]:5000/",
+        "A.example.com/",
+        "a_b.c/",
+    )
+    names = ("a", "0", "a.b", "a__b", "a---b", "a/b", "a/b_c/d.e")
+    taken = 0
+    for parts in itertools.product(registries, names, ("", ":1", ":_x", ":A.b-c")):
+        text = "".join(parts)
+        try:
+            DockerImage(text)
+        except InvalidValueError:
+            continue
+        taken += 1
+        assert pattern.fullmatch(text)
+    assert taken == 6 * len(names) * 4

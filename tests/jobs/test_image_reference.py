@@ -52,7 +52,6 @@ def parsed(text):
         ("localhost:5000/etl:1", "localhost:5000", "etl", "1", ""),
         ("test:5000/repo", "test:5000", "repo", "", ""),
         ("192.168.1.1:5000/repo:5050", "192.168.1.1:5000", "repo", "5050", ""),
-        ("Registry/etl", "Registry", "etl", "", ""),
         ("REGISTRY.example.com/etl", "REGISTRY.example.com", "etl", "", ""),
         ("[2001:db8::1]/repo", "[2001:db8::1]", "repo", "", ""),
         ("[2001:db8::1]:5000/repo:tag", "[2001:db8::1]:5000", "repo", "tag", ""),
@@ -62,7 +61,7 @@ def parsed(text):
         (f"test:5000/repo:tag@{SHA256}", "test:5000", "repo", "tag", SHA256),
         (f"xn--7o8h.com/image:v1@{SHA512}", "xn--7o8h.com", "image", "v1", SHA512),
         # Length.
-        ("a/" * 127 + "a:a-tag-does-not-count", "", "a/" * 127 + "a", "a-tag-does-not-count", ""),
+        ("a/" * 122 + "a:a-tag-does-not-count", "", "a/" * 122 + "a", "a-tag-does-not-count", ""),
         ("etl:" + "x" * 128, "", "etl", "x" * 128, ""),
     ],
 )
@@ -96,8 +95,9 @@ def test_what_docker_reads(text, registry, repository, tag, digest):
         "Uppercase:tag",
         "test:5000/Uppercase/lowercase:tag",
         "user/Etl",
+        "Registry/etl",
+        "A/b/c:1",
         "aa/asdf$$^/aa",
-        "a/" * 128 + "a:tag",
         "-etl",
         "etl-",
         ".etl",
@@ -131,10 +131,19 @@ def test_what_docker_does_not_read(text):
         ImageReference.parse(text)
 
 
-def test_a_name_of_255_characters_is_the_longest():
-    assert ImageReference.parse("a" * MAX_NAME).name == "a" * MAX_NAME
-    with pytest.raises(InvalidValueError, match="shorten it to 255"):
-        ImageReference.parse("a" * (MAX_NAME + 1))
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("example.com/", "example.com/"),
+        ("user/", "docker.io/user/"),
+        ("", "docker.io/library/"),
+    ],
+)
+def test_a_name_of_255_characters_is_the_longest(name, whole):
+    text = name + "a" * (MAX_NAME - len(whole))
+    assert ImageReference.parse(f"{text}:tag").name == text
+    with pytest.raises(InvalidValueError, match="is too long; shorten it to 255"):
+        ImageReference.parse(f"{text}a:tag")
 
 
 def test_the_scheme_of_an_address_is_told():
@@ -143,7 +152,7 @@ def test_the_scheme_of_an_address_is_told():
 
 
 def test_names_made_of_the_grammar_are_taken_apart_into_what_they_were_made_of():
-    registries = ("", "localhost", "localhost:1", "a.b", "a-1.b:65535", "10.0.0.1:80", "[::1]", "X1")
+    registries = ("", "localhost", "localhost:1", "a.b", "a-1.b:65535", "10.0.0.1:80", "[::1]", "X.1")
     repositories = ("a", "0", "a.b", "a_b", "a__b", "a---b", "a/b", "ab/c_d/e-f.g", "a" * 100)
     tags = ("", "1", "_x", "A.b-c", "x" * 128)
     digests = ("", SHA256, SHA512, "sha384:" + "0" * 96)
