@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from airflow_provider_emrkit.logs.signal import DOCKER, Signal
+from airflow_provider_emrkit.logs.signal import DENIED, DOCKER, Signal
 
 # Where Docker's words begin: in a line of theirs, in YARN's report, in the NodeManager's log, in EMR's words.
 _BEGINS = r"(?:^|(?<=output: )|(?<=\): )|(?<=; ))"
@@ -56,8 +56,19 @@ PYTHON_HINT = (
 # What shells and coreutils put around a name.
 _QUOTE = "['\"`\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}]?"
 
-# What is raised where a container lacks something, and nowhere else.
+# What is raised where a container lacks something, and nowhere else; and what a step says that could not log
+# in to ECR.
 IMAGE_EXCEPTIONS: tuple[Signal, ...] = (
+    Signal.of(
+        DENIED,
+        r"^emrkit: could not log in to ECR registry .{1,600}(?:AccessDenied|not authorized)",
+        "allow ecr:GetAuthorizationToken to the cluster's instance profile (job_flow_role)",
+    ),
+    Signal.of(
+        DOCKER,
+        r"^emrkit: could not (?:log in to ECR registry|put the login to ECR) ",
+        "let the primary node reach ECR in the image's region, and see that HDFS is up",
+    ),
     Signal.of(DOCKER, r"invalid null input: name\b", _MOUNT_USERS),
     Signal.of(
         DOCKER,

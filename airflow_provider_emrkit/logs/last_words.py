@@ -22,8 +22,10 @@ _EXITED = re.compile(
 # What spark-submit says before it prints its usage, and nothing runs.
 _REFUSALS = re.compile(
     r"(?:Error: |Unrecognized VM option |Invalid maximum heap size|Error occurred during initialization of VM"
-    r"|.{0,300}can't open file )"
+    r"|.{0,300}can't open file |emrkit: could not )"
 )
+# What a step says that logs in to ECR before it starts the job; while the job runs, it only tries again.
+_BEFORE_THE_JOB = "emrkit: could not "
 _SUBMIT_ERRORS = re.compile(
     r"(?:#  SIG\w{3,6} .*|Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
     r"|.{0,20}diagnostics: User class threw exception.*"
@@ -122,6 +124,12 @@ def refusal(page: Page) -> Words | None:
             found = Words(line.strip(), index, index)
         if record is not None and record.logger == "SparkContext" and "Running Spark" in record.message:
             return None  # it did begin
+    if (
+        found
+        and found.text.startswith(_BEFORE_THE_JOB)
+        and any(record and record.spark for record in page.records)
+    ):
+        return None
     return found
 
 

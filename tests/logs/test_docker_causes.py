@@ -227,3 +227,28 @@ def test_the_image_of_a_step_is_that_of_its_driver():
         image_of(["spark-submit", "--deploy-mode", "client", "--conf", f"spark.executorEnv.{name}", "job.py"])
         == ""
     )
+
+
+LOGIN = "emrkit: could not log in to ECR registry 123456789012.dkr.ecr.us-east-1.amazonaws.com: "
+DENIED = "An error occurred (AccessDeniedException) when calling the GetAuthorizationToken operation: User: arn:aws:sts::1:assumed-role/EMR_EC2_DefaultRole/i-1 is not authorized to perform: ecr:GetAuthorizationToken"
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "hint"),
+    [
+        (f"{LOGIN}{DENIED}; allow ecr:GetAuthorizationToken to the instance profile", "JobDeniedError", "ecr:GetAuthorizationToken"),
+        (f'{LOGIN}Could not connect to the endpoint URL: "https://api.ecr.us-east-1.amazonaws.com/"', "DockerError", "reach ECR"),
+        ("emrkit: could not put the login to ECR to hdfs:///user/hadoop/emrkit-x.json: put: Connection refused", "DockerError", "HDFS"),
+    ],
+)  # fmt: skip
+def test_a_step_that_could_not_log_in_to_ecr_says_so(said, error, hint):
+    cause = find_cause([LogText("stderr", [said])], "Unknown Error.")
+    assert error_of(cause) == error
+    assert cause.message.startswith("emrkit: could not ")
+    assert hint in cause.hint
+
+
+def test_a_login_that_failed_while_the_job_ran_is_not_why_it_ended():
+    submit = [*exited_with(1), f"{LOGIN}Could not connect to the endpoint URL"]
+    cause = find_cause([LogText("stdout", ["no sales: nothing to load"]), LogText("submit", submit)])
+    assert (error_of(cause), cause.message.split(" (")[0]) == ("UserCodeError", "no sales: nothing to load")
