@@ -44,7 +44,8 @@ _LOGIN = (
 _REFRESH = (
     'exec 199> >(exec >/dev/null 2>&1; w=$n; while read -r -t "$w" _; (($? > 128)); do '
     f"if login; then w=$n; else w=$((n < {RETRY_SECONDS} ? n : {RETRY_SECONDS})); "
-    'timeout 5 bash -c \'echo "emrkit: $1" >> "/proc/$2/fd/2"\' emrkit "$why" $$; fi; done)'
+    'timeout 5 bash -c \'echo "emrkit: the login to ECR is not renewed yet: $1" >> "/proc/$2/fd/2"\' '
+    'emrkit "$why" $$; fi; done)'
 )
 # One line, as EMR shows it. `exec` makes a signal for the step reach the job itself. Programs and options are
 # those of emr-6.0: bash 4.2 and version 1.16 of AWS's command line. Two steps that log in at once may spoil

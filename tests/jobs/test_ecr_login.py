@@ -254,7 +254,8 @@ def test_a_login_that_is_not_renewed_is_told_and_tried_again(primary):
     assert process.stderr is not None
     said = process.stderr.readline()
     assert said == (
-        f"emrkit: could not log in to ECR registry {HOST}: Could not connect to the endpoint URL\n"
+        "emrkit: the login to ECR is not renewed yet: "
+        f"could not log in to ECR registry {HOST}: Could not connect to the endpoint URL\n"
     )
     (primary.folder / "token").write_text(f"{TOKEN[:-4]}NEW=\n")
     (primary.folder / "aws.sh").unlink()
