@@ -47,6 +47,7 @@ class Recipe:
     :param base: Image to begin with, which has Java; empty for Amazon Corretto.
     :param arch: ``x86_64`` or ``arm64``; empty for that of the machine that builds.
 
+    >>> from airflow_provider_emrkit.releases import release
     >>> Recipe(release("emr-6.15.0"), "3.11").first_image
     'public.ecr.aws/amazoncorretto/amazoncorretto:8-al2023-jdk'
     """
@@ -183,8 +184,8 @@ def _bases(recipe: Recipe) -> str:
     if recipe.is_older_linux:
         lines.append("# Amazon Linux 2 for its Python 3.7: neither gets updates any more.")
     lines += [f"FROM {platform}{recipe.first_image} AS base"]
-    if recipe.is_older_linux:
-        lines.append("RUN yum install -y python3 && yum clean all && rm -rf /var/cache/yum")
+    if recipe.own_python:
+        lines.append("RUN test -x /usr/bin/python3 || (yum install -y python3 && yum clean all)")
     if not recipe.own_python or recipe.libraries.source != "none":
         lines = [f"FROM {platform}{UV} AS uv", "", *lines]
     return "\n".join(lines)
@@ -294,7 +295,10 @@ def _git(recipe: Recipe) -> str:
 def _copies(libraries: Libraries) -> list[str]:
     """Copy each file to its own path: files of one directory at once, in as few layers."""
     files: dict[str, list[str]] = {}
+    whole = tuple(path for path in libraries.copies if path.endswith("/"))
     for path in libraries.copies:
+        if path not in whole and path.startswith(whole):
+            continue
         files.setdefault(path if path.endswith("/") else posixpath.dirname(path), []).append(path)
     return [
         f"COPY {' '.join(paths)} ./{directory.rstrip('/') + '/' if directory else ''}"

@@ -244,7 +244,11 @@ def _asked(engine: ContainerEngine, image: str, python: str, user: str) -> Insid
     asked = _PYTHON_SCRIPT % ((*MODULES, *PANDAS_MODULES),)
     script = _SCRIPT % {"tools": " ".join(TOOLS)}
     argv = ["sh", "-c", script, "sh", python, asked]
-    ran = engine.run(image, argv, user=user, entrypoint="")
+    try:
+        ran = engine.run(image, argv, user=user, entrypoint="")
+    except EngineError as error:
+        # What hangs is the image, as the engine has just answered.
+        return Inside(problem=error.sentence)
     return read_inside(ran.stdout) or Inside(problem=words_of(replace(ran, stdout="")))
 
 

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from airflow_provider_emrkit.images.commands.check import findings_table
-from airflow_provider_emrkit.images.engine import LABEL
+from airflow_provider_emrkit.images.engine import LABEL, EngineError
 from airflow_provider_emrkit.images.findings import Finding
 
 # Java is what says that it is.
@@ -46,6 +46,16 @@ def test_an_image_in_which_nothing_starts_is_an_error(image, recording, capsys):
     recording.tell(codes={"run": 127})
     assert image("check", "etl:1") == 1
     assert "nothing can be started in it" in capsys.readouterr().out
+
+
+def test_an_image_that_hangs_is_an_error_of_the_image(image, recording, monkeypatch, capsys):
+    def hang(*arguments, **options):
+        raise EngineError("docker run took longer than 120 s")
+
+    recording.has("etl:1", Os="linux")
+    monkeypatch.setattr("airflow_provider_emrkit.images.engine.ContainerEngine.run", hang)
+    assert image("check", "etl:1") == 1
+    assert "nothing can be started in it: docker run took longer" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
