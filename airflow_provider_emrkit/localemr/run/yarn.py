@@ -116,7 +116,8 @@ class Application:
             *self._end(now, "FAILED", "FAILED", "\n".join([said, *more])),
             _line(now, f"ERROR Client: Application diagnostics message: {said}"),
             *more,
-            self.failure,
+            # What is wrong with this machine is no matter of YARN's, and nothing else would say it.
+            f"{_EXCEPTION} {failure.summary}" if failure.is_local else self.failure,
             _TRACE,
         ]
 
