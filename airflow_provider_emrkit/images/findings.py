@@ -122,6 +122,8 @@ def _not_looked_into(facts: ImageFacts) -> Finding:
         mend = f"check it on such a machine, or let this one emulate it: {emulating}"
         return Finding("warning", "inside", text, mend)
     mend = "begin with an image that has a shell and bash, as amazoncorretto has"
+    if not any(words in problem.lower() for words in ("not found", "no such file")):
+        mend = "see whether the engine can start other images, as hello-world"
     return Finding("error", "inside", f"nothing can be started in it: {problem}", mend)
 
 

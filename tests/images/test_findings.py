@@ -87,8 +87,19 @@ def test_an_image_of_another_architecture_that_can_t_run_here_is_not_held_agains
 
 
 def test_an_image_without_a_shell_runs_no_job():
-    facts = image(inside={"problem": 'exec: "sh": executable file not found in $PATH'})
-    assert the_problem(facts).level == "error"
+    found = the_problem(image(inside={"problem": 'exec: "sh": executable file not found in $PATH'}))
+    assert (found.level, found.mend.split(",")[0]) == (
+        "error",
+        "begin with an image that has a shell and bash",
+    )
+
+
+def test_an_engine_that_starts_nothing_is_not_the_images_fault():
+    found = the_problem(image(inside={"problem": "crun: setrlimit: Operation not permitted"}))
+    assert (found.level, found.mend) == (
+        "error",
+        "see whether the engine can start other images, as hello-world",
+    )
 
 
 @pytest.mark.parametrize(
