@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -48,16 +49,16 @@ class ContainerSettings:
     def mounts(self, files: Sequence[str] = ()) -> list[Mount]:
         """Give what a container sees. Only Linux can run this machine's Java in a container.
 
-        :param files: Files that the job names, by their full paths; those that are there are seen.
-        :raises OSError: when a directory that containers write to can't be made.
-        """
+        :param files: Files that the job names, by their full paths; those that are there are seen."""
         java = java_mounts(self.java) if IS_LINUX else ()
         for path in self.shared:
-            path.mkdir(parents=True, exist_ok=True)
+            # One of a cache that is another user's may not be there, nor be made.
+            with contextlib.suppress(OSError):
+                path.mkdir(parents=True, exist_ok=True)
         return [
             *(Mount(str(path), str(path)) for path in self.shown if path.exists()),
             *java,
-            *(Mount(str(path), str(path), writable=True) for path in self.shared),
+            *(Mount(str(path), str(path), writable=True) for path in self.shared if path.exists()),
             *(Mount(file, file) for file in sorted(set(files)) if self._is_to_show(Path(file))),
         ]
 
