@@ -308,6 +308,15 @@ def test_a_file_that_can_t_be_written_is_named_with_the_words_of_hdfs(primary):
     )
 
 
+def test_a_file_that_another_step_writes_at_the_same_moment_is_written_again(primary):
+    lost = "put: LeaseExpiredException: No lease on /user/hadoop/emrkit.json._COPYING_"
+    once = f'[[ -e $RECORDS/once ]] || {{ touch $RECORDS/once; cat > /dev/null; echo "{lost}" >&2; exit 1; }}'
+    primary.does("hdfs", once)
+    done = primary.run(logged_in(["echo", "the job"], [HOST]))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the job\n", "")
+    assert primary.stored == {"auths": {HOST: {"auth": TOKEN}}}
+
+
 @pytest.mark.parametrize("answer", ["", "None", "{}", 'x","evil":{"auth":"y'])
 def test_what_is_no_token_is_none(primary, answer):
     (primary.folder / "token").write_text(f"{answer}\n")
