@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PROJECT_STAYS_OUT = "The project itself comes with the job (entry_point, py_files), not with the image."
 
+# What uv.lock calls the places of this machine.
+_LOCAL = ("editable", "directory", "path", "virtual")
+
 
 def from_pyproject(path: str, files: ContextFiles) -> Libraries:
     """Read what a project depends on: from the ``uv.lock`` beside it, otherwise from its ``[project]`` table.
@@ -60,10 +63,9 @@ def from_pyproject(path: str, files: ContextFiles) -> Libraries:
 
 def _sources(tables: dict[str, Any], path: str) -> list[str]:
     """Give the kinds of places that uv is told to take libraries from."""
-    uv = tables.get("tool", {}).get("uv", {})
     kinds = []
-    for name, found in uv.get("sources", {}).items():
-        for one in found if isinstance(found, list) else [found]:
+    for name, found in _table(tables, "tool", "uv", "sources").items():
+        for one in filter(_is_table, found if isinstance(found, list) else [found]):
             refuse_secrets(str(one.get("url", "") or one.get("git", "")), path)
             _refuse_local(name, one.keys() & {"path", "workspace"}, path)
             kinds += list(one)
@@ -72,17 +74,28 @@ def _sources(tables: dict[str, Any], path: str) -> list[str]:
 
 def _locked_sources(lock: dict[str, Any], path: str) -> list[str]:
     kinds = []
-    for package in lock.get("package", ()):
-        source = package.get("source", {})
+    packages = lock.get("package")
+    for package in filter(_is_table, packages if isinstance(packages, list) else ()):
+        source = _table(package, "source")
         # The project itself is at "." of its lock.
-        local = {
-            kind for kind in ("editable", "directory", "path", "virtual") if source.get(kind, ".") != "."
-        }
+        local = {kind for kind in _LOCAL if source.get(kind, ".") != "."}
         _refuse_local(str(package.get("name")), local, path)
         for place in source.values():
             refuse_secrets(str(place), path)
         kinds += list(source)
     return kinds
+
+
+def _table(tables: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Give a table inside of tables; an empty one where there is none."""
+    found: Any = tables
+    for name in names:
+        found = found.get(name) if _is_table(found) else None
+    return found if _is_table(found) else {}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _refuse_local(name: str, kinds: set[str], path: str) -> None:
@@ -104,12 +117,12 @@ def _toml(text: str, path: str) -> dict[str, Any]:
 
 
 def _is_dynamic(project: dict[str, Any]) -> bool:
-    return "dependencies" not in project and "dependencies" in (project.get("dynamic") or ())
+    dynamic = project.get("dynamic")
+    return "dependencies" not in project and isinstance(dynamic, list) and "dependencies" in dynamic
 
 
 def _without_dependencies(tables: dict[str, Any], path: str) -> InvalidValueError:
-    tools = tables.get("tool")
-    if isinstance(tools, dict) and "poetry" in tools:
+    if _table(tables, "tool", "poetry"):
         mend = "poetry export --only main --output requirements.txt, and give --requirements requirements.txt"
         return problem_at("--project", path, "has Poetry's own table, which only Poetry reads", mend)
     mend = "list them in [project] dependencies, or give --requirements"
@@ -122,4 +135,6 @@ def _project_names(project: dict[str, Any], path: str) -> list[str]:
         raise problem_at(path, found, "is no list of dependencies", "mend [project] dependencies")
     for one in found:
         refuse_secrets(one, path)
+        if "file:" in one:
+            _refuse_local(one, {"path"}, path)
     return [canonical(name_of(one, path)) for one in found]

@@ -212,6 +212,7 @@ def test_what_a_project_has_from_git_needs_git(tables, lock):
             '[project]\ndependencies = ["lib"]\n[tool.uv.sources]\nlib = { path = "../lib" }\n',
             "comes from a directory beside the project",
         ),
+        ('[project]\ndependencies = ["lib @ file:///lib"]\n', "comes from a directory beside the project"),
         (
             '[project]\ndependencies = ["lib @ https://me:hunter2@host/lib.whl"]\n',
             "holds a login",
@@ -222,6 +223,14 @@ def test_a_project_whose_dependencies_a_build_could_not_tell_is_refused(text, to
     message = refused(project, text)
     assert told in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "tables", ["tool = 1", "tool.uv = []", "tool.uv.sources = [1]", "tool.uv.sources.a = 1", "package = [1]"]
+)
+def test_tables_of_other_shapes_are_passed_over(tables):
+    text = f'{tables}\n[project]\nname = "etl"\ndependencies = ["pandas"]\n'
+    assert project(text, **{"uv.lock": f"{tables}\n"}).source == "uv.lock"
 
 
 def test_a_lock_with_a_project_beside_this_one_is_refused():
