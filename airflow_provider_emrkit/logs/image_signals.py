@@ -49,6 +49,10 @@ _MOUNT_USERS = (
     "the container does not know the job's user: mount /etc/passwd, as DockerImage does "
     "(YARN_CONTAINER_RUNTIME_DOCKER_MOUNTS=/etc/passwd:/etc/passwd:ro)"
 )
+_MOUNTS = (
+    "mount less by DockerImage(mounts=…), or have the path on each node and allow it: "
+    "docker.allowed.ro-mounts or rw-mounts (classification container-executor, docker) of the cluster"
+)
 PYTHON_HINT = (
     "the image has no such Python: install it there, or name the image's own by "
     "SparkJob(env={'PYSPARK_PYTHON': …}); `emrkit image check` tells what it has"
@@ -166,12 +170,11 @@ _SETTINGS: tuple[Signal, ...] = (
         "rivileged container",
     ),
     _yarn(
-        r"Configuration does not allow docker mount '[^']{1,300}'|Invalid docker (?:\w+[- ])?mount\b.{0,300}",
-        "mount less by DockerImage(mounts=…), or allow the path to images: docker.allowed.ro-mounts or "
-        "rw-mounts (classification container-executor, docker) of the cluster",
-        "Configuration does not allow docker",
-        "Invalid docker ",
+        r"Configuration does not allow docker mount '[^']{1,300}'|Invalid docker mount '[^']{1,300}'",
+        _MOUNTS,
+        "docker mount '",
     ),
+    _yarn(r"Invalid docker (?:\w+[- ]){0,2}mount\b", _MOUNTS, "Invalid docker "),
     _yarn(
         r"Unable to find permitted docker mounts on disk|Mount access error",
         "every path of docker.allowed.ro-mounts and rw-mounts has to be on each node: make it by a bootstrap "
@@ -180,10 +183,12 @@ _SETTINGS: tuple[Signal, ...] = (
         "Mount access error",
     ),
     _yarn(
-        r"Unable to parse user supplied mount list.{0,200}|Invalid mount mode requested.{0,200}"
+        r"Unable to parse (?:some mounts in )?user supplied mount list.{0,200}"
+        r"|Mount must be absolute: .{0,200}|Invalid mount mode requested.{0,200}"
         r"|invalid (?:mount config|volume specification|mode:).{1,200}",
         "correct DockerImage(mounts=…): source:destination:ro or rw, of paths that are on each node",
         "mount list",
+        "Mount must be",
         "Invalid mount mode",
         "invalid ",
     ),

@@ -54,6 +54,7 @@ _LOGGERS_OF_THE_END = re.compile(
 # print when they begin or end.
 _NO_WORDS = re.compile(
     r"\s|$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
+    r"|localemr: "
     r"|During handling of|The above exception|JVM stacktrace:|Driver stacktrace:|Caused by: |== SQL"
 )
 

@@ -19,13 +19,11 @@ _ENDS = re.compile(r"\s*ApplicationMaster host:|.{0,20}For more detailed output|
 _NODE_MANAGER = re.compile(
     r".{0,60}\bnodemanager\.[\w.]{0,80}(?:ContainerExecutor|ContainerLaunch|ContainerImpl)\b"
 )
-# What no program but Docker's writes: its name, and what its daemon says.
-_DOCKER = "docker: Error response from daemon: "
 
 
 def may_hold_yarns(text: str) -> bool:
     """Tell, at little cost, whether a log can hold such lines at all."""
-    return any(words in text for words in (*_BEGINS, _DOCKER, "nodemanager."))
+    return any(words in text for words in (*_BEGINS, "nodemanager."))
 
 
 def yarns_lines(page: Page, start: int = 0) -> list[int]:
@@ -36,7 +34,7 @@ def yarns_lines(page: Page, start: int = 0) -> list[int]:
     >>> from airflow_provider_emrkit.logs.traces import Page
     >>> yarns_lines(Page(["fine", "Shell error output: image: etl is not trusted.", "Disable mount volume"]))
     [1, 2]
-    >>> yarns_lines(Page(["image: etl is not trusted."]))
+    >>> yarns_lines(Page(["docker: Error response from daemon: no such image"]))
     []
     """
     found = []
@@ -44,7 +42,7 @@ def yarns_lines(page: Page, start: int = 0) -> list[int]:
     for index in range(start, len(page)):
         line = page.lines[index]
         inside = _is_inside(line, page.records[index], inside)
-        if inside or line.startswith(_DOCKER):
+        if inside:
             found.append(index)
     return found
 

@@ -81,6 +81,7 @@ def test_what_yarn_says_of_an_image_is_told_with_the_setting_that_mends_it(said,
         ("Requested runtime not allowed.", "allowed-runtimes"),
         ("Image name 'etl@sha256:0a1b' doesn't match docker image name pattern", "pin_digest"),
         ("Failed to read Docker client configuration: hdfs:/user/hadoop/config.json", "client_config"),
+        ("Unable to parse some mounts in user supplied mount list: /mnt", "DockerImage(mounts="),
         ("Unable to parse user supplied mount list: /mnt", "DockerImage(mounts="),
         ("Privileged container being requested but privileged containers are not enabled on this cluster", "privileged_registries"),
     ],
@@ -121,6 +122,11 @@ def test_a_status_that_only_a_container_gives_tells_where_nothing_else_does(code
     assert "emrkit image check" in cause.hint
 
 
+def test_a_mount_is_named():
+    said = ("Invalid docker mount '/mnt/models:/models:ro'", "Error constructing docker command, docker error code=13, error message='Invalid docker mount'")
+    assert of_yarn(*said).message == "Invalid docker mount '/mnt/models:/models:ro'"
+
+
 def test_what_came_first_counts_more_than_what_followed_from_it():
     said = (
         f"image: {IMAGE} is not trusted.",
@@ -152,6 +158,7 @@ def test_emr_s_own_quotation_tells_it():
 
 
 PRINTED = [
+    f"{DAEMON}no basic auth credentials",
     f"image: {IMAGE} is not trusted.",
     "no basic auth credentials",
     "WARN etl: image: cat.png is not trusted",
