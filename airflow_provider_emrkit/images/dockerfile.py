@@ -124,6 +124,8 @@ def chosen_python(release: Release, wanted: str | None, project: str = "") -> st
 
 
 def _project_takes(project: str, python: str) -> bool:
+    if not project:
+        return True
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

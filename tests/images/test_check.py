@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_emrkit.images.commands.check import findings_table
 from airflow_provider_emrkit.images.engine import LABEL, EngineError
 from airflow_provider_emrkit.images.findings import Finding
+from airflow_provider_emrkit.images.processes import Ran
 
 # Java is what says that it is.
 JAVA = """#!/bin/sh
@@ -46,6 +47,16 @@ def test_an_image_in_which_nothing_starts_is_an_error(image, recording, capsys):
     recording.tell(codes={"run": 127})
     assert image("check", "etl:1") == 1
     assert "nothing can be started in it" in capsys.readouterr().out
+
+
+def test_an_image_that_this_machine_can_t_run_may_be_good(image, recording, monkeypatch, capsys):
+    def run(*arguments, **options):
+        return Ran(126, "", "exec /bin/sh: exec format error\n")
+
+    recording.has("etl:1", Os="linux", Architecture="arm64")
+    monkeypatch.setattr("airflow_provider_emrkit.images.engine.ContainerEngine.run", run)
+    assert image("check", "etl:1", "--arch", "arm64") == 0
+    assert "perhaps: nothing is known to stand against it on EMR" in capsys.readouterr().out
 
 
 def test_an_image_that_hangs_is_an_error_of_the_image(image, recording, monkeypatch, capsys):

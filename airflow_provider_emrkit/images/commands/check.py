@@ -116,7 +116,7 @@ def tell_findings(facts: ImageFacts, target: Target, *, as_json: bool = False) -
         say(json.dumps(report(facts, target, findings), indent=2))
     else:
         _print(findings_table(findings))
-        say(f"\n{_verdict(findings, target)}")
+        say(f"\n{_verdict(facts, findings, target)}")
     return FAILED if errors_in(findings) else OK
 
 
@@ -133,6 +133,7 @@ def report(facts: ImageFacts, target: Target, findings: Sequence[Finding]) -> di
         "size": facts.size,
         "release": str(target.release.label) if target.release else None,
         "ok": not errors_in(findings),
+        "looked_inside": not facts.inside.problem,
         "findings": [asdict(finding) for finding in findings],
     }
 
@@ -156,11 +157,13 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _verdict(findings: Sequence[Finding], target: Target) -> str:
+def _verdict(facts: ImageFacts, findings: Sequence[Finding], target: Target) -> str:
     errors = errors_in(findings)
     where = f"on {target.release.label}" if target.release else "on EMR"
     if errors:
         return f"no: {errors} error{'s' if errors > 1 else ''} to mend before jobs run in it {where}"
+    if facts.inside.problem:
+        return f"perhaps: nothing is known to stand against it {where}, but what is inside was not looked at"
     told = "" if target.release else " (say --release to have its versions judged)"
     return f"yes: jobs run in it {where}{told}"
 
