@@ -28,7 +28,7 @@ _EXAMPLES = """examples:
   emrkit image build --tag etl:1.4
   emrkit image build --tag etl:1.4 --release emr-6.15.0      and check the image for a release
   emrkit image build app --tag etl:1.4 --file app/emr.Dockerfile
-  emrkit image build --tag etl:1.4 --arch arm64 --build-arg PIP_INDEX_URL=https://pypi.example.com/simple
+  emrkit image build --tag etl:1.4 --arch arm64 --build-arg UV_DEFAULT_INDEX=https://pypi.example.com/simple
 """
 
 
