@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.engine.arguments import Traits, labels
 from airflow_provider_emrkit.localemr.engine.choice import EngineError
@@ -38,46 +38,27 @@ def engine_failed(answer: Answer) -> LaunchError:
     return LaunchError(LaunchFailure(ENGINE_FAILED, answer.complaint))
 
 
-class _Known:
-    """What was found out before, by engine and image."""
+class KnownJavas:
+    """Which Java images have, each looked at once.
+
+    >>> KnownJavas().of(client, "sha256:…", "me", "one")  # doctest: +SKIP
+    '17'
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._traits: dict[object, Traits] = {}
-        self._java: dict[tuple[object, str], str] = {}
+        self._found: dict[tuple[object, str], str] = {}
 
-    def traits(self, client: EngineClient) -> Traits:
-        with self._lock:
-            found = self._traits.get(client.engine)
-        if found is None:
-            found = ask_traits(client)
-            with self._lock:
-                self._traits[client.engine] = found
-        return found
-
-    def java(self, client: EngineClient, image_id: str, instance: str, name: str) -> str:
+    def of(self, client: EngineClient, image_id: str, instance: str, name: str) -> str:
+        """Say which major of Java an image has; see :func:`ask_java`."""
         key = (client.engine, image_id)
         with self._lock:
-            found = self._java.get(key)
+            found = self._found.get(key)
         if found is None:
             found = ask_java(client, image_id, instance, name)
             with self._lock:
-                self._java[key] = found
+                self._found[key] = found
         return found
-
-
-KNOWN = _Known()
-
-
-class Container(NamedTuple):
-    """The container that an image is looked at for.
-
-    :param instance: The data directory it belongs to.
-    :param name: Its name.
-    """
-
-    instance: str
-    name: str
 
 
 def ask_traits(client: EngineClient) -> Traits:
@@ -130,8 +111,8 @@ def ask_java(client: EngineClient, image_id: str, instance: str, name: str) -> s
     found = _VERSION.search(answer.out)
     if found:
         return found[1]
-    # An image whose entry point runs something else says nothing about Java.
-    return "" if "java" in answer.out or answer.code == 127 else _UNKNOWN
+    # An image without bash, or whose entry point runs something else, says nothing about Java.
+    return "" if "java" in answer.out else _UNKNOWN
 
 
 def java_note(request: ImageRequest, java: str) -> str:

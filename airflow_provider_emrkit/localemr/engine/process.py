@@ -23,8 +23,9 @@ from airflow_provider_emrkit.localemr.engine.choice import EngineError, find_eng
 from airflow_provider_emrkit.localemr.engine.client import EngineClient, StoppedError
 from airflow_provider_emrkit.localemr.engine.images import (
     ENGINE_FAILED,
-    KNOWN,
+    KnownJavas,
     LaunchError,
+    ask_traits,
     engine_failed,
     find_image,
     java_note,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SIGNALLED = 128
+_JAVAS = KnownJavas()
 _ANSWER_WITHIN = 10.0
 _CREATE_WITHIN = 60.0
 _TRY_AGAIN, _TRY_AGAIN_AT_LATEST = 15.0, 600.0
@@ -99,6 +100,7 @@ class ContainerProcess:
         self._client: EngineClient | None = None
         self._record: ContainerRecord | None = None
         self._recorded: Path | None = None
+        self._may_be_there = False
         self._watcher: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._asked: signal.Signals | None = None
@@ -172,10 +174,11 @@ class ContainerProcess:
             self._client = client
             if self._asked:
                 raise StoppedError
-        traits = KNOWN.traits(client)
-        image = find_image(client, request)
+        traits = ask_traits(client)
         self._record = ContainerRecord(self._name, self._settings.instance, self._mark, client.engine)
         self._recorded = self._record.save(self._settings.records)
+        image = find_image(client, request)
+        self._may_be_there = True
         self._say_java(client, image)
         spec = ContainerSpec(
             self._name,
@@ -206,7 +209,7 @@ class ContainerProcess:
         if not IS_LINUX:
             self._say((_UNTESTED,))
             return
-        java = KNOWN.java(client, image, self._settings.instance, self._name)
+        java = _JAVAS.of(client, image, self._settings.instance, self._name)
         note = java_note(self._job.request, java)
         self._say((note,) if note else ())
 
@@ -277,7 +280,10 @@ class ContainerProcess:
         """Remove the container, or leave the record of it to a later sweep."""
         if self._record is None or self._recorded is None:
             return
-        if not swept(self._record, self._recorded):
+        if not self._may_be_there:
+            Session(0, 0, self._mark).sweep()
+            self._recorded.unlink(missing_ok=True)
+        elif not swept(self._record, self._recorded):
             threading.Thread(
                 target=self._remove_later,
                 args=(self._record, self._recorded),

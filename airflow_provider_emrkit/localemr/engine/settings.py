@@ -49,7 +49,8 @@ class ContainerSettings:
     def mounts(self, files: Sequence[str] = ()) -> list[Mount]:
         """Give what a container sees. Only Linux can run this machine's Java in a container.
 
-        :param files: Files that the job names, by their full paths; those that are there are seen."""
+        :param files: Files that the job names, by their full paths; those that are there are seen.
+        """
         java = java_mounts(self.java) if IS_LINUX else ()
         for path in self.shared:
             # One of a cache that is another user's may not be there, nor be made.

@@ -19,8 +19,8 @@ from airflow_provider_emrkit.localemr.spark.examples import NoSuchExampleError, 
 from airflow_provider_emrkit.localemr.spark.serverless import job_environment, submit_arguments
 
 if TYPE_CHECKING:
+    from airflow_provider_emrkit.localemr.run.logged_process import Process
     from airflow_provider_emrkit.localemr.run.outputs import Outputs
-    from airflow_provider_emrkit.localemr.run.process import StepProcess
 
 _SIGNALLED = 128
 
@@ -58,7 +58,7 @@ class SparkJob:
         (self._folders.work / "tmp").mkdir(parents=True)
         outputs = context.outputs
         self._logs = outputs.open(own, driver_logs(outputs.target, job_folder(request)))
-        self._process: StepProcess | None = None
+        self._process: Process | None = None
         self._cancelled = threading.Event()
         self._finishing = threading.Lock()
         self._result: JobRunResult | None = None
@@ -91,7 +91,7 @@ class SparkJob:
             self._cancelled.set()
             self._process.cancel(force=force)
 
-    def _start(self) -> StepProcess:
+    def _start(self) -> Process:
         request, planner = self._request, self._context.planner
         args = submit_arguments(request.entry_point, request.arguments, request.spark_submit_parameters)
         command = planner.spark_submit(without_examples_jar(args, planner.machine.spark_home), {})
