@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.jobs.image_reference import ImageReference
+from airflow_provider_emrkit.jobs.image_reference import EcrRegistry
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def logged_in(argv: Sequence[str], registries: Sequence[str], every: int = REFRE
 
 
 def _place(host: str) -> tuple[str, str, str]:
-    ecr = ImageReference(host, "").ecr
+    ecr = EcrRegistry.of(host)
     if ecr is None:
         mend = "give one like 123456789012.dkr.ecr.us-east-1.amazonaws.com"
         raise InvalidValueError("logged_in", "registries", host, "is no registry of ECR", mend)
