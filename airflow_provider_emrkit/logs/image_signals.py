@@ -73,6 +73,13 @@ IMAGE_EXCEPTIONS: tuple[Signal, ...] = (
         r"^emrkit: could not (?:log in to ECR registry|put the login to ECR) ",
         "let the primary node reach ECR in the image's region, and see that HDFS is up",
     ),
+    # The local EMR, on a machine without an engine; it says itself what to do.
+    Signal.of(
+        DOCKER,
+        r"a job's image needs a container engine, .{1,500}",
+        "it is Docker or Podman of this machine, which the local EMR uses (`emrkit local up --engine`)",
+        "needs a container engine",
+    ),
     Signal.of(DOCKER, r"invalid null input: name\b", _MOUNT_USERS),
     Signal.of(
         DOCKER,

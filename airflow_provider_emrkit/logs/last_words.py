@@ -30,7 +30,7 @@ _SUBMIT_ERRORS = re.compile(
     r"(?:#  SIG\w{3,6} .*|Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
     r"|.{0,20}diagnostics: User class threw exception.*"
     r"|Error in query: .*|\[[A-Z][A-Z0-9_.]{3,80}\] [A-Z].*"  # spark-sql
-    r"|.{1,250}: (?:command not found|No such file or directory)$)"
+    r"|(?!\S{1,250}/load-spark-env\.sh: ).{1,250}: (?:command not found|No such file or directory)$)"
 )
 # What YARN says around a container's own words.
 _DIAGNOSTICS = re.compile(r"\s*diagnostics: |.{0,40}Application diagnostics message: ")
@@ -54,7 +54,7 @@ _LOGGERS_OF_THE_END = re.compile(
 # print when they begin or end.
 _NO_WORDS = re.compile(
     r"\s|$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
-    r"|localemr: "
+    r"|localemr: |\S{1,250}/load-spark-env\.sh: line "
     r"|During handling of|The above exception|JVM stacktrace:|Driver stacktrace:|Caused by: |== SQL"
 )
 
