@@ -193,7 +193,8 @@ class ContainerEngine:
 
     def build(self, build: Build) -> int:
         """Build an image; what goes on is shown. Give the engine's exit code."""
-        return self._show(["build", *build.options()])
+        # Docker's older builder leaves the container of a command that failed.
+        return self._show(["build", "--force-rm", *build.options()])
 
     def tag(self, image: str, name: str) -> None:
         """Give an image that is here one more name.

@@ -51,7 +51,7 @@ def test_the_engine_gets_what_was_asked_for(image, recording, context, tmp_path)
     options = ["--file", file, "--build-arg", "A=1", "--build-arg", "B=2", "--network", "host"]
     assert image("build", context, "--tag", "etl:1", *options) == 0
     assert recording.calls("build")[0]["argv"] == [
-        *("build", "--tag", "etl:1", "--file", str(file), "--network", "host"),
+        *("build", "--force-rm", "--tag", "etl:1", "--file", str(file), "--network", "host"),
         *("--build-arg", "A=1", "--build-arg", "B=2", "--", str(context)),
     ]
 
@@ -119,26 +119,35 @@ def test_a_built_image_is_checked_for_a_release(image, example_image, own_name, 
     assert "next:" not in out
 
 
-def test_a_real_build_that_fails_shows_why(image, example_image, own_name, context, capfd):
-    (context / "Dockerfile").write_text(f"FROM {example_image}\nRUN python3 -c 'import nothing_like_it'\n")
+def test_a_real_build_that_fails_shows_why_and_leaves_no_container(
+    image, engine, example_image, own_name, context, capfd
+):
+    (context / "Dockerfile").write_text(
+        f"FROM {example_image}\nLABEL emrkit.tests=failed\nRUN python3 -c 'import nothing_like_it'\n"
+    )
     assert image("build", context, "--tag", own_name("emrkit-tests-build:2"), "--network", "none") == 1
     assert "No module named 'nothing_like_it'" in capfd.readouterr().err
+    left = [engine.program, "ps", "--all", "--quiet", "--filter", "label=emrkit.tests=failed"]
+    assert subprocess.run(left, capture_output=True, check=True).stdout == b""
 
 
 def test_a_real_build_that_is_ended_leaves_no_container(engine, example_image, own_name, context):
-    (context / "Dockerfile").write_text(f"FROM {example_image}\nRUN echo started && sleep 300\n")
     name = own_name("emrkit-tests-build:3")
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "build", str(context)]
-    running = [engine.program, "ps", "--quiet", "--no-trunc", "--filter", "label=emrkit.tests=ended"]
+    there = [engine.program, "ps", "--all", "--quiet", "--filter", "label=emrkit.tests=ended"]
     words = ["--tag", name, "--network", "none"]
     (context / "Dockerfile").write_text(
         f"FROM {example_image}\nLABEL emrkit.tests=ended\nRUN echo started && sleep 300\n"
     )
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE) as process:
-        until(lambda: subprocess.run(running, capture_output=True, check=True).stdout)
+        until(
+            lambda: (
+                subprocess.run([*there, "--filter", "status=running"], capture_output=True, check=True).stdout
+            )
+        )
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143
-    until(lambda: not subprocess.run(running, capture_output=True, check=True).stdout)
+    until(lambda: not subprocess.run(there, capture_output=True, check=True).stdout)
     assert engine.inspect(name) is None
 
 

@@ -108,13 +108,14 @@ def test_the_region_is_that_of_the_name(push, recording, localemr_server):
     assert push(name, "--region", "us-east-1") == 2
 
 
-def test_credentials_of_another_account_make_nothing_and_are_told(push, recording, capfd):
+def test_credentials_of_another_account_make_nothing_and_are_told(push, recording, ecr, capfd):
     name = NAME.replace("123456789012", "999999999999")
     recording.has(name)
     assert push(name, "--create") == 1
     err = capfd.readouterr().err
     assert "the credentials are of account 123456789012, and the image's name says 999999999999" in err
     assert "--profile" in err
+    assert ecr.describe_repositories()["repositories"] == []
 
 
 def test_a_push_that_ecr_did_not_get_is_no_success(push, recording, ecr, capfd):
