@@ -108,10 +108,19 @@ def base(docker_engine, example_image, tmp_path_factory):
     directory, name = tmp_path_factory.mktemp("base"), f"emrkit-tests-base-{uuid.uuid4().hex[:8]}:1"
     (directory / "java").write_text(JAVA)
     (directory / "java").chmod(0o755)
-    lines = (f"FROM {example_image}", "COPY java /opt/java/bin/java", "ENV JAVA_HOME=/opt/java", "")
-    (directory / "Dockerfile").write_text("\n".join(lines))
+    label = f"emrkit.tests={directory.name}-{uuid.uuid4().hex[:8]}"
+    lines = (
+        f"FROM {example_image}",
+        "COPY java /opt/java/bin/java",
+        "ENV JAVA_HOME=/opt/java",
+        f"LABEL {label}",
+    )
+    (directory / "Dockerfile").write_text("\n".join((*lines, "")))
     yield docker_build(docker_engine.program, directory, name)
     subprocess.run([docker_engine.program, "rmi", "--force", name], capture_output=True, check=False)
+    # Old builders keep the stages that are not the last.
+    prune = [docker_engine.program, "image", "prune", "--force", "--filter", f"label={label}"]
+    subprocess.run(prune, capture_output=True, check=False)
 
 
 @pytest.fixture
