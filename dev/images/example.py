@@ -91,8 +91,9 @@ class ExampleImage:
                 self._import(work, held)
             else:
                 self._build(work)
-            # What had the name before.
-            self._engine.run("image", "prune", "--force", f"--filter=label={LABEL}")
+            # What had the name before; another checkout may have made it a moment ago, and use it.
+            old = (f"--filter=label={LABEL}", "--filter=until=24h")
+            self._engine.run("image", "prune", "--force", *old)
         finally:
             rootfs.remove(work)
 
