@@ -24,8 +24,6 @@ _REFUSALS = re.compile(
     r"(?:Error: |Unrecognized VM option |Invalid maximum heap size|Error occurred during initialization of VM"
     r"|.{0,300}can't open file |emrkit: could not )"
 )
-# What a step says that logs in to ECR before it starts the job; while the job runs, it only tries again.
-_BEFORE_THE_JOB = "emrkit: could not "
 _SUBMIT_ERRORS = re.compile(
     r"(?:#  SIG\w{3,6} .*|Exception: (?:Python in worker|Java gateway) .*|[\w./-]{1,200}: error: .*"
     r"|.{0,20}diagnostics: User class threw exception.*"
@@ -54,7 +52,7 @@ _LOGGERS_OF_THE_END = re.compile(
 # print when they begin or end.
 _NO_WORDS = re.compile(
     r"\s|$|SLF4J:|log4j:|Picked up |OpenJDK |WARNING:|Using |Setting |:: |Ivy |Exception ignored in"
-    r"|localemr: |\S{1,250}/load-spark-env\.sh: line "
+    r"|localemr: |emrkit: the login to ECR is not renewed |\S{1,250}/load-spark-env\.sh: line "
     r"|During handling of|The above exception|JVM stacktrace:|Driver stacktrace:|Caused by: |== SQL"
 )
 
@@ -125,12 +123,6 @@ def refusal(page: Page) -> Words | None:
             found = Words(line.strip(), index, index)
         if record is not None and record.logger == "SparkContext" and "Running Spark" in record.message:
             return None  # it did begin
-    if (
-        found
-        and found.text.startswith(_BEFORE_THE_JOB)
-        and any(record and record.spark for record in page.records)
-    ):
-        return None
     return found
 
 

@@ -256,8 +256,9 @@ def test_a_step_that_could_not_log_in_to_ecr_says_so(said, error, hint):
 
 
 def test_a_login_that_failed_while_the_job_ran_is_not_why_it_ended():
-    submit = [*exited_with(1), f"{LOGIN}Could not connect to the endpoint URL"]
-    cause = find_cause([LogText("stdout", ["no sales: nothing to load"]), LogText("submit", submit)])
+    renewed = f"emrkit: the login to ECR is not renewed yet: {LOGIN.removeprefix('emrkit: ')}Could not connect"
+    logs = [LogText("submit", [*exited_with(1), renewed]), LogText("stdout", ["no sales: nothing to load"])]
+    cause = find_cause(logs, "Unknown Error.")
     assert (error_of(cause), cause.message.split(" (")[0]) == ("UserCodeError", "no sales: nothing to load")
 
 
