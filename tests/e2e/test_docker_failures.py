@@ -125,7 +125,7 @@ def fail(tmp_path: Path) -> Any:
                 task_id="job", job=SparkJob(str(entry), **job), compute=ExistingCluster(cluster_id)
             )
         with pytest.raises(EmrKitError) as caught:
-            operator.execute({"ti": FakeTaskInstance(dag_id=dag_id, task_id="job")})  # type: ignore[arg-type]
+            operator.execute({"ti": FakeTaskInstance(dag_id=dag_id, task_id="job")})
         return caught.value
 
     return fail
