@@ -11,7 +11,7 @@ import re
 from airflow_provider_emrkit.logs.signal import DENIED, DOCKER, Signal
 
 # Where Docker's words begin: in a line of theirs, in YARN's report, in the NodeManager's log, in EMR's words.
-_BEGINS = r"(?:^|(?<=output: )|(?<=\): )|(?<=; ))"
+_BEGINS = r"(?:^|(?<=output: )|(?<=\): )|(?<=; )|(?<=\d\]))"
 
 
 def _yarn(pattern: str, hint: str, *parts: str) -> Signal:

@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.traces import Page
 
 # A report begins so, within a record of Spark's or by itself. Hadoop: ContainerExecutor, ContainerLaunch.
-_BEGINS = ("Exception from container-launch", "Shell error output: ", "Container exited with a non-zero exit")
-_ENDS = re.compile(r"\s*ApplicationMaster host:|.{0,20}For more detailed output|\.? ?Failing the application")
+_BEGINS = (
+    "Exception from container-launch",
+    "Failing this attempt.Diagnostics: ",
+    "Shell error output: ",
+    "Container exited with a non-zero exit",
+)
+_ENDS = re.compile(
+    r"\s*(?:ApplicationMaster host|final status):|.{0,20}For more detailed output"
+    r"|\.? ?Failing the application"
+)
 # YARN's own logs name their loggers, and write each line of a report as a record.
 _NODE_MANAGER = re.compile(
     r".{0,60}\bnodemanager\.[\w.]{0,80}(?:ContainerExecutor|ContainerLaunch|ContainerImpl)\b"
