@@ -100,7 +100,18 @@ def closed_registry():
 @pytest.fixture
 def engine(docker_engine):
     """The real engine."""
-    return ContainerEngine.find(docker_engine.program, os.environ)
+    found = ContainerEngine.find(docker_engine.program, os.environ)
+    if found.name != "docker":
+        pytest.skip(
+            f"{found.name} answers, and the registry of these tests has no TLS, which docker alone takes"
+        )
+    return found
+
+
+@pytest.fixture
+def base_image(engine, request):
+    """The example's image; it is not made in an engine that these tests do not use."""
+    return request.getfixturevalue("example_image")
 
 
 @pytest.fixture

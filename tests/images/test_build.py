@@ -96,11 +96,11 @@ def test_the_next_step_is_named(image, recording, context, capsys):
 # --- a real engine ----------------------------------------------------------------------------------------
 
 
-def test_a_real_engine_builds_an_image_that_runs(image, engine, example_image, own_name, context, capfd):
+def test_a_real_engine_builds_an_image_that_runs(image, engine, base_image, own_name, context, capfd):
     name = own_name("emrkit-tests-build:1")
     (context / "job.py").write_text("import haversine; print('ran')\n")
     (context / "Dockerfile").write_text(
-        f"FROM {example_image}\nARG WHO\nENV WHO=$WHO\nCOPY job.py /job.py\nRUN python3 /job.py\n"
+        f"FROM {base_image}\nARG WHO\nENV WHO=$WHO\nCOPY job.py /job.py\nRUN python3 /job.py\n"
     )
     assert image("build", context, "--tag", name, "--build-arg", "WHO=tests", "--network", "none") == 0
     out, err = capfd.readouterr()
@@ -109,8 +109,8 @@ def test_a_real_engine_builds_an_image_that_runs(image, engine, example_image, o
     assert engine.run(name, ["sh", "-c", "python3 /job.py; echo $WHO"]).stdout == "ran\ntests\n"
 
 
-def test_a_built_image_is_checked_for_a_release(image, example_image, own_name, context, capfd):
-    (context / "Dockerfile").write_text(f"FROM {example_image}\n")
+def test_a_built_image_is_checked_for_a_release(image, base_image, own_name, context, capfd):
+    (context / "Dockerfile").write_text(f"FROM {base_image}\n")
     words = ["--tag", own_name("emrkit-tests-build:4"), "--network", "none", "--release", "emr-6.15.0"]
     assert image("build", context, *words) == 1  # it has no Java
     out = capfd.readouterr().out
@@ -120,10 +120,10 @@ def test_a_built_image_is_checked_for_a_release(image, example_image, own_name, 
 
 
 def test_a_real_build_that_fails_shows_why_and_leaves_no_container(
-    image, engine, example_image, own_name, context, capfd
+    image, engine, base_image, own_name, context, capfd
 ):
     (context / "Dockerfile").write_text(
-        f"FROM {example_image}\nLABEL emrkit.tests=failed\nRUN python3 -c 'import nothing_like_it'\n"
+        f"FROM {base_image}\nLABEL emrkit.tests=failed\nRUN python3 -c 'import nothing_like_it'\n"
     )
     assert image("build", context, "--tag", own_name("emrkit-tests-build:2"), "--network", "none") == 1
     assert "No module named 'nothing_like_it'" in capfd.readouterr().err
@@ -131,13 +131,13 @@ def test_a_real_build_that_fails_shows_why_and_leaves_no_container(
     assert subprocess.run(left, capture_output=True, check=True).stdout == b""
 
 
-def test_a_real_build_that_is_ended_leaves_no_container(engine, example_image, own_name, context):
+def test_a_real_build_that_is_ended_leaves_no_container(engine, base_image, own_name, context):
     name = own_name("emrkit-tests-build:3")
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "build", str(context)]
     there = [engine.program, "ps", "--all", "--quiet", "--filter", "label=emrkit.tests=ended"]
     words = ["--tag", name, "--network", "none"]
     (context / "Dockerfile").write_text(
-        f"FROM {example_image}\nLABEL emrkit.tests=ended\nRUN echo started && sleep 300\n"
+        f"FROM {base_image}\nLABEL emrkit.tests=ended\nRUN echo started && sleep 300\n"
     )
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE) as process:
         until(

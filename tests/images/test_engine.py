@@ -84,22 +84,22 @@ def test_an_image_whose_name_looks_like_an_option_is_a_name(engine):
     assert engine.inspect("--help") is None
 
 
-def test_a_program_runs_in_an_image(engine, example_image):
-    ran = engine.run(example_image, ["python3", "-c", "import os; print(os.getuid())"], user="65534")
+def test_a_program_runs_in_an_image(engine, base_image):
+    ran = engine.run(base_image, ["python3", "-c", "import os; print(os.getuid())"], user="65534")
     assert (ran.code, ran.stdout) == (0, "65534\n")
 
 
-def test_a_container_has_no_network_unless_it_is_asked_for(engine, example_image):
-    ran = engine.run(example_image, ["ls", "/sys/class/net"])
+def test_a_container_has_no_network_unless_it_is_asked_for(engine, base_image):
+    ran = engine.run(base_image, ["ls", "/sys/class/net"])
     assert ran.stdout.split() == ["lo"]
 
 
-def test_the_entrypoint_can_be_another(engine, example_image):
-    assert engine.run(example_image, ["yes"], entrypoint="echo").stdout == "yes\n"
+def test_the_entrypoint_can_be_another(engine, base_image):
+    assert engine.run(base_image, ["yes"], entrypoint="echo").stdout == "yes\n"
 
 
-def test_what_can_not_be_run_has_dockers_codes(engine, example_image):
-    assert engine.run(example_image, ["no-such-program"]).code == 127
+def test_what_can_not_be_run_has_dockers_codes(engine, base_image):
+    assert engine.run(base_image, ["no-such-program"]).code == 127
     missing = engine.run(f"emrkit-no-such-{uuid.uuid4().hex}:1", ["true"])
     assert missing.code == 125
     assert "no such image" in missing.stderr.lower()
@@ -113,12 +113,12 @@ def containers(engine, *filters):
     return done.stdout.split()
 
 
-def test_a_container_that_takes_too_long_is_removed(engine, example_image):
+def test_a_container_that_takes_too_long_is_removed(engine, base_image):
     before = set(containers(engine, f"label={LABEL}"))
     # As process 1 of its container it would not hear of the signal.
     with pytest.raises(EngineError, match="took longer than 2 s"):
-        engine.run(example_image, ["sleep", "600"], timeout=2)
-    assert set(containers(engine, f"label={LABEL}", f"ancestor={example_image}")) <= before
+        engine.run(base_image, ["sleep", "600"], timeout=2)
+    assert set(containers(engine, f"label={LABEL}", f"ancestor={base_image}")) <= before
 
 
 # --- its program ------------------------------------------------------------------------------------------
