@@ -8,7 +8,7 @@ PYTHON ?= python3
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-demo: ## Run the example DAG on real Spark; DOCKER=1 one whose job brings an image; KEEP=1 leaves all running
+demo: ## Run the example DAG on real Spark; DOCKER=1 one with an image; KEEP=1 leaves all running; AIRFLOW_PORT=, LOCALEMR_PORT= move it
 	@$(PYTHON) dev/bootstrap.py airflow-3.3 localemr demo-data > /dev/null
 	@.venv/localemr/bin/python dev/run_demo.py --airflow-env .venv/airflow-3.3 $(if $(filter-out 0,$(DOCKER)),--docker) \
 		$(if $(filter-out 0,$(KEEP)),--keep) \

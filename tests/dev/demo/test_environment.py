@@ -19,6 +19,8 @@ USER = {
     "UV_SYSTEM_CERTS": "1",
     "PIP_FIND_LINKS": "/wheels",
     "LD_LIBRARY_PATH": "/opt/python/lib",
+    "DOCKER_HOST": "unix:///run/user/1000/docker.sock",
+    "DOCKER_AUTH_CONFIG": "the user's logins",
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "AKIAREALLOOKING",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -58,6 +60,7 @@ def made(places):
     "name",
     [
         *("PATH", "HOME", "LC_ALL", "LD_LIBRARY_PATH", "HTTPS_PROXY"),
+        "DOCKER_HOST",
         *("UV_DEFAULT_INDEX", "UV_SYSTEM_CERTS", "PIP_FIND_LINKS"),
     ],
 )
@@ -66,7 +69,8 @@ def test_what_a_program_needs_is_passed_on(made, name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in USER if name.startswith(("AIRFLOW", "BOTO", "PYTHONPATH", "GITHUB"))]
+    "name",
+    [name for name in USER if name.startswith(("AIRFLOW", "BOTO", "PYTHONPATH", "GITHUB", "DOCKER_AUTH"))],
 )
 def test_what_is_not_on_the_list_is_dropped(made, name):
     assert name not in made
