@@ -9,11 +9,14 @@ import json
 import sys
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-_PROGRAM = '''#!@python@ -I
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PROGRAM = """#!@python@ -I
 import json, os, pathlib, signal, subprocess, sys, time
 HERE = pathlib.Path("@here@")
 BOXES = HERE / "boxes"
@@ -24,10 +27,16 @@ def fail(text, code=1): sys.stderr.write(text + "\\n"); sys.exit(code)
 def options(name): return [a.partition("=")[2] for a in args if a.startswith(name + "=")]
 def values(name): return [args[i + 1] for i, a in enumerate(args) if a == name]
 def end(box, number):
-    data = json.loads(box.read_text())
+    # It is being started: a real engine would do one after the other.
+    while (data := load(box)).get("starts") and not data.get("pid"): time.sleep(0.01)
     if data.get("pid"):
         try: os.killpg(data["pid"], number)
         except ProcessLookupError: pass
+def load(box): return json.loads(box.read_text())
+def save(box, data):
+    part = HERE / (box.name + ".part")
+    part.write_text(json.dumps(data))
+    part.rename(box)
 args = sys.argv[1:]
 with open(HERE / "calls", "a") as calls: calls.write(json.dumps(args) + "\\n")
 if (HERE / "silent").exists(): stay()
@@ -37,22 +46,28 @@ if args[0] == "info": print("[]")
 elif args[0] == "image":
     if args[-1] not in (HERE / "images").read_text().split(): fail("Error: No such image: " + args[-1])
     print("sha256:" + args[-1])
-elif args[0] == "pull": fail("Error response from daemon: manifest for " + args[-1] + " not found: manifest unknown")
+elif args[0] == "pull":
+    fail("Error response from daemon: manifest for " + args[-1] + " not found: manifest unknown")
 elif args[0] == "run": print((HERE / "java").read_text())
 elif args[0] == "create":
+    # By the daemon, which goes on when its client is killed.
+    sys.exit(subprocess.run([sys.argv[0], "daemon", *args[1:]], env={}, start_new_session=True).returncode)
+elif args[0] == "daemon":
     if (HERE / "slow-create").exists():
         (HERE / "creating").touch()
         while (HERE / "slow-create").exists(): time.sleep(0.01)
     name, = options("--name")
     place = next(i for i, a in enumerate(args) if a.startswith("sha256:"))
-    box = {"labels": values("--label"), "work": options("--workdir")[0], "command": args[place + 1:], "args": args}
-    (BOXES / name).write_text(json.dumps(box))
+    work, = options("--workdir")
+    save(BOXES / name, {"labels": values("--label"), "work": work, "command": args[place + 1:]})
+    (HERE / "created").touch()
 elif args[0] == "start":
     box = BOXES / args[-1]
     if not box.exists(): fail("Error: No such container: " + args[-1])
-    data = json.loads(box.read_text())
-    job = subprocess.Popen(data["command"], cwd=data["work"], env={"PATH": "/usr/bin:/bin"}, start_new_session=True)
-    box.write_text(json.dumps({**data, "pid": job.pid}))
+    data, env = load(box), {"PATH": "/usr/bin:/bin"}
+    save(box, {**data, "starts": True})
+    job = subprocess.Popen(data["command"], cwd=data["work"], env=env, start_new_session=True)
+    save(box, {**data, "starts": True, "pid": job.pid})
     code = job.wait()
     box.unlink(missing_ok=True)
     sys.exit(code if code >= 0 else 128 - code)
@@ -70,7 +85,7 @@ elif args[0] == "ps":
     for box in BOXES.iterdir():
         if set(wanted) <= set(json.loads(box.read_text())["labels"]): print(box.name)
 else: fail("unknown command " + args[0])
-'''
+"""
 
 
 class FakeEngine:
@@ -107,6 +122,10 @@ class FakeEngine:
     def containers(self) -> list[str]:
         """The containers it has, running or not."""
         return sorted(path.name for path in (self.directory / "boxes").iterdir())
+
+    def boxes(self) -> list[dict[str, object]]:
+        """What it knows of them."""
+        return [json.loads(path.read_text()) for path in (self.directory / "boxes").iterdir()]
 
     def await_file(self, name: str) -> None:
         """Wait for a file that it makes."""

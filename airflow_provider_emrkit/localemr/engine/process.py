@@ -153,11 +153,13 @@ class ContainerProcess:
             log.exception("a container could not be run")
             self._fail(LaunchFailure(ENGINE_FAILED, (f"localemr: {error!r}",)))
         finally:
-            self._remove()
-            os.close(self._out)
-            os.close(self._error)
-            with self._lock:
-                self._ended.set()
+            try:
+                self._remove()
+            finally:
+                os.close(self._out)
+                os.close(self._error)
+                with self._lock:
+                    self._ended.set()
 
     def _fail(self, failure: LaunchFailure) -> None:
         self.launch_failure = failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -12,7 +13,10 @@ from fake_engine import wait_until
 
 from airflow_provider_emrkit.localemr.engine import process as module
 from airflow_provider_emrkit.localemr.engine import sweeping
-from airflow_provider_emrkit.localemr.engine.sweeping import sweep_containers
+from airflow_provider_emrkit.localemr.engine.arguments import labels
+from airflow_provider_emrkit.localemr.engine.choice import find_engine
+from airflow_provider_emrkit.localemr.engine.sweeping import ContainerRecord, sweep_containers
+from airflow_provider_emrkit.localemr.run.process import MARK
 from airflow_provider_emrkit.localemr.spark.image import LaunchFailure, Mount
 
 SLEEP = ("sh", "-c", "echo ready; exec sleep 600")
@@ -194,9 +198,11 @@ def test_a_container_that_is_being_made_when_it_is_cancelled_is_removed(start, f
     process = start(*SLEEP)
     fake_engine.await_file("creating")
     process.cancel(force=True)
-    assert process.wait_for(0.3) is None
+    ended_before = process.wait_for(1)
     fake_engine.forget("slow-create")
+    fake_engine.await_file("created")
     assert process.wait_for(10) == -signal.SIGKILL
+    assert ended_before is None
     assert fake_engine.calls("start") == []
     assert fake_engine.containers() == records(settings) == []
 
@@ -229,7 +235,8 @@ def test_a_frozen_engine_holds_nobody_and_its_container_is_removed_later(
 def test_another_process_ends_what_a_killed_one_has_left(start, fake_engine, settings):
     process = start(*SLEEP)
     await_ready(process)
-    (job,) = [json.loads(box.read_text()) for box in (fake_engine.directory / "boxes").iterdir()]
+    wait_until(lambda: "pid" in fake_engine.boxes()[0], "its process is known")
+    (job,) = fake_engine.boxes()
     sweep_containers(settings.records)
     assert process.wait_for(10) == 137
     assert fake_engine.containers() == records(settings) == []
@@ -237,20 +244,22 @@ def test_another_process_ends_what_a_killed_one_has_left(start, fake_engine, set
         os.killpg(job["pid"], 0)
 
 
-def test_a_sweep_lets_a_container_be_made_before_it_removes_it(start, fake_engine, settings, monkeypatch):
-    monkeypatch.setattr(sweeping, "_CALL_ENDS_WITHIN", 2.0)
+def test_a_sweep_lets_a_container_be_made_before_it_removes_it(fake_engine, settings):
+    record = ContainerRecord("one", "me", "its mark", find_engine(None, os.environ))
+    record.save(settings.records)
     fake_engine.tell("slow-create")
-    start(*SLEEP)
+    words = ["create", "--name=one", "--workdir=/", *labels("me", "one"), "sha256:0", "true"]
+    # What a process that was killed has left: its call of the engine goes on.
+    call = subprocess.Popen([fake_engine.program, *words], env={**os.environ, MARK: record.mark})
     fake_engine.await_file("creating")
     sweep = threading.Thread(target=sweep_containers, args=(settings.records,))
     sweep.start()
-    sweep.join(0.3)
+    sweep.join(1)
     assert sweep.is_alive()
-    # As if the first process had died meanwhile: nothing of it goes on.
-    fake_engine.tell("stop-at-start")
     fake_engine.forget("slow-create")
+    assert call.wait(10) == 0
     sweep.join(15)
-    assert fake_engine.containers() == []
+    assert fake_engine.containers() == records(settings) == []
 
 
 def test_a_record_that_was_cut_off_is_of_no_container(settings):
