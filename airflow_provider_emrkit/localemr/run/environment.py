@@ -94,6 +94,7 @@ exec @python@ -I -c @code@ @settings@ @tool@ "$@"
 
 _OWN_PROGRAMS = {
     **dict.fromkeys(("spark-submit", "spark-sql", "spark-shell", "pyspark", *EXAMPLES), "submit_program"),
+    "aws": "aws_program",
     "s3-dist-cp": "dist_cp_program",
     "yarn": "yarn_program",
 }
