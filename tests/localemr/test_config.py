@@ -111,6 +111,7 @@ def test_directories_follow_the_users_wishes():
             ephemeral=True,
             jvm_profile="full",
             executors="processes",
+            engine="podman",
             s3_filesystem="s3a",
             s3_endpoint="http://127.0.0.1:9000",
             s3_credentials=Path(__file__),
