@@ -91,7 +91,7 @@ class DockerImage(FrozenSpec):
     :param ecr_login: Whether the step logs the cluster in to ECR before the job, and again while it runs.
         None (default) for where the cluster does not do it by itself: on emr-6.0.
     :param pin_digest: Look the tag up in ECR when the job is submitted, so that all its containers, also
-        those of the last hour, are of the same image. YARN takes digests since Hadoop 3.3.5, which is in
+        those of the last hour, are of the same image. YARN takes digests since Hadoop 3.3.6, which is in
         emr-6.15.0; up to emr-6.8 it is refused.
     :raises InvalidValueError: when a field can't be right.
 
