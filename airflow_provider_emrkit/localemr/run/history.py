@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.config import ServerConfig
-    from airflow_provider_emrkit.localemr.run.process import StepProcess
 
 START_LIMIT = 60.0
 """Longest wait (seconds) for the server's first page."""
@@ -186,7 +185,7 @@ class _Running:
             "SPARK_DAEMON_CLASSPATH": ":".join(place.class_path),
             "SPARK_DAEMON_MEMORY": _MEMORY,
         }
-        self._process: StepProcess = start_logged(
+        self._process = start_logged(
             command, place, Folders(own, work), self._logs, owner="history", env=env
         )
         threading.Thread(target=self._watch, name="localemr-history", daemon=True).start()
