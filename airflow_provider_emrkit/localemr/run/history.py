@@ -185,9 +185,7 @@ class _Running:
             "SPARK_DAEMON_CLASSPATH": ":".join(place.class_path),
             "SPARK_DAEMON_MEMORY": _MEMORY,
         }
-        self._process = start_logged(
-            command, place, Folders(own, work), self._logs, owner="history", env=env
-        )
+        self._process = start_logged(command, place, Folders(own, work), self._logs, owner="history", env=env)
         threading.Thread(target=self._watch, name="localemr-history", daemon=True).start()
         threading.Thread(target=self._end_when_idle, name="localemr-history-idle", daemon=True).start()
 
