@@ -167,7 +167,11 @@ def test_spark_submit_s_word_is_better_than_none():
         pytest.param(NO_MODULE, "not_found", id="module"),
         pytest.param(DENIED, "denied", id="denied"),
         pytest.param(OOM, "memory", id="memory"),
-        pytest.param("Shell error output: docker: Error response from daemon: manifest unknown: no such tag", "docker", id="docker"),
+        pytest.param(
+            "Shell error output: docker: Error response from daemon: manifest unknown: no such tag",
+            "docker",
+            id="docker",
+        ),
         pytest.param("Diagnostics: Container released on a *lost* node", "node", id="node"),
         pytest.param(PYTHON, "", id="something of the job's own"),
     ],

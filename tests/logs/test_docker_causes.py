@@ -123,7 +123,10 @@ def test_a_status_that_only_a_container_gives_tells_where_nothing_else_does(code
 
 
 def test_a_mount_is_named():
-    said = ("Invalid docker mount '/mnt/models:/models:ro'", "Error constructing docker command, docker error code=13, error message='Invalid docker mount'")
+    said = (
+        "Invalid docker mount '/mnt/models:/models:ro'",
+        "Error constructing docker command, docker error code=13, error message='Invalid docker mount'",
+    )
     assert of_yarn(*said).message == "Invalid docker mount '/mnt/models:/models:ro'"
 
 
@@ -256,7 +259,9 @@ def test_a_step_that_could_not_log_in_to_ecr_says_so(said, error, hint):
 
 
 def test_a_login_that_failed_while_the_job_ran_is_not_why_it_ended():
-    renewed = f"emrkit: the login to ECR is not renewed yet: {LOGIN.removeprefix('emrkit: ')}Could not connect"
+    renewed = (
+        f"emrkit: the login to ECR is not renewed yet: {LOGIN.removeprefix('emrkit: ')}Could not connect"
+    )
     logs = [LogText("submit", [*exited_with(1), renewed]), LogText("stdout", ["no sales: nothing to load"])]
     cause = find_cause(logs, "Unknown Error.")
     assert (error_of(cause), cause.message.split(" (")[0]) == ("UserCodeError", "no sales: nothing to load")
@@ -266,13 +271,18 @@ def test_a_local_emr_without_an_engine_says_what_to_start():
     words = "a job's image needs a container engine, and docker does not answer: Cannot connect to the Docker daemon at unix:///x. Start it."
     log = launch_failed(7, [words]).submit_log()
     raised = f'Exception in thread "main" org.apache.spark.SparkException: {words}'
-    cause = find_cause([LogText("submit", [line if "SparkException" not in line else raised for line in log])])
+    cause = find_cause(
+        [LogText("submit", [line if "SparkException" not in line else raised for line in log])]
+    )
     assert error_of(cause) == "DockerError"
     assert words in cause.message
     assert "emrkit local up --engine" in cause.hint
 
 
 def test_what_spark_s_script_misses_in_an_image_and_can_do_without_is_no_cause():
-    stderr = ["localemr: etl:1 has no Java, and runs here by this machine's", "/usr/lib/spark/bin/load-spark-env.sh: line 68: ps: command not found"]
+    stderr = [
+        "localemr: etl:1 has no Java, and runs here by this machine's",
+        "/usr/lib/spark/bin/load-spark-env.sh: line 68: ps: command not found",
+    ]
     logs = [LogText("stderr", stderr), LogText("stdout", ["no sales"]), LogText("submit", exited_with(1))]
     assert find_cause(logs).message.startswith("no sales")
