@@ -9,7 +9,10 @@ Command = tuple[str, ...]
 _PYTEST: Command = ("python", "-m", "pytest", "--color=auto", "--durations=20", "--durations-min=5")
 _UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
 # What knows no Airflow, or takes the newest.
-_NOT_ON_2_11 = ("tests/localemr", "tests/dev", "tests/packaging", "tests/e2e", "tests/pools/concurrency")
+_NOT_ON_2_11 = (
+    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images"),
+    *("tests/e2e", "tests/pools/concurrency"),
+)
 
 
 @dataclass(frozen=True)
