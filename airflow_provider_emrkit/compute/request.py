@@ -38,19 +38,17 @@ def run_job_flow_request(
     *,
     name: str,
     defaults: ClusterDefaults | None = None,
-    steps: Sequence[Mapping[str, Any]] = (),
     keep_alive: bool = False,
     tags: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     executor_logs: bool = False,
     image: DockerImage | None = None,
 ) -> dict[str, Any]:
-    """Compile a cluster to RunJobFlow's input.
+    """Compile a cluster to RunJobFlow's input, without ``Steps``; see :func:`step_request`.
 
     :param spec: The cluster, rendered.
     :param name: The cluster's name, at most 256 characters.
     :param defaults: What the connection says, for what the spec leaves open.
-    :param steps: Steps the cluster starts with; see :func:`step_request`.
-    :param keep_alive: Whether the cluster waits for more steps when it has done those.
+    :param keep_alive: Whether the cluster waits for more steps when it has done those it was started with.
     :param tags: Tags of emrkit's own; they win over the spec's.
     :param executor_logs: Whether executors' logs go to CloudWatch too, where the cluster sends logs there.
     :param image: The image of the job it is made for, rendered, which it is to trust.
@@ -70,7 +68,6 @@ def run_job_flow_request(
         "Instances": instances(spec, subnet_ids, keep_alive=keep_alive),
         "JobFlowRole": spec.job_flow_role or defaults.job_flow_role,
         "ServiceRole": spec.service_role or defaults.service_role,
-        "Steps": thaw(steps),
         "BootstrapActions": _bootstrap_actions(spec),
         "Tags": _tags(spec, dict(tags)),
         "LogUri": spec.log_uri or defaults.log_uri,

@@ -95,7 +95,8 @@ STEP = step_request("sales", spark_submit(SparkJob("s3://code/a.py", args=[""]))
 @pytest.mark.parametrize("size", SIZES)
 def test_emr_accepts_every_size(emr_accepts, size, collection):
     spec = ClusterSpec(LABEL, size=size, instance_collection=collection)
-    emr_accepts("RunJobFlow", request(spec, defaults=DEFAULTS, steps=[STEP], tags={"emrkit:token": "x"}))
+    compiled = request(spec, defaults=DEFAULTS, tags={"emrkit:token": "x"})
+    emr_accepts("RunJobFlow", {**compiled, "Steps": [STEP]})
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_emr_accepts_every_family_of_releases(emr_accepts, label):
 
 
 def test_emr_accepts_a_spec_with_everything_set(emr_accepts):
-    emr_accepts("RunJobFlow", request(FULL, steps=[STEP], keep_alive=True))
+    emr_accepts("RunJobFlow", {**request(FULL, keep_alive=True), "Steps": [STEP]})
 
 
 def test_a_request_is_plain_data_of_its_own():
