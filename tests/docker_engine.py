@@ -1,6 +1,6 @@
 """A real container engine, and the example's image in it, for the tests that need them.
 
-They are skipped, with what the engines said, where none answers; with ``CI`` and ``EMRKIT_DOCKER=required``
+They are skipped, with what the engines said, where none runs containers; with ``CI`` and ``EMRKIT_DOCKER=required``
 set they fail instead, so that a CI which was to have an engine can't lose it without a word.
 """
 
@@ -25,7 +25,7 @@ def _say(line: str) -> None:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> Engine:
-    """An engine that answers."""
+    """An engine that runs containers."""
     from images.engine import Engine, EngineError
 
     try:

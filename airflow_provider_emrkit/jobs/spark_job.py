@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.frozen import FrozenMapping, FrozenSpec
-from airflow_provider_emrkit.jobs.docker_image import RUNTIME, DockerImage
+from airflow_provider_emrkit.jobs.docker_image import SET_BY_IMAGE, DockerImage
 from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
@@ -43,8 +43,10 @@ _FIELD_FOR_CONF = {
 
 _JAVA_CLASS = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# What DockerImage sets.
-_RUNTIME = re.compile(rf"(?:spark\.executorEnv\.|spark\.yarn\.appMasterEnv\.)?{RUNTIME}")
+# What DockerImage sets; the rest of YARN's runtime (a privileged container, its network) is the job's to ask.
+_SET_BY_IMAGE = re.compile(
+    rf"(?:spark\.executorEnv\.|spark\.yarn\.appMasterEnv\.)?(?:{'|'.join(SET_BY_IMAGE)})"
+)
 _PACKAGE = re.compile(r"[^\s:,/]+:[^\s:,/]+:[^\s:,/]+")
 
 
@@ -193,7 +195,7 @@ def _check_runtime_is_free(conf: Mapping[str, Any], env: Mapping[str, Any]) -> N
     """See that what an image sets is not set otherwise too."""
     for where, names in (("conf key", conf), ("env name", env)):
         for name in names:
-            if _RUNTIME.match(name):
+            if _SET_BY_IMAGE.fullmatch(name):
                 mend = "leave it out; mounts and client_config are fields of DockerImage"
                 raise InvalidValueError(OWNER, where, name, "is set by docker", mend)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import tarfile
+import tempfile
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
 
@@ -11,23 +16,25 @@ from images import streaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 PROGRAMS = ("docker", "podman")
 CHOSEN = "EMRKIT_ENGINE"
 """Environment variable that chooses one of them, for the local EMR as well."""
 
 _ANSWER_SECONDS = 20
+_TRIAL_SECONDS = 60
 _SHOWN_LINES = 5
+# What engines end with where all is there but the program that was to be run.
+_NO_SUCH_PROGRAM = 127
 
 
 class EngineError(Exception):
-    """No engine answers, or one refused what it was asked."""
+    """No engine runs containers, or one refused what it was asked."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A container engine that answers.
+    """A container engine that runs containers.
 
     :param program: Its command, ``docker`` or ``podman``.
     :param environ: The environment its commands run in: ``DOCKER_HOST`` and the like.
@@ -40,7 +47,7 @@ class Engine:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Engine:
-        """Return the first engine that answers, or the one that the environment chooses.
+        """Return the first engine that runs containers; only the one that the environment chooses, if it does.
 
         :raises EngineError: with what each of them said, when none does.
         """
@@ -53,12 +60,35 @@ class Engine:
             engine = cls(program, environ)
             try:
                 engine.run("ps", "--quiet", seconds=_ANSWER_SECONDS)
+                engine.try_out()
             except EngineError as error:
                 said.append(str(error))
                 continue
             return engine
         mend = "start one, or name its address in DOCKER_HOST"
-        raise EngineError(f"no container engine answers ({'; '.join(said)}); {mend}")
+        raise EngineError(f"no container engine runs here ({'; '.join(said)}); {mend}")
+
+    def try_out(self) -> None:
+        """Start a container: an engine may answer, and not be allowed what that takes.
+
+        The image is empty, as none can be pulled everywhere: it is enough that its program is missed.
+
+        :raises EngineError: when it starts none, with its own words.
+        """
+        image = f"emrkit-trial:{uuid.uuid4().hex[:12]}"
+        with tempfile.TemporaryDirectory(prefix="emrkit-trial-") as folder:
+            archive = Path(folder) / "empty.tar"
+            tarfile.open(archive, "w").close()
+            self.run("import", archive, image, seconds=_TRIAL_SECONDS)
+        try:
+            done = self._ended(
+                "run", "--rm", "--network=none", image, "/emrkit-trial", seconds=_TRIAL_SECONDS
+            )
+        finally:
+            with contextlib.suppress(EngineError):
+                self.run("rmi", "--force", image, seconds=_TRIAL_SECONDS)
+        if done.returncode != _NO_SUCH_PROGRAM:
+            raise EngineError(f"{self.program} starts no container: {_last_words(done.stderr)}")
 
     def run(self, *arguments: str | Path, seconds: float | None = None) -> str:
         """Run one of its commands to its end; what it printed.
@@ -66,10 +96,16 @@ class Engine:
         :param seconds: How long to wait for it.
         :raises EngineError: when it fails, with its own words.
         """
-        argv = [self.program, *map(str, arguments)]
+        done = self._ended(*arguments, seconds=seconds)
+        if done.returncode:
+            said = _last_words(done.stderr or done.stdout)
+            raise EngineError(f"{self.program} {arguments[0]}: {said}")
+        return done.stdout.strip()
+
+    def _ended(self, *arguments: str | Path, seconds: float | None) -> subprocess.CompletedProcess[str]:
         try:
-            done = subprocess.run(
-                argv,
+            return subprocess.run(
+                [self.program, *map(str, arguments)],
                 env=dict(self.environ),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -82,9 +118,6 @@ class Engine:
             raise EngineError(f"{self.program} does not answer for {seconds:g} s") from None
         except OSError as error:
             raise EngineError(f"{self.program} can't be started: {error}") from error
-        if done.returncode:
-            raise EngineError(f"{' '.join(argv[:2])}: {_last_words(done.stderr or done.stdout)}")
-        return done.stdout.strip()
 
     def build(self, context: Path, *options: str, say: Callable[[str], None]) -> None:
         """Build an image.

@@ -234,7 +234,7 @@ def test_an_image_is_a_docker_image(docker):
 
 
 @pytest.mark.parametrize("prefix", ["spark.executorEnv.", "spark.yarn.appMasterEnv."])
-@pytest.mark.parametrize("name", ["TYPE", "DOCKER_IMAGE", "DOCKER_MOUNTS", "DOCKER_RUN_PRIVILEGED_CONTAINER"])
+@pytest.mark.parametrize("name", ["TYPE", "DOCKER_IMAGE", "DOCKER_MOUNTS", "DOCKER_CLIENT_CONFIG"])
 def test_what_an_image_sets_is_not_set_otherwise_too(prefix, name):
     variable = f"YARN_CONTAINER_RUNTIME_{name}"
     with refused(f"SparkJob.conf key: '{prefix}{variable}' is set by docker; leave it out"):
@@ -242,6 +242,17 @@ def test_what_an_image_sets_is_not_set_otherwise_too(prefix, name):
     with refused(f"SparkJob.env name: '{variable}' is set by docker; leave it out"):
         SparkJob("a.py", env={variable: "x"}, docker=DockerImage("user/etl"))
     assert SparkJob("a.py", conf={prefix + variable: "x"}, env={})
+
+
+@pytest.mark.parametrize("name", ["DOCKER_RUN_PRIVILEGED_CONTAINER", "DOCKER_CONTAINER_NETWORK"])
+def test_what_else_yarn_knows_of_containers_is_the_job_s_to_ask(name):
+    variable = f"YARN_CONTAINER_RUNTIME_{name}"
+    job = SparkJob("a.py", env={variable: "x"}, docker=DockerImage("user/etl"))
+    assert spark_conf(job)[f"spark.executorEnv.{variable}"] == "x"
+    assert spark_conf(job)[f"spark.yarn.appMasterEnv.{variable}"] == "x"
+    assert SparkJob(
+        "a.py", conf={f"spark.executorEnv.{variable}": "x"}, docker=DockerImage("user/etl")
+    )
 
 
 def test_a_job_with_an_image_can_be_copied_rendered_and_shown():

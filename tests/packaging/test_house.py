@@ -127,10 +127,12 @@ def test_the_provider_does_not_know_localemr() -> None:
 @pytest.mark.parametrize(
     ("room", "users"),
     [
-        ("compute", ("runs", "pools", "triggers", "operators", "sensors", "links")),
-        ("logs", ("runs", "pools", "triggers", "operators", "sensors", "links")),
-        ("runs", ("pools", "triggers", "operators", "sensors", "links")),
-        ("pools", ("triggers", "operators", "sensors", "links")),
+        ("jobs", ("compute", "runs", "pools", "triggers", "operators", "sensors", "links", "images")),
+        ("compute", ("runs", "pools", "triggers", "operators", "sensors", "links", "images")),
+        ("hooks", ("runs", "pools", "triggers", "operators", "sensors", "links", "images")),
+        ("logs", ("runs", "pools", "triggers", "operators", "sensors", "links", "images")),
+        ("runs", ("pools", "triggers", "operators", "sensors", "links", "images")),
+        ("pools", ("triggers", "operators", "sensors", "links", "images")),
         ("triggers", ("operators", "sensors", "links")),
     ],
 )
@@ -139,6 +141,19 @@ def test_a_room_loads_nothing_of_those_that_build_on_it(room: str, users: tuple[
     assert inside
     above = tuple(f"{PACKAGE}.{user}" for user in users)
     assert listed([found for found in inside if found.at_import and found.names(*above)]) == []
+
+
+def test_what_makes_images_knows_jobs_and_clusters_and_nothing_that_runs_them() -> None:
+    inside = [found for found in package_imports() if found.room == "images" and found.names(PACKAGE)]
+    assert inside
+    allowed = ("account", "compute", "console", "images", "jobs", "logs.text", "releases", "validation")
+    names = tuple(f"{PACKAGE}.{name}" for name in allowed)
+    assert listed([found for found in inside if not found.names(*names)]) == []
+
+
+def test_only_the_command_line_knows_what_makes_images() -> None:
+    outside = [found for found in package_imports() if found.room not in ("images", "cli")]
+    assert listed([found for found in outside if found.names(f"{PACKAGE}.images")]) == []
 
 
 def test_what_helps_other_peoples_tests_knows_the_local_emr_alone() -> None:
@@ -191,10 +206,10 @@ def project_files() -> Iterator[Path]:
 
 
 def places_of_this_machine() -> re.Pattern[str]:
-    """This checkout, and the home of whoever runs the tests (unless that is the root folder)."""
-    return re.compile(
-        "|".join(re.escape(f"{place}/") for place in (ROOT, Path.home()) if len(place.parts) > 1)
-    )
+    """This checkout, and the home of whoever runs the tests; the root folder and root's home are everybody's."""
+    everybodys = (Path("/"), Path("/root"))
+    own = [place for place in (ROOT, Path.home()) if place not in everybodys]
+    return re.compile("|".join(re.escape(f"{place}/") for place in own))
 
 
 PACKAGE_REGISTRIES = re.compile(

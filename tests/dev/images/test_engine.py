@@ -13,6 +13,11 @@ from images import streaming
 from images.engine import Engine, EngineError
 
 
+# An engine that gets as far as to miss the program of an empty image.
+RUNS = 'test "$1" != run || exit 127'
+ANSWERS_ALONE = 'test "$1" != run || { echo "setrlimit: not permitted" >&2; exit 126; }'
+
+
 @pytest.fixture
 def programs(tmp_path):
     """Put programs on a PATH of their own."""
@@ -26,24 +31,33 @@ def programs(tmp_path):
     return put
 
 
-def test_the_first_that_answers_is_taken(programs):
-    environ = programs(docker="echo Cannot connect >&2; exit 1", podman="exit 0")
-    assert Engine.find(environ).program == "podman"
-    assert Engine.find(programs(docker="exit 0")).program == "docker"
+@pytest.mark.parametrize("docker", ["echo Cannot connect >&2; exit 1", ANSWERS_ALONE])
+def test_the_first_that_runs_containers_is_taken(programs, docker):
+    assert Engine.find(programs(docker=docker, podman=RUNS)).program == "podman"
+    assert Engine.find(programs(docker=RUNS)).program == "docker"
 
 
 def test_the_environment_chooses(programs):
-    environ = programs(docker="exit 0", podman="exit 0")
+    environ = programs(docker=RUNS, podman=RUNS)
     assert Engine.find({**environ, "EMRKIT_ENGINE": "podman"}).program == "podman"
 
 
-def test_when_none_answers_each_has_its_word(programs):
+def test_when_none_runs_each_has_its_word(programs):
     with pytest.raises(EngineError) as raised:
-        Engine.find(programs(docker="echo Cannot connect to the daemon >&2; exit 1"))
+        Engine.find(programs(docker="echo Cannot connect to the daemon >&2; exit 1", podman=ANSWERS_ALONE))
     assert str(raised.value) == (
-        "no container engine answers (docker ps: Cannot connect to the daemon; podman is not installed); "
-        "start one, or name its address in DOCKER_HOST"
+        "no container engine runs here (docker ps: Cannot connect to the daemon; "
+        "podman starts no container: setrlimit: not permitted); start one, or name its address in DOCKER_HOST"
     )
+
+
+def test_an_engine_is_tried_out_and_nothing_of_it_is_left(programs):
+    notes = 'echo "$@" >> "${0%/*}/calls"'
+    environ = programs(docker=f"{notes}; {RUNS}")
+    Engine.find(environ)
+    calls = [line.split() for line in (Path(environ["PATH"]) / "calls").read_text().splitlines()]
+    assert [call[0] for call in calls] == ["ps", "import", "run", "rmi"]
+    assert calls[1][-1] == calls[3][-1] != ""
 
 
 def test_an_engine_that_hangs_is_not_waited_for(programs):
