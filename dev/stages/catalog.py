@@ -10,7 +10,7 @@ _PYTEST: Command = ("python", "-m", "pytest", "--color=auto", "--durations=20", 
 _UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
 # What knows no Airflow, or takes the newest.
 _NOT_ON_2_11 = (
-    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images"),
+    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images", "tests/testing"),
     *("tests/e2e", "tests/pools/concurrency"),
 )
 
