@@ -1,7 +1,8 @@
 """A real container engine, and the example's image in it, for the tests that need them.
 
-They are skipped, with what the engines said, where none runs containers; with ``CI`` and ``EMRKIT_DOCKER=required``
-set they fail instead, so that a CI which was to have an engine can't lose it without a word.
+They are skipped, with what the engines said, where none runs containers; with ``CI`` and
+``EMRKIT_DOCKER=required`` set they fail instead, so that a CI which was to have an engine can't lose it
+without a word.
 """
 
 from __future__ import annotations

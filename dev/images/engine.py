@@ -47,7 +47,7 @@ class Engine:
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Engine:
-        """Return the first engine that runs containers; only the one that the environment chooses, if it does.
+        """Return the first engine that runs containers, or the one that the environment chooses.
 
         :raises EngineError: with what each of them said, when none does.
         """

@@ -211,7 +211,7 @@ def test_a_demo_with_an_image_and_no_engine_starts_nothing(demo):
     refused = demo("--docker", user=nowhere)
     assert refused.popen.wait(60) == 1
     (line,) = refused.text().splitlines()
-    assert line.startswith("The demo can't start: no container engine answers (")
+    assert line.startswith("The demo can't start: no container engine runs here (")
 
 
 def _leaves_nothing(stopped: RunningDemo, record: demo.record.Record, seen: list) -> None:

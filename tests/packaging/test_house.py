@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ def _for_types_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
+@functools.cache
 def package_imports() -> list[Import]:
     return [found for file in sorted((ROOT / PACKAGE).rglob("*.py")) for found in imports_of(file)]
 
@@ -206,9 +208,8 @@ def project_files() -> Iterator[Path]:
 
 
 def places_of_this_machine() -> re.Pattern[str]:
-    """This checkout, and the home of whoever runs the tests; the root folder and root's home are everybody's."""
-    everybodys = (Path("/"), Path("/root"))
-    own = [place for place in (ROOT, Path.home()) if place not in everybodys]
+    """This checkout, and the home of whoever runs the tests, unless many machines have the same."""
+    own = [place for place in (ROOT, Path.home()) if place not in (Path("/"), Path("/root"))]
     return re.compile("|".join(re.escape(f"{place}/") for place in own))
 
 

@@ -137,6 +137,6 @@ def test_only_a_demo_with_an_image_needs_an_engine(places, monkeypatch):
     monkeypatch.setenv("CONTAINER_HOST", "unix:///nowhere/socket")
     assert demo.checks.problems(places, None) == []
     (problem,) = demo.checks.problems(places, None, needs_engine=True)
-    assert problem.startswith("no container engine answers (")
+    assert problem.startswith("no container engine runs here (")
     assert problem.endswith("start one, or name its address in DOCKER_HOST")
     assert "\n" not in problem

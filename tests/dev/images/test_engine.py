@@ -1,4 +1,4 @@
-"""Which container engine is asked, and what is said when none answers."""
+"""Which container engine is asked, and what is said when none runs containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from images import streaming
 from images.engine import Engine, EngineError
-
 
 # An engine that gets as far as to miss the program of an empty image.
 RUNS = 'test "$1" != run || exit 127'
