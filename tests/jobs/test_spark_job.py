@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_emrkit.jobs.docker_image import DockerImage
 from airflow_provider_emrkit.jobs.spark_job import SparkJob
+from airflow_provider_emrkit.jobs.spark_submit import spark_conf
 from airflow_provider_emrkit.templating import map_strings
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -250,9 +251,7 @@ def test_what_else_yarn_knows_of_containers_is_the_job_s_to_ask(name):
     job = SparkJob("a.py", env={variable: "x"}, docker=DockerImage("user/etl"))
     assert spark_conf(job)[f"spark.executorEnv.{variable}"] == "x"
     assert spark_conf(job)[f"spark.yarn.appMasterEnv.{variable}"] == "x"
-    assert SparkJob(
-        "a.py", conf={f"spark.executorEnv.{variable}": "x"}, docker=DockerImage("user/etl")
-    )
+    assert SparkJob("a.py", conf={f"spark.executorEnv.{variable}": "x"}, docker=DockerImage("user/etl"))
 
 
 def test_a_job_with_an_image_can_be_copied_rendered_and_shown():
