@@ -29,9 +29,11 @@ _REFERENCE = re.compile(
 )
 # Docker takes it for the id of an image, which no registry knows.
 _ID = re.compile(r"[0-9a-f]{64}")
+# The domains of AWS's partitions.
+_DOMAINS = r"amazonaws\.(?:com(?:\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov"
 # The registries of ECR: private ones of an account and region, also for FIPS and dual-stack.
 _ECR = re.compile(
-    r"(?P<account>\d{12})(?:\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?"
+    rf"(?P<account>\d{{12}})(?:\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:{_DOMAINS})"
     r"|\.dkr-ecr(?:-fips)?\.(?P<dual_stack>[a-z0-9-]+)\.on\.(?:aws|amazonwebservices\.com\.cn))",
     re.ASCII,
 )

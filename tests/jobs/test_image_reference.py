@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import time
+from pathlib import Path
 
+import botocore
 import pytest
 
 from airflow_provider_emrkit.jobs.image_reference import MAX_NAME, EcrRegistry, ImageReference
@@ -202,6 +205,13 @@ def test_hostile_names_cost_no_time(text):
 )
 def test_registries_of_ecr(host, region):
     assert ImageReference.parse(f"{host}/team/etl:1.4").ecr == EcrRegistry(ACCOUNT, region)
+
+
+def test_ecr_is_known_in_every_partition_of_aws():
+    partitions = json.loads((Path(botocore.__file__).parent / "data" / "partitions.json").read_text())
+    suffixes = {partition["outputs"]["dnsSuffix"] for partition in partitions["partitions"]}
+    hosts = [f"{ACCOUNT}.dkr.ecr.a-region-1.{suffix}" for suffix in suffixes]
+    assert [host for host in hosts if EcrRegistry.of(host) is None] == []
 
 
 @pytest.mark.parametrize(
