@@ -107,7 +107,8 @@ def needs_ecr_login(image: DockerImage, release_label: str) -> bool:
 def check_image_fits(owner: str, job: SparkJob, compute: object, region: str | None = None) -> None:
     """Check that the clusters a job is to run on can run its image, as far as that is known.
 
-    What holds a template is judged when it has been rendered, and an existing cluster when it has been asked.
+    What holds a template is judged when it has been rendered, but for the cluster's release; an existing
+    cluster when it has been asked.
 
     :param owner: What the job belongs to, for errors.
     :param job: The job.
@@ -138,13 +139,16 @@ def _unfit(
 ) -> ImageProblem | None:
     """Judge an image by the request that would be sent, where that is known."""
     spec = compute.spec
-    listed = spec.docker.trusted_registries if isinstance(spec.docker, DockerOnYarn) else ()
-    if any(map(is_template, (image.uri, spec.release_label, *listed))):
+    if is_template(spec.release_label):
         return None
-    made_for = image if isinstance(compute, DynamicCluster) else None
+    listed = spec.docker.trusted_registries if isinstance(spec.docker, DockerOnYarn) else ()
+    is_open = any(map(is_template, (image.uri, *listed)))
+    made_for = image if isinstance(compute, DynamicCluster) and not is_open else None
     own = spec.overrides.get("Configurations", spec.configurations)
     sent = own if "Configurations" in spec.overrides else with_docker(spec, own, made_for)
-    is_set = TRUSTED in (properties_of(own, *DOCKER_PATH) or {})
+    if is_open:  # no image runs where Docker does not
+        return _release_problem(image, spec.release_label, has_docker=_docker_of(sent) is not None)
+    is_set = TRUSTED in (_docker_of(own) or {})
     trust_mend = "" if made_for or is_set else _pool_mend(image, spec)
     return _problem(image, spec.release_label, sent, region, trust_mend)
 
@@ -167,7 +171,7 @@ def _problem(
     region: str | None,
     trust_mend: str = "",
 ) -> ImageProblem | None:
-    found = properties_of(configurations, *DOCKER_PATH)
+    found = _docker_of(configurations)
     docker, yarn = found or {}, properties_of(configurations, YARN_SITE) or {}
     trust_mend = trust_mend or f"make the cluster with {_addition(image, label, docker, yarn)}"
     return (
@@ -186,7 +190,7 @@ def _release_problem(image: DockerImage, label: str, *, has_docker: bool) -> Ima
     # Whoever has told a cluster of EMR 7 about Docker has tried it.
     if mend and not (has_docker and known.label.family == "emr" and known.label.major >= 7):
         return ImageProblem(f"can't run on {label}, for which AWS does not document Docker on YARN", mend)
-    is_pinned = image.pin_digest or image.reference.digest
+    is_pinned = image.pin_digest or (not is_template(image.uri) and image.reference.digest)
     if is_pinned and tuple(map(int, known.hadoop.split(".")[:2])) < (3, 3):
         problem = f"is named by its digest, which YARN of {label} (Hadoop {known.hadoop}) does not take"
         return ImageProblem(problem, "use emr-6.15.0, or a tag that is never moved and no pin_digest")
@@ -201,6 +205,10 @@ def _trust_problem(image: DockerImage, docker: Mapping[str, str], mend: str) -> 
     if image.reference.name in trusted:
         problem += " (each the beginning of images' names, up to a slash)"
     return ImageProblem(problem, mend)
+
+
+def _docker_of(configurations: Any) -> dict[str, str] | None:
+    return properties_of(configurations, *DOCKER_PATH)
 
 
 def _trusted(docker: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -440,6 +440,17 @@ def test_templates_are_not_judged_yet(image, compute):
     check(image, compute)
 
 
+@pytest.mark.parametrize("make", [dynamic, pool])
+def test_a_release_without_docker_is_told_of_an_image_whose_name_is_a_template_too(make):
+    with refused("EmrSparkOperator.job.docker: '{{ var.value.image }}' can't run on emr-7.11.0, for which"):
+        check("{{ var.value.image }}", make("emr-7.11.0"))
+    with refused("is named by its digest, which YARN of emr-6.8.0"):
+        check(DockerImage("{{ var.value.image }}", pin_digest=True), make("emr-6.8.0"))
+    check("{{ var.value.image }}", make("emr-7.11.0", configurations=[trusting("user")]))
+    experiment = DockerOnYarn(["{{ var.value.registry }}"], experimental_emr7=True)
+    check("{{ var.value.image }}", make("emr-7.11.0", docker=experiment))
+
+
 def test_an_existing_cluster_is_judged_when_it_has_been_asked():
     check("user/etl", ExistingCluster("j-1"))
 
