@@ -1,15 +1,19 @@
-"""A step that logs in to ECR: bash, the command lines of AWS and Hadoop on a cluster of the local EMR."""
+"""A step that logs in to ECR: bash, the command lines of AWS and Hadoop on clusters of the local EMR."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_emrkit.jobs.docker_image import DockerImage
 from airflow_provider_emrkit.jobs.ecr_login import client_config_of, logged_in
+from airflow_provider_emrkit.jobs.spark_job import SparkJob
+from airflow_provider_emrkit.jobs.spark_submit import spark_submit
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, StepRequest
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
@@ -53,6 +57,28 @@ def test_the_login_is_on_hdfs_while_the_job_runs(endpoint, tmp_path, server_conf
         user, _, password = base64.b64decode(config["auths"][HOST]["auth"]).decode().partition(":")
         assert user == "AWS"
         assert password
+
+
+def test_a_job_in_an_image_needs_no_command_line_of_aws_on_this_machine(
+    endpoint, tmp_path, server_config, example_image
+):
+    s3 = aws_client("s3", endpoint, "us-east-1")
+    s3.create_bucket(Bucket="login")
+    s3.put_object(Bucket="login", Key="job.py", Body=b"import haversine\nprint(haversine.__name__)\n")
+    host = example_image.partition("/")[0]
+    trusted = {"Classification": "docker", "Properties": {"docker.trusted.registries": host}}
+    configurations = [{"Classification": "container-executor", "Configurations": [trusted]}]
+    runner = SparkClusterRunner(server_config(endpoint, tmp_path))
+    asked = ClusterRequest("j-IMAGE", "emr-6.15.0", "s3://login/logs/", configurations=configurations)
+    cluster = runner.start(asked, print)
+    argv = logged_in(spark_submit(SparkJob("s3://login/job.py", docker=DockerImage(example_image))), [host])
+    try:
+        cluster.start_step(StepRequest("s-IMAGE", "image", "command-runner.jar", argv)).wait()
+    finally:
+        cluster.stop()
+    found = s3.list_objects_v2(Bucket="login", Prefix="logs/j-IMAGE/containers/")["Contents"]
+    key = next(one["Key"] for one in found if one["Key"].endswith("stdout.gz"))
+    assert "haversine" in gzip.decompress(s3.get_object(Bucket="login", Key=key)["Body"].read()).decode()
 
 
 def lines(endpoint: str) -> list[str]:
