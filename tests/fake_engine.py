@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,14 +129,6 @@ class FakeEngine:
     def await_file(self, name: str) -> None:
         """Wait for a file that it makes."""
         wait_until(lambda: (self.directory / name).exists(), name)
-
-
-def wait_until(condition, what: str, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
-    """Wait for a condition; fail with ``what`` when it doesn't come."""
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not after {seconds} s: {what}"
-        pause.wait(0.01)
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -140,20 +140,12 @@ def test_a_real_build_that_is_ended_leaves_no_container(engine, base_image, own_
         f"FROM {base_image}\nLABEL emrkit.tests=ended\nRUN echo started && sleep 300\n"
     )
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE) as process:
-        until(
+        wait_until(
             lambda: (
                 subprocess.run([*there, "--filter", "status=running"], capture_output=True, check=True).stdout
             )
         )
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143
-    until(lambda: not subprocess.run(there, capture_output=True, check=True).stdout)
+    wait_until(lambda: not subprocess.run(there, capture_output=True, check=True).stdout)
     assert engine.inspect(name) is None
-
-
-def until(true):
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come to that")

@@ -8,10 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from airflow_provider_emrkit.images.engine import ContainerEngine
 from airflow_provider_emrkit.images.login import clear_left, logged_in
@@ -269,7 +269,7 @@ def test_a_push_that_is_ended_leaves_no_login_and_no_engine(
     with subprocess.Popen(
         [*command, "--endpoint-url", localemr_server.endpoint_url], stderr=subprocess.PIPE
     ) as process:
-        until(pushing.exists)
+        wait_until(pushing.exists, "the push")
         assert len(left_logins(tmp_path)) == 1
         process.send_signal(number)
         assert process.wait(20) == (130 if number == signal.SIGINT else 128 + number)
@@ -293,14 +293,6 @@ def test_the_login_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path)
         clear_left(tmp_path)
         assert [str(one) for one in left_logins(tmp_path)] == [login["DOCKER_CONFIG"]]
     assert left_logins(tmp_path) == []
-
-
-def until(true):
-    for _ in range(400):
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come to that")
 
 
 # --- a real engine, a real registry -----------------------------------------------------------------------

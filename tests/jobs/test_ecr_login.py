@@ -8,16 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from airflow_provider_emrkit.jobs.argument_file import ArgumentFile
 from airflow_provider_emrkit.jobs.ecr_login import client_config_of, logged_in
 from airflow_provider_emrkit.validation import InvalidValueError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None or sys.platform != "linux", reason="the script is for the bash of a cluster"
@@ -135,14 +133,7 @@ def primary(tmp_path):
         assert process.stderr is not None
         process.stdout.close()
         process.stderr.close()
-    wait_for(lambda: not primary.processes())
-
-
-def wait_for(is_so: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.02)
+    wait_until(lambda: not primary.processes())
 
 
 def seen_by(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -188,7 +179,7 @@ def test_the_job_takes_the_place_of_the_shell_and_ends_the_step_with_its_code(pr
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=PATIENCE) == ("terminated\n", "")
     assert process.returncode == 7
-    wait_for(lambda: not primary.processes())
+    wait_until(lambda: not primary.processes())
 
 
 def test_a_driver_s_environment_in_client_mode(primary):
@@ -202,7 +193,7 @@ def test_nobody_sees_the_token(primary):
     primary.does("hdfs", 'ps -eo args >> "$RECORDS/listed"; env >> "$RECORDS/listed"')
     process = primary.start(logged_in(primary.job(), [HOST], every=1))
     seen = seen_by(process)
-    wait_for(lambda: len(primary.calls("hdfs")) > 1)
+    wait_until(lambda: len(primary.calls("hdfs")) > 1)
     environments = [read(PROC / str(pid) / "environ") for pid in primary.processes()]
     primary.end()
     out, err = process.communicate(timeout=PATIENCE)
@@ -216,11 +207,11 @@ def test_the_login_is_renewed_while_the_job_runs_and_no_longer(primary):
     process = primary.start(logged_in(primary.job(), [HOST], every=1))
     seen_by(process)
     (primary.folder / "token").write_text(f"{TOKEN[:-4]}NEW=\n")
-    wait_for(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
-    wait_for(lambda: len(primary.calls("hdfs")) >= 3)
+    wait_until(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
+    wait_until(lambda: len(primary.calls("hdfs")) >= 3)
     primary.end()
     assert process.communicate(timeout=PATIENCE) == ("", "")
-    wait_for(lambda: not primary.processes())
+    wait_until(lambda: not primary.processes())
     before = primary.calls("aws")
     time.sleep(1.5)  # longer than between two logins
     assert primary.calls("aws") == before
@@ -232,19 +223,19 @@ def test_a_step_that_is_killed_leaves_nothing_running(primary):
     assert len(primary.processes()) == 2  # the job, and who renews the login
     process.kill()
     process.communicate(timeout=PATIENCE)
-    wait_for(lambda: not primary.processes())
+    wait_until(lambda: not primary.processes())
 
 
 def test_a_step_that_is_killed_while_a_login_is_renewed_leaves_its_output_to_nobody(primary):
     process = primary.start(logged_in(primary.job(), [HOST], every=1))
     seen_by(process)
     primary.does("aws", 'until [[ -e "$RECORDS/go" ]]; do /bin/sleep 0.05; done')
-    wait_for(lambda: len(primary.calls("aws")) == 2)
+    wait_until(lambda: len(primary.calls("aws")) == 2)
     process.kill()
     process.communicate(timeout=5)  # the ends of both pipes
     assert primary.processes()
     (primary.folder / "go").touch()
-    wait_for(lambda: not primary.processes())
+    wait_until(lambda: not primary.processes())
 
 
 def test_a_login_that_is_not_renewed_is_told_and_tried_again(primary):
@@ -259,7 +250,7 @@ def test_a_login_that_is_not_renewed_is_told_and_tried_again(primary):
     )
     (primary.folder / "token").write_text(f"{TOKEN[:-4]}NEW=\n")
     (primary.folder / "aws.sh").unlink()
-    wait_for(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
+    wait_until(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
     primary.end()
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
@@ -344,7 +335,7 @@ def test_a_step_that_is_stopped_before_the_job_leaves_its_output_to_nobody(prima
     (primary.folder / "bin" / "sleep").write_text("#!/bin/sh\ntouch $RECORDS/sleeps; exec /bin/sleep 10\n")
     primary.does("aws", "exit 254")
     process = primary.start(logged_in(primary.job(), [HOST]))
-    wait_for((primary.folder / "sleeps").exists)
+    wait_until((primary.folder / "sleeps").exists)
     process.terminate()
     process.communicate(timeout=5)
     for pid in primary.processes():
@@ -360,10 +351,10 @@ def test_long_arguments_and_a_login_go_together(primary):
     process = primary.start(file.step_argv(str(stored)))
     seen = seen_by(process)
     assert (seen["argv"], seen["pid"]) == (["x" * 20_000, "é"], process.pid)
-    wait_for(lambda: len(primary.calls("hdfs")) >= 2)
+    wait_until(lambda: len(primary.calls("hdfs")) >= 2)
     process.kill()
     process.communicate(timeout=PATIENCE)
-    wait_for(lambda: not primary.processes())
+    wait_until(lambda: not primary.processes())
 
 
 def test_another_registry_than_ecr_is_refused():

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from fake_engine import wait_until
+from waiting import wait_until
 
 from airflow_provider_emrkit.localemr.engine import process as module
 from airflow_provider_emrkit.localemr.engine import sweeping

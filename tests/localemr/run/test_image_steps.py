@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fake_engine import fake_engine, wait_until  # noqa: F401 - the fixture
+from fake_engine import fake_engine  # noqa: F401 - the fixture
+from waiting import wait_until
 
 from airflow_provider_emrkit.localemr.run.contract import StepRequest
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
