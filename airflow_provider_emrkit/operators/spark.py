@@ -5,55 +5,38 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import BaseOperator, conf
-from airflow_provider_emrkit.compute.image_fit import check_image_fits
 from airflow_provider_emrkit.compute.pool import ClusterPool
-from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
-from airflow_provider_emrkit.jobs.spark_job import SparkJob
 from airflow_provider_emrkit.links import OPERATOR_LINKS, PLACED, announce, console_links
 from airflow_provider_emrkit.logs.wishes import LogStream, LogWishes
+from airflow_provider_emrkit.operators.arguments import check_arguments, check_placement, limits_of
 from airflow_provider_emrkit.operators.begun import has_begun, note_begun, run_token
 from airflow_provider_emrkit.operators.rendering import RendersSpecs
-from airflow_provider_emrkit.operators.stopping import OnKill
 from airflow_provider_emrkit.operators.timing import (
     archive_patience,
-    check_limit,
     execution_deadline,
     last_lines,
     pace,
 )
-from airflow_provider_emrkit.runs.earlier import ON_EXISTING, OnExisting
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.states import RunStatus
-from airflow_provider_emrkit.validation import (
-    InvalidValueError,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_seconds,
-    check_sequence,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from airflow_provider_emrkit._compat import Context
+    from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
+    from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.operators.attended import AttendedRun
     from airflow_provider_emrkit.operators.deferral import Deferral
-    from airflow_provider_emrkit.runs.earlier import Found
+    from airflow_provider_emrkit.operators.stopping import OnKill
+    from airflow_provider_emrkit.runs.earlier import Found, OnExisting
     from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
-
-OWNER = "EmrSparkOperator"
-MIN_POLL_INTERVAL = 1.0
-ON_KILL: tuple[OnKill, ...] = get_args(OnKill)
-MAX_INFRA_RETRIES = 10
 
 
 class EmrSparkOperator(RendersSpecs, BaseOperator):
@@ -137,7 +120,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         self.infra_retries = infra_retries
         self.executor_logs = executor_logs
         self.log_streams = log_streams
-        self._check()
+        check_arguments(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stage, submit, and wait for the job, here or in the triggerer.
@@ -205,7 +188,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
 
     def _start(self, context: Context, attended: AttendedRun, token: RunToken) -> JobRun:
         """Submit the job; a pool may have no room for it, which the triggerer then waits for."""
-        check_image_fits(OWNER, self.job, self.compute)  # now that it is rendered
+        check_placement(self)  # now that it is rendered
         if isinstance(self.compute, ClusterPool):
             return self._place(context, attended, token, self.compute)
         run = attended.start(self.job, self.compute, token, self._base_dir())
@@ -274,31 +257,6 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         if self._attended is not None:
             self._attended.kill()
 
-    def _check(self) -> None:
-        check_instance(OWNER, "job", self.job, SparkJob)
-        compute: Any = self.compute
-        if not isinstance(compute, (DynamicCluster, ExistingCluster, ClusterPool)):
-            mend = "give a DynamicCluster, an ExistingCluster or a ClusterPool"
-            raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
-        check_image_fits(OWNER, self.job, self.compute)
-        check_choice(OWNER, "on_existing", self.on_existing, ON_EXISTING)
-        check_choice(OWNER, "on_kill", self.kill_action, ON_KILL)
-        check_integer(OWNER, "infra_retries", self.infra_retries, 0, MAX_INFRA_RETRIES)
-        if self.poll_interval is not None:
-            check_seconds(OWNER, "poll_interval", self.poll_interval, MIN_POLL_INTERVAL)
-        check_flag(OWNER, "executor_logs", self.executor_logs)
-        for index, stream in enumerate(check_sequence(OWNER, "log_streams", self.log_streams)):
-            check_instance(OWNER, f"log_streams[{index}]", stream, LogStream)
-        self._limits()
-
-    def _limits(self) -> Limits:
-        return Limits(
-            total=check_limit(OWNER, "timeout", self.timeout),
-            starting=check_limit(OWNER, "start_timeout", self.start_timeout),
-            queued=check_limit(OWNER, "queue_timeout", self.queue_timeout),
-            running=check_limit(OWNER, "run_timeout", self.run_timeout),
-        )
-
     def _attend(self, context: Context, run: JobRun | None = None) -> AttendedRun:
         from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
         from airflow_provider_emrkit.operators.attended import AttendedRun
@@ -310,7 +268,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
             run,
             task_instance=context["ti"],
             on_kill=self.kill_action,
-            limits=self._limits(),
+            limits=limits_of(self),
             wishes=LogWishes.of(executor_logs=self.executor_logs, log_streams=self.log_streams),
             last_lines=last_lines(),
             archive_patience=archive_patience(),
@@ -342,7 +300,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         from airflow_provider_emrkit.operators.deferral import Deferral
 
         deadline = execution_deadline(ti, self.execution_timeout)
-        return Deferral(self.emrkit_conn_id, self._pace(), self._limits(), self.kill_action, deadline)
+        return Deferral(self.emrkit_conn_id, self._pace(), limits_of(self), self.kill_action, deadline)
 
     def _pace(self) -> Pace:
         return pace(self.poll_interval)
