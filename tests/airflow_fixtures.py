@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +81,31 @@ def waiting_cluster(emr: Any) -> str:
     )["JobFlowId"]
     wait_for(lambda: cluster_state(emr, cluster_id) == "WAITING")
     return cluster_id
+
+
+def context(ti: FakeTaskInstance) -> Any:
+    """What an operator is run with, in a DAG run that began five minutes ago."""
+    started = datetime.now(timezone.utc) - timedelta(minutes=5)
+    return {"ti": ti, "dag_run": SimpleNamespace(start_date=started)}
+
+
+def deferred(operator: Any, ti: FakeTaskInstance) -> Any:
+    """The trigger that a task waits for."""
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskDeferred moved between versions
+        operator.execute(context(ti))
+    assert hasattr(caught.value, "trigger"), caught.value
+    trigger = caught.value.trigger
+    trigger.task_instance = ti
+    return trigger
+
+
+def payload_of(trigger: Any) -> dict[str, Any]:
+    """What a trigger tells in the end."""
+
+    async def first_event() -> dict[str, Any]:
+        return (await anext(trigger.run())).payload
+
+    return asyncio.run(first_event())
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -15,7 +15,7 @@ from waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PROGRAM = """#!@python@ -I
+_PROGRAM = """#!@python@ -IS
 import json, os, pathlib, signal, subprocess, sys, time
 HERE = pathlib.Path("@here@")
 BOXES = HERE / "boxes"

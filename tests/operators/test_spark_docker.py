@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import threading
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
-from types import SimpleNamespace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from airflow import DAG
-from airflow_fixtures import Collected, FakeTaskInstance, wait_for
+from airflow_fixtures import Collected, FakeTaskInstance, context, deferred, payload_of, wait_for
 
 from airflow_provider_emrkit import (
     ClusterPool,
@@ -82,28 +80,6 @@ def push(server: Any, *tags: str) -> str:
 def make(job: SparkJob = JOB, compute: Any = NEW, **kwargs: Any) -> EmrSparkOperator:
     with DAG("sales", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc)):
         return EmrSparkOperator(task_id=kwargs.pop("task_id", "load"), job=job, compute=compute, **kwargs)
-
-
-def context(ti: FakeTaskInstance) -> Any:
-    started = datetime.now(timezone.utc) - timedelta(minutes=5)
-    return {"ti": ti, "dag_run": SimpleNamespace(start_date=started)}
-
-
-def deferred(operator: EmrSparkOperator, ti: FakeTaskInstance) -> Any:
-    """The trigger that a task waits for."""
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskDeferred moved between versions
-        operator.execute(context(ti))
-    assert hasattr(caught.value, "trigger"), caught.value
-    trigger = caught.value.trigger
-    trigger.task_instance = ti
-    return trigger
-
-
-def payload_of(trigger: Any) -> dict[str, Any]:
-    async def first_event() -> dict[str, Any]:
-        return (await anext(trigger.run())).payload
-
-    return asyncio.run(first_event())
 
 
 def steps(emr: Any) -> list[list[str]]:

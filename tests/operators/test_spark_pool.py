@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow import DAG
-from airflow_fixtures import FakeTaskInstance, wait_for
+from airflow_fixtures import FakeTaskInstance, context, deferred, payload_of, wait_for
 
 from airflow_provider_emrkit import ClusterPool, ClusterSpec, EmrSparkOperator, InvalidValueError, SparkJob
 from airflow_provider_emrkit.exceptions import (
@@ -47,28 +46,6 @@ def _quick(emrkit_connection, monkeypatch):
 def make(pool: ClusterPool = POOL, **kwargs: Any) -> EmrSparkOperator:
     with DAG("sales", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc)):
         return EmrSparkOperator(task_id="load", job=JOB, compute=pool, **kwargs)
-
-
-def context(ti: FakeTaskInstance) -> Any:
-    started = datetime.now(timezone.utc) - timedelta(minutes=5)
-    return {"ti": ti, "dag_run": SimpleNamespace(start_date=started)}
-
-
-def deferred(operator: EmrSparkOperator, ti: FakeTaskInstance) -> Any:
-    """The trigger that a task waits for."""
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskDeferred moved between versions
-        operator.execute(context(ti))
-    assert hasattr(caught.value, "trigger"), caught.value
-    trigger = caught.value.trigger
-    trigger.task_instance = ti
-    return trigger
-
-
-def payload_of(trigger: Any) -> dict[str, Any]:
-    async def first_event() -> dict[str, Any]:
-        return (await anext(trigger.run())).payload
-
-    return asyncio.run(first_event())
 
 
 def clusters(emr: Any, *states: str) -> list[str]:
