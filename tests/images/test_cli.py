@@ -99,6 +99,8 @@ def test_sizes_are_written_as_the_engines_do():
     [
         ("eu-west-1", "amazonaws.com", "aws"),
         ("cn-north-1", "amazonaws.com.cn", "aws-cn"),
+        ("eusc-de-east-1", "amazonaws.eu", "aws-eusc"),
+        ("us-isob-east-1", "sc2s.sgov.gov", "aws-iso-b"),
         ("us-gov-west-1", "amazonaws.com", "aws-us-gov"),
     ],
 )
