@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SURE_OF_DIGESTS = (3, 3, 6)
+PYTHON, DRIVER_PYTHON = "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"
 
 
 def with_image_set_up(
@@ -150,3 +151,11 @@ def _tell(job: SparkJob, image: DockerImage) -> None:
         "deploy_mode='client' leaves the driver outside of the image, as the primary node has no Docker: the "
         "driver has that node's Python and libraries. Use deploy_mode='cluster' to run it in the image, too."
     )
+    if PYTHON in job.env and DRIVER_PYTHON not in job.env:
+        log.warning(
+            "env[%r], %s, is also the driver's Python, outside of the image: if the primary node does not have "
+            "it, set env[%r] to one that it has, of the same version.",
+            PYTHON,
+            job.env[PYTHON],
+            DRIVER_PYTHON,
+        )

@@ -370,3 +370,17 @@ def test_a_driver_outside_of_the_image_is_told_once(rig, said):
     [line] = said(logging.WARNING)
     assert "leaves the driver outside of the image" in line
     assert [key for key in rig.conf(run) if key.endswith(IMAGE_VARIABLE)] == [BOTH[1] + IMAGE_VARIABLE]
+
+
+@pytest.mark.parametrize(
+    ("deploy_mode", "more", "warned"),
+    [("client", {}, True), ("client", {"PYSPARK_DRIVER_PYTHON": "python3"}, False), ("cluster", {}, False)],
+)
+def test_a_python_of_the_image_that_a_driver_outside_would_start_is_told(
+    rig, said, deploy_mode, more, warned
+):
+    env = {"PYSPARK_PYTHON": "/opt/venv/bin/python", **more}
+    rig.submit(replace(HUB, deploy_mode=deploy_mode, env=env), NEW)
+    found = [line for line in said(logging.WARNING) if "PYSPARK_DRIVER_PYTHON" in line]
+    assert bool(found) == warned
+    assert all("/opt/venv/bin/python" in line for line in found)
