@@ -153,8 +153,8 @@ def _tell(job: SparkJob, image: DockerImage) -> None:
     )
     if PYTHON in job.env and DRIVER_PYTHON not in job.env:
         log.warning(
-            "env[%r], %s, is also the driver's Python, outside of the image: if the primary node does not have "
-            "it, set env[%r] to one that it has, of the same version.",
+            "env[%r], %s, is also the driver's Python, outside of the image: if the primary node does not "
+            "have it, set env[%r] to one that it has, of the same version.",
             PYTHON,
             job.env[PYTHON],
             DRIVER_PYTHON,
