@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ENGINES = ("docker", "podman")
+# Environment variable that chooses one where no option does; for the local EMR, too.
+CHOSEN = "EMRKIT_ENGINE"
 # Of the containers that are run to look into an image.
 LABEL = "emrkit.image"
 
@@ -124,11 +126,13 @@ class ContainerEngine:
     def find(cls, name: str | None = None, environ: Mapping[str, str] | None = None) -> ContainerEngine:
         """Find the engine of this machine, and see that it answers.
 
-        :param name: Which one; None for the first of :data:`ENGINES` that is installed.
+        :param name: Which one; None for what the environment chooses (:data:`CHOSEN`), else the first of
+            :data:`ENGINES` that is installed.
         :param environ: Environment its program is looked for and runs in; that of the process by default.
         :raises EngineError: when there is none, or it does not answer.
         """
         environ = dict(os.environ if environ is None else environ)
+        name = name or _chosen(environ)
         found = [(one, program) for one in ENGINES if (program := _path_of(one, environ))]
         chosen = [one for one in found if name in (None, one[0])]
         if not chosen:
@@ -260,6 +264,13 @@ def words_of(ran: Ran) -> str:
 
 
 # --- finding it -------------------------------------------------------------------------------------------
+
+
+def _chosen(environ: Mapping[str, str]) -> str | None:
+    name = environ.get(CHOSEN) or None
+    if name not in (None, *ENGINES):
+        raise EngineError(f"{CHOSEN}: {name!r} is no engine known here", f"choose {' or '.join(ENGINES)}")
+    return name
 
 
 def _path_of(name: str, environ: Mapping[str, str]) -> str | None:

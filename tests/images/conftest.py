@@ -74,7 +74,8 @@ def recording(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_CONFIG", str(users))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    for name in ("XDG_RUNTIME_DIR", "EMRKIT_ENGINE"):
+        monkeypatch.delenv(name, raising=False)
     return engine
 
 

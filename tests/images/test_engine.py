@@ -44,6 +44,14 @@ def test_the_one_that_was_chosen_is_not_replaced_by_another(recording):
     assert refused("podman") == "there is no podman on the PATH; install it, or choose --engine docker"
 
 
+def test_the_environment_chooses_where_nobody_else_does(recording, monkeypatch):
+    monkeypatch.setenv("EMRKIT_ENGINE", "podman")
+    assert refused() == "there is no podman on the PATH; install it, or choose --engine docker"
+    assert ContainerEngine.find("docker").name == "docker"
+    monkeypatch.setenv("EMRKIT_ENGINE", "/bin/sh")
+    assert refused() == "EMRKIT_ENGINE: '/bin/sh' is no engine known here; choose docker or podman"
+
+
 def test_an_engine_that_does_not_run_says_how_to_start_it(recording):
     recording.tell(stopped="Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
     told = refused()

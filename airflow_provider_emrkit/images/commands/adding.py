@@ -9,7 +9,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_emrkit.images.engine import ENGINES, EngineError
+from airflow_provider_emrkit.images.engine import CHOSEN, ENGINES, EngineError
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ class Adding:
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--engine``; without it ``engine`` is None, the first that is installed."""
+    """Add ``--engine``; without it ``engine`` is None, for what the environment chooses."""
     parser.add_argument(
-        "--engine", choices=ENGINES, help="container engine to use (default: the first that is installed)"
+        "--engine",
+        choices=ENGINES,
+        help=f"container engine to use (default: {CHOSEN}, else the first that is installed)",
     )
 
 
