@@ -70,6 +70,7 @@ def image_problem(
     release_label: str,
     configurations: Sequence[Mapping[str, Any]],
     region: str | None,
+    trust_mend: str = "",
 ) -> ImageProblem | None:
     """Tell why an image can't run on a cluster; None where nothing is known to stand against it.
 
@@ -77,13 +78,22 @@ def image_problem(
     :param release_label: The cluster's; empty, or one nobody knows, for a release that is not judged.
     :param configurations: The cluster's, as RunJobFlow takes and DescribeCluster gives them.
     :param region: AWS region of the cluster; None where it is not known.
+    :param trust_mend: What makes the cluster trust the image; by default, what EMR would have to be told.
 
     >>> from airflow_provider_emrkit import DockerImage
     >>> image = DockerImage("user/etl:1.4")
     >>> image_problem(image, release_label="emr-6.15.0", configurations=[], region=None).problem
     'is not trusted by the cluster, which trusts local, centos'
     """
-    return _problem(image, release_label, configurations, region)
+    found = _docker_of(configurations)
+    docker, yarn = found or {}, properties_of(configurations, YARN_SITE) or {}
+    trust_mend = trust_mend or f"make the cluster with {_addition(image, release_label, docker, yarn)}"
+    return (
+        _release_problem(image, release_label, has_docker=found is not None)
+        or _trust_problem(image, docker, trust_mend)
+        or _mount_problem(image, docker)
+        or _login_problem(image, release_label, yarn, region)
+    )
 
 
 def needs_ecr_login(image: DockerImage, release_label: str) -> bool:
@@ -150,7 +160,13 @@ def _unfit(
         return _release_problem(image, spec.release_label, has_docker=_docker_of(sent) is not None)
     is_set = TRUSTED in (_docker_of(own) or {})
     trust_mend = "" if made_for or is_set else _pool_mend(image, spec)
-    return _problem(image, spec.release_label, sent, region, trust_mend)
+    return image_problem(
+        image,
+        release_label=spec.release_label,
+        configurations=sent,
+        region=region,
+        trust_mend=trust_mend,
+    )
 
 
 def _pool_mend(image: DockerImage, spec: ClusterSpec) -> str:
@@ -162,24 +178,6 @@ def _pool_mend(image: DockerImage, spec: ClusterSpec) -> str:
 
 
 # --- what stands against an image -------------------------------------------------------------------------
-
-
-def _problem(
-    image: DockerImage,
-    label: str,
-    configurations: Sequence[Mapping[str, Any]],
-    region: str | None,
-    trust_mend: str = "",
-) -> ImageProblem | None:
-    found = _docker_of(configurations)
-    docker, yarn = found or {}, properties_of(configurations, YARN_SITE) or {}
-    trust_mend = trust_mend or f"make the cluster with {_addition(image, label, docker, yarn)}"
-    return (
-        _release_problem(image, label, has_docker=found is not None)
-        or _trust_problem(image, docker, trust_mend)
-        or _mount_problem(image, docker)
-        or _login_problem(image, label, yarn, region)
-    )
 
 
 def _release_problem(image: DockerImage, label: str, *, has_docker: bool) -> ImageProblem | None:
