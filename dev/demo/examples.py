@@ -25,6 +25,8 @@ class Result:
     :param rows: How many rows it wrote, for the table; ``none`` when it did not get that far.
     :param says: What is worth a line of its own.
     :param problem: What is wrong with the rows; empty for nothing.
+
+    Example: ``Result(rows="217")``.
     """
 
     rows: str = "none"

@@ -26,6 +26,9 @@ class Traits:
 
     :param rootless: It runs as an ordinary user.
     :param podman: It is podman.
+
+    >>> Traits(podman=True).rootless
+    False
     """
 
     rootless: bool = False

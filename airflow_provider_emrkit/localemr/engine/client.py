@@ -29,6 +29,9 @@ class Answer(NamedTuple):
     :param code: Exit code.
     :param out: What it printed.
     :param error: What it complained about.
+
+    >>> Answer(1, "", "no such image").complaint
+    ('no such image',)
     """
 
     code: int

@@ -65,6 +65,9 @@ class ContainerJob:
     :param directory: Holds what belongs to it, seen in the container as it is here.
     :param owner: What it is called after.
     :param files: Files of this machine that the command names.
+
+    >>> ContainerJob(request, ["spark-submit", "job.py"], {}, work, directory, "s-1").files  # doctest: +SKIP
+    ()
     """
 
     request: ImageRequest

@@ -86,6 +86,9 @@ class Mount:
     :param source: Its path.
     :param destination: Its path in the container.
     :param writable: Whether the container may change it.
+
+    >>> Mount("/mnt/models", "/models").writable
+    False
     """
 
     source: str
@@ -127,6 +130,9 @@ class ImageRules:
     :param allowed: Whether its YARN runs containers at all.
     :param trusted: Registries, or beginnings of names, whose images it runs.
     :param java: Java's major that its Spark needs.
+
+    >>> ImageRules(trusted=("library",)).trusts("python:3.11")
+    True
     """
 
     allowed: bool = True
