@@ -69,7 +69,7 @@ class AwsClients:
     @property
     def has_own_endpoint(self) -> bool:
         """Whether EMR is reached at another address than AWS's, where no AWS console shows anything."""
-        return self.endpoint_for("emr") is not None
+        return not _is_of_aws(self.endpoint_for("emr"))
 
     def _make(self, service: Service, retries: bool, region: str) -> Any:
         from botocore.config import Config
@@ -182,5 +182,9 @@ def make_clients(settings: EmrKitSettings, conn_id: str, region_name: str | None
 def _quotas(endpoint: str | None) -> Quotas:
     """Give AWS's quotas; another address than AWS's, such as a local EMR, has those that are set, if any."""
     configured = conf.get("emrkit", "api_quotas", fallback="") or ""
-    host = urlsplit(endpoint).hostname or "" if endpoint else _AWS_HOSTS[0]
-    return Quotas(read_limits(configured) if configured or host.endswith(_AWS_HOSTS) else {})
+    return Quotas(read_limits(configured) if configured or _is_of_aws(endpoint) else {})
+
+
+def _is_of_aws(endpoint: str | None) -> bool:
+    """Tell AWS's own addresses, those of a VPC included, from a local EMR's."""
+    return endpoint is None or (urlsplit(endpoint).hostname or "").endswith(_AWS_HOSTS)

@@ -125,6 +125,12 @@ def _pinned(image: DockerImage, clients: AwsClients, pause: Callable[[float], bo
     region = reference.ecr.region
     try:
         digest = digest_of(clients.client("ecr", region=region), reference, pause)
+    except ImageRefusedError:
+        if not clients.has_own_endpoint:
+            raise
+        # Where the engine of this machine has the image, and no registry.
+        log.info("Image %s is not pinned: it is not in the local EMR's ECR", image.uri)
+        return image
     except Exception as error:
         if not is_aws_error(error) and not is_transient(error):
             raise

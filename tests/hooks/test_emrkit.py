@@ -88,6 +88,13 @@ def test_the_endpoint_is_the_connection_s(emrkit_connection):
     assert hook.clients.has_own_endpoint is True
 
 
+def test_an_endpoint_in_a_vpc_is_aws_s(emrkit_connection, monkeypatch):
+    address = "https://vpce-1.elasticmapreduce.us-east-1.vpce.amazonaws.com"
+    extra = {**emrkit_connection, "endpoint_url": address}
+    monkeypatch.setenv("AIRFLOW_CONN_EMRKIT_DEFAULT", json.dumps({"conn_type": "emrkit", "extra": extra}))
+    assert EmrKitHook().clients.has_own_endpoint is False
+
+
 def test_without_an_endpoint_it_is_aws(monkeypatch, no_connection):
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", "extra": {}}))
     hook = EmrKitHook()

@@ -68,6 +68,7 @@ class Rig:
         self.s3 = server.client("s3")
         self.s3.create_bucket(Bucket="staging")
         self.ecr = Ecr()
+        self.is_on_aws = True
         self.pauses: list[float] = []
 
     def pause(self, seconds: float) -> bool:
@@ -82,6 +83,7 @@ class Rig:
 
     def submit(self, job: SparkJob, compute: Any) -> Any:
         clients = clients_of(self.emr, s3=self.s3, ecr=self.ecr)
+        clients.has_own_endpoint = not self.is_on_aws
         return StepSubmission(
             clients, ClusterDefaults(), self.pause, self.pauses.append, "s3://staging/emrkit"
         ).submit(job, compute, TOKEN)
@@ -330,6 +332,14 @@ def test_a_pin_that_fails_submits_nothing(rig, errors, kind, match):
     assert rig.emr.calls == []
     if kind is not ImageRefusedError:
         assert "ecr:DescribeImages on repository team/etl" in str(caught.value)
+
+
+def test_an_image_that_only_a_laptop_has_is_not_pinned_there(rig, said):
+    rig.is_on_aws = False
+    rig.ecr = Ecr(aws_error("ImageNotFoundException"))
+    run = rig.submit(PINNED, NEW)
+    assert rig.conf(run)[BOTH[0] + IMAGE_VARIABLE] == f"{HOST}/etl:1.4"
+    assert "is not pinned" in said()[0]
 
 
 def test_ecr_is_asked_in_the_region_of_the_registry():
