@@ -255,7 +255,7 @@ def test_what_is_listed_twice_is_found_once():
 def test_a_day_is_looked_back_where_nobody_knows_since_when():
     hours = SEARCH_WITHIN / 3600
     listed = Listed(
-        *OTHERS, (SECOND.marked(), "COMPLETED", hours - 0.1), *OLD_OTHERS, (SECOND.marked(), "FAILED", 31.0)
+        *OTHERS, (SECOND.marked(), "COMPLETED", hours - 1), *OLD_OTHERS, (SECOND.marked(), "FAILED", 31.0)
     )
     assert earlier_of(listed, ExistingCluster("j-1")) == ["x-60"]
 
