@@ -8,6 +8,8 @@ Command = tuple[str, ...]
 
 _PYTEST: Command = ("python", "-m", "pytest", "--color=auto", "--durations=20", "--durations-min=5")
 _UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
+# Real Spark waits for its own start much of the time.
+_TWO_FILES_AT_ONCE: Command = ("-n", "2", "--dist", "loadfile")
 # What knows no Airflow, or takes the newest.
 _NOT_ON_2_11 = (
     *("tests/localemr", "tests/dev", "tests/packaging", "tests/images", "tests/testing"),
@@ -68,7 +70,10 @@ STAGES = {
             "e2e",
             "real Spark through localemr, Airflow 3.3",
             "test",
-            ((*_PYTEST, "-m", "e2e", "tests/e2e", "tests/pools/concurrency"),),
+            (
+                (*_PYTEST, *_TWO_FILES_AT_ONCE, "-m", "e2e and not alone", "tests/e2e"),
+                (*_PYTEST, "-m", "e2e and alone", "tests/e2e", "tests/pools/concurrency"),
+            ),
             needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench"),
         ),
         Stage(

@@ -13,7 +13,7 @@ from benchmarks.schedule import Shape
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SCENARIO = Scenario(
     "five",

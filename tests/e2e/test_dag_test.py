@@ -15,7 +15,7 @@ from expected_flights import KEYS, expected_summary
 import demo.input
 from demo.environment import BUCKET
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 DAGS = Path(__file__).parent / "dags"

@@ -16,7 +16,7 @@ from demo.ports import any_free, is_free
 from demo.processes import command_of, environment_of, members, process
 from demo.record import Record, read
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 USERS_AWS = {

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from images.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("example_image")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.alone,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("example_image"),
+]
 
 EXAMPLE, POOLED, KILLED = "example_docker_step", "e2e_docker_pool", "e2e_docker_kill"
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"

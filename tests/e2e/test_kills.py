@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from demo.rest import Airflow
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SYNC, DEFERRED = "e2e_kill_sync", "e2e_kill_deferred"
 TASK_ID = "job"

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from demo.rest import Airflow
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(300)]
 
 SYNC, DEFERRABLE = "e2e_lines_sync", "e2e_lines_deferrable"
 TASK_ID = "job"

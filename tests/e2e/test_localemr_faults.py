@@ -14,7 +14,7 @@ from airflow_provider_emrkit.localemr.launcher import start, stop
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.testing.faults import faults
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 GROUP = "/aws/emr/faults"
 CLUSTER = {

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SECONDS = float(os.environ.get("EMRKIT_LOAD_SECONDS", "15"))
 S3_CLIENTS, EMR_CLIENTS, LOG_CLIENTS = 7, 3, 1

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_emrkit.testing.faults import faults
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 DAG_ID, TASK_ID, POOL = "example_cluster_pool", "month", "flights"
 MAX_CLUSTERS, STEPS_PER_CLUSTER = 2, 2

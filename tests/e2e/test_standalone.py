@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 DAG_ID, TASK_ID = "e2e_ticks", "job"
 TICK = re.compile(r"\btick (\d+) (\d+\.\d+)")

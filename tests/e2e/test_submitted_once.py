@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from havoc.gate import Call
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 DYNAMIC_AWAITED, DYNAMIC_DEFERRED = "chaos_dynamic_awaited", "chaos_dynamic_deferred"
 MAPPED = "chaos_mapped"

@@ -209,6 +209,7 @@ def stages(tmp_path):
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.timeout(SECONDS + 240 + ROUNDS * 60)
 def test_the_invariants_of_a_pool_hold_with_real_processes(stages):
     began = time.monotonic()
