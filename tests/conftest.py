@@ -64,6 +64,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(settings)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what takes a real container engine among the end-to-end tests, before they are chosen from."""
+    for item in items:
+        if "docker_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the process's Airflow home."""
     if _OURS in config.stash:

@@ -71,7 +71,7 @@ STAGES = {
             "real Spark through localemr, Airflow 3.3",
             "test",
             (
-                (*_PYTEST, *_TWO_FILES_AT_ONCE, "-m", "e2e and not alone", "tests/e2e"),
+                (*_PYTEST, *_TWO_FILES_AT_ONCE, "-m", "e2e and not alone", "tests/e2e", "tests/images"),
                 (*_PYTEST, "-m", "e2e and alone", "tests/e2e", "tests/pools/concurrency"),
             ),
             needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench"),
