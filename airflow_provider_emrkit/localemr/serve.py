@@ -109,6 +109,7 @@ def _await_end_of_input(stop: threading.Event) -> None:
 def _serve(config: ServerConfig, stop: threading.Event) -> int:
     # Imported with the scrubbed environment: botocore and moto read it when they are imported.
     from airflow_provider_emrkit.localemr.persistence.contents import KeptError
+    from airflow_provider_emrkit.localemr.process_limits import set_limits
     from airflow_provider_emrkit.localemr.record_file import JournalError
     from airflow_provider_emrkit.localemr.run.history import HistoryServer
     from airflow_provider_emrkit.localemr.run.job_runner import SparkJobRunner
@@ -123,13 +124,12 @@ def _serve(config: ServerConfig, stop: threading.Event) -> int:
         Identity,
         LocalEmr,
         PortTakenError,
-        raise_open_files_limit,
     )
 
     # SIGHUP too: a terminal that is closed must not leave the steps of a server in its foreground behind.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    raise_open_files_limit()
+    set_limits()
     end_leftovers(config.data_dir)
     keep_temporary_files_in(config.data_dir)
     identity = Identity(uuid.uuid4().hex, os.getpid(), utc_now().isoformat())

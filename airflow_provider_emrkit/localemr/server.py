@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 access_log = logging.getLogger("airflow_provider_emrkit.localemr.access_log")
-
-MAX_OPEN_FILES = 65_536
 
 RunnerFactory = Callable[[ServerConfig], ClusterRunner]
 JobRunnerFactory = Callable[[ServerConfig], JobRunner]
@@ -256,11 +253,3 @@ def _http_server(config: ServerConfig, app: WSGIApplication, listener: socket.so
             request_handler=_RequestHandler,
             fd=listener.fileno(),
         )
-
-
-def raise_open_files_limit() -> None:
-    """Let this process open as many files as it may: moto keeps one open for each larger S3 object."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

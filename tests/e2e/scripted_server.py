@@ -24,11 +24,11 @@ def main(data_dir: Path) -> None:
     environment = server_environment(os.environ)
     os.environ.clear()
     os.environ.update(environment)
-    from airflow_provider_emrkit.localemr.server import raise_open_files_limit
+    from airflow_provider_emrkit.localemr.process_limits import set_limits
 
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("airflow_provider_emrkit.localemr.access_log").setLevel(logging.ERROR)
-    raise_open_files_limit()
+    set_limits()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config = ServerConfig(data_dir=data_dir, port=0)
