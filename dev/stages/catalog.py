@@ -12,7 +12,7 @@ _UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
 _TWO_FILES_AT_ONCE: Command = ("-n", "2", "--dist", "loadfile")
 # What knows no Airflow, or takes the newest.
 _NOT_ON_2_11 = (
-    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images", "tests/testing"),
+    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images"),
     *("tests/e2e", "tests/pools/concurrency"),
 )
 
