@@ -11,6 +11,7 @@ from airflow_provider_emrkit.events import cli as events
 from airflow_provider_emrkit.images.commands import cli as images
 from airflow_provider_emrkit.localemr import cli as local
 from airflow_provider_emrkit.pools.commands import cli as pools
+from airflow_provider_emrkit.projects.commands import package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ _EXAMPLES = """examples:
   emrkit events-setup              print the queue and rule that let state changes reach Airflow at once
   emrkit pool list                 the pools of clusters of an AWS account
   emrkit image build --tag etl:1.4 the image a Spark job brings along
+  emrkit package --archive         take a Python or Kedro project to EMR
 """
 
 
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     events.add_parser(commands, formatter)
     pools.add_parser(commands, formatter)
     images.add_parser(commands, formatter)
+    package.add_parser(commands, formatter)
     return parser
 
 

@@ -17,6 +17,28 @@ def stream_link(region: str, group: str, stream: str) -> str:
     return f"{console_host(region)}/cloudwatch/home?region={quote(region, safe='')}#{page}"
 
 
+def streams_link(region: str, group: str, prefix: str) -> str:
+    """Give the console's page of the streams of a CloudWatch log group whose names begin alike.
+
+    >>> streams_link("eu-west-1", "/aws/emr-serverless", "/jobs/1/").partition("log-group/")[2]
+    '$252Faws$252Femr-serverless$3FlogStreamNameFilter$3D$252Fjobs$252F1$252F'
+    """
+    page = (
+        f"logsV2:log-groups/log-group/{_twice_quoted(group)}$3FlogStreamNameFilter$3D{_twice_quoted(prefix)}"
+    )
+    return f"{console_host(region)}/cloudwatch/home?region={quote(region, safe='')}#{page}"
+
+
+def folder_link(region: str, bucket: str, prefix: str) -> str:
+    """Give the console's page of the S3 objects below a prefix.
+
+    >>> folder_link("eu-west-1", "logs", "j-1/steps/s-1/").partition(".com/")[2]
+    's3/buckets/logs?region=eu-west-1&prefix=j-1/steps/s-1/'
+    """
+    place = f"s3/buckets/{quote(bucket, safe='')}?region={quote(region, safe='')}&prefix={quote(prefix)}"
+    return f"{console_host(region)}/{place}"
+
+
 def object_link(region: str, bucket: str, key: str) -> str:
     """Give the console's page of an S3 object.
 

@@ -101,6 +101,28 @@ class PoolBusyError(QuotaError):
     """
 
 
+class ApplicationBusyError(SubmitRefusedError):
+    """An application of EMR Serverless is used by others in a way that this job can't run beside.
+
+    It has to be stopped for a change, and its job runs, named here, go on; or another spec of its name gave
+    it another image just when the job was started, whose job run was ended for that.
+
+    Mended by time, as those job runs end, by whoever may cancel them, or by specs of one name that do not
+    differ; a retry helps, later.
+    """
+
+    retryable = True
+
+
+class ApplicationStartError(SubmitRefusedError):
+    """An application of EMR Serverless did not start, or not in time; EMR's words are in the message.
+
+    Mended as they say, e.g. by larger subnets or a higher quota, or by time; a retry may help.
+    """
+
+    retryable = True
+
+
 class LeaseError(SubmitRefusedError):
     """The lease of a pool could not be taken, or was lost; another process has it, or S3 does not answer.
 
@@ -207,9 +229,9 @@ class OutOfMemoryError(RunFailedError):
 
 
 class DockerError(RunFailedError):
-    """The job's image could not be pulled, is not trusted, or does not suit the cluster.
+    """The job's image could not be pulled, is not trusted, or does not suit the cluster or application.
 
-    Mended by whoever keeps the image and the cluster's configuration; a retry does not help.
+    Mended by whoever keeps the image and the cluster's or application's settings; a retry does not help.
     """
 
     retryable = False
@@ -218,7 +240,8 @@ class DockerError(RunFailedError):
 class JobDeniedError(RunFailedError, AccessDeniedError):
     """The job itself was refused by AWS: its role lacks a permission.
 
-    Mended by whoever keeps the policies of the cluster's instance profile; a retry does not help.
+    Mended by whoever keeps the policies of the cluster's instance profile, or of the job role of EMR
+    Serverless; a retry does not help.
     """
 
     retryable = False
@@ -243,10 +266,10 @@ class ClusterFailedError(RunError):
 
 
 class CapacityError(ClusterFailedError):
-    """There were no instances: AWS was out of the wished types, or the account's EC2 quota was used up.
+    """There were no instances or workers: AWS had none, or a limit of account or application was reached.
 
-    Mended by other instance types, zones or On-Demand instead of Spot, by a higher quota, or by time; a retry
-    helps.
+    Mended by other instance types, zones or On-Demand instead of Spot, by a higher quota or limit, or by
+    time; a retry helps.
     """
 
 

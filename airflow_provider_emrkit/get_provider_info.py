@@ -31,16 +31,21 @@ def get_provider_info() -> dict[str, Any]:
         "config": _config(),
         "hooks": _modules("airflow_provider_emrkit.hooks.emrkit", "airflow_provider_emrkit.hooks.logs"),
         "operators": _modules(
-            "airflow_provider_emrkit.operators.pool", "airflow_provider_emrkit.operators.spark"
+            "airflow_provider_emrkit.operators.application",
+            "airflow_provider_emrkit.operators.pool",
+            "airflow_provider_emrkit.operators.spark",
         ),
         "sensors": _modules("airflow_provider_emrkit.sensors.pool"),
         "triggers": _modules(
+            "airflow_provider_emrkit.triggers.application",
             "airflow_provider_emrkit.triggers.job_run",
             "airflow_provider_emrkit.triggers.pool_care",
             "airflow_provider_emrkit.triggers.pooled",
         ),
         "extra-links": [
             "airflow_provider_emrkit.links.EmrClusterLink",
+            "airflow_provider_emrkit.links.EmrApplicationLink",
+            "airflow_provider_emrkit.links.EmrSparkUiLink",
             "airflow_provider_emrkit.links.EmrLogsLink",
             "airflow_provider_emrkit.links.EmrCloudWatchLink",
         ],
@@ -77,6 +82,9 @@ def _connection_type() -> dict[str, Any]:
             "subnet_ids": _field("Subnet ids", "Subnets of new clusters, separated by commas."),
             "events_queue_url": _field(
                 "Events queue URL", "SQS queue of EMR's state changes, as emrkit events-setup makes it."
+            ),
+            "execution_role_arn": _field(
+                "Job runtime role of EMR Serverless", "ARN of the IAM role that job runs have."
             ),
         },
     }
@@ -116,6 +124,15 @@ def _config() -> dict[str, Any]:
             "version_added": "0.1.0",
             "type": "string",
             "example": '{"ListSteps": [20, 1.0]}',
+            "default": "",
+        },
+        "deployment": {
+            "description": "Name of this Airflow, where another one with DAGs of the same names uses the "
+            "same applications or clusters, e.g. in development: jobs are told apart by it. The same for "
+            "all components; set it while no job runs.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "dev",
             "default": "",
         },
         "pools_file": {

@@ -28,6 +28,13 @@ Feature = Literal[
     "docker",
     "instance_fleets",
     "managed_scaling",
+    "serverless",
+    "serverless_digest_per_run",
+    "serverless_images",
+    "serverless_merging",
+    "serverless_queue",
+    "serverless_retries",
+    "serverless_shuffle_disks",
     "step_concurrency",
 ]
 
@@ -42,6 +49,23 @@ _FEATURES: Mapping[Feature, tuple[tuple[str, str | None], ...]] = {
     # Fleets are older, but not their allocation strategies, which every fleet here has.
     "instance_fleets": (("emr-5.12.1", None), ("emr-spark-8.0-preview", None)),
     "managed_scaling": (("emr-5.30.0", "emr-6.0.0"), ("emr-6.1.0", None), ("emr-spark-8.0-preview", None)),
+    # EMR Serverless has not every release that EMR has.
+    "serverless": (
+        ("emr-6.6.0", "emr-6.8.1"),
+        ("emr-6.9.0", "emr-6.9.1"),
+        ("emr-6.10.0", "emr-6.10.1"),
+        ("emr-6.11.0", "emr-6.11.1"),
+        ("emr-6.12.0", None),
+        ("emr-spark-8.0-preview", None),
+    ),
+    # A tag of an image is resolved when a run is submitted, where nothing else is said.
+    "serverless_digest_per_run": (("emr-7.14.0", None), ("emr-spark-8.1.0", None)),
+    "serverless_images": (("emr-6.9.0", None), ("emr-spark-8.0-preview", None)),
+    # A run's classification is merged into its application's; else it takes its place.
+    "serverless_merging": (("emr-spark-8.1.0", None),),
+    "serverless_queue": (("emr-7.0.0", None), ("emr-spark-8.0-preview", None)),
+    "serverless_retries": (("emr-7.1.0", None), ("emr-spark-8.0-preview", None)),
+    "serverless_shuffle_disks": (("emr-7.1.0", None), ("emr-spark-8.0-preview", None)),
     "step_concurrency": (("emr-5.28.0", None), ("emr-spark-8.0-preview", None)),
 }
 
@@ -103,6 +127,11 @@ class Release:
     scala: str
     exact: bool = True
 
+    @property
+    def is_older_linux(self) -> bool:
+        """Whether its machines and images are Amazon Linux 2, and not Amazon Linux 2023."""
+        return self.label.family == "emr" and self.label.major < 7
+
     def supports(self, feature: Feature) -> bool:
         """Tell whether EMR documents a feature for this release.
 
@@ -163,6 +192,18 @@ def release(label: str) -> Release:
         majors = sorted({f"{known.family}-{known.major}.x" for known in map(parse_label, _table())})
         raise InvalidValueError("releases", "label", label, "is not a known EMR release", allowed=majors)
     return Release(wanted, **_table()[str(max(lower))], exact=False)
+
+
+def known_release(label: str) -> Release | None:
+    """Look a release up; None for a label that is malformed, or of a major version the table does not know.
+
+    >>> known_release("emr-9.0.0") is None
+    True
+    """
+    try:
+        return release(label)
+    except InvalidValueError:
+        return None
 
 
 def _same_major(one: ReleaseLabel, other: ReleaseLabel) -> bool:

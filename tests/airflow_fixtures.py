@@ -89,10 +89,10 @@ def context(ti: FakeTaskInstance) -> Any:
     return {"ti": ti, "dag_run": SimpleNamespace(start_date=started)}
 
 
-def deferred(operator: Any, ti: FakeTaskInstance) -> Any:
-    """The trigger that a task waits for."""
+def deferred(operator: Any, ti: FakeTaskInstance, event: Any = None) -> Any:
+    """The trigger that a task waits for, from its start on, or from what it has waited for before."""
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - TaskDeferred moved between versions
-        operator.execute(context(ti))
+        operator.execute(context(ti)) if event is None else operator.execute_again(context(ti), event)
     assert hasattr(caught.value, "trigger"), caught.value
     trigger = caught.value.trigger
     trigger.task_instance = ti
@@ -106,6 +106,29 @@ def payload_of(trigger: Any) -> dict[str, Any]:
         return (await anext(trigger.run())).payload
 
     return asyncio.run(first_event())
+
+
+def through_triggers(operator: Any, ti: FakeTaskInstance) -> tuple[Any, list[Any]]:
+    """What a task gives in the end, and the triggers that it waited for on the way, each made anew."""
+    triggers: list[Any] = []
+    result, deferral = _begun(operator.execute, context(ti))
+    while deferral is not None:
+        _, kwargs = deferral.trigger.serialize()
+        triggers.append(type(deferral.trigger)(**json.loads(json.dumps(kwargs))))
+        triggers[-1].task_instance = ti
+        event = json.loads(json.dumps(payload_of(triggers[-1])))
+        result, deferral = _begun(getattr(operator, deferral.method_name), context(ti), event)
+    return result, triggers
+
+
+def _begun(method: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+    """What a method gives, or Airflow's signal that the task is deferred."""
+    try:
+        return method(*args), None
+    except BaseException as deferral:  # TaskDeferred moved between versions
+        if not hasattr(deferral, "trigger"):
+            raise
+        return None, deferral
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -141,16 +164,20 @@ class Collected(logging.Handler):
 @pytest.fixture
 def task_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collected]:
     """The task's log, by standard logging whichever the installed Airflow uses."""
+    from airflow_provider_emrkit.operators.application import EmrApplicationStartOperator
     from airflow_provider_emrkit.operators.pool_care import EmrPoolOperator
     from airflow_provider_emrkit.operators.spark import EmrSparkOperator
     from airflow_provider_emrkit.sensors.pool import EmrPoolSensor
+    from airflow_provider_emrkit.triggers.application import EmrApplicationTrigger
     from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
     from airflow_provider_emrkit.triggers.pool_care import EmrPoolTrigger
 
     log, collected = logging.getLogger("tests.task"), Collected()
     log.setLevel(logging.INFO)
     log.addHandler(collected)
-    for owner in (EmrSparkOperator, EmrJobRunTrigger, EmrPoolOperator, EmrPoolSensor, EmrPoolTrigger):
+    operators = (EmrSparkOperator, EmrPoolOperator, EmrPoolSensor, EmrApplicationStartOperator)
+    triggers = (EmrJobRunTrigger, EmrPoolTrigger, EmrApplicationTrigger)
+    for owner in (*operators, *triggers):
         monkeypatch.setattr(owner, "log", log, raising=False)
     monkeypatch.setattr("airflow_provider_emrkit._compat.AIRFLOW_V_3_0_PLUS", False)
     yield collected

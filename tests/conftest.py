@@ -6,6 +6,7 @@ processes that tests start inherit it.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -70,6 +71,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "docker_engine" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.e2e)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to begin where Airflow would write into what tests read.
+
+    Airflow 3's log goes to the ``sys.stdout`` of the moment it is imported. While a directory's conftest is
+    loaded, that is the process's own, which capfd reads; while a test file is, it is pytest's. Airflow 2's
+    handler keeps no stream: it asks for ``sys.stdout`` whenever it writes, so that it is not meant here.
+    """
+    streams = [vars(handler).get("stream") for handler in logging.getLogger().handlers]
+    if session.config.option.capture != "no" and sys.stdout in streams:
+        raise pytest.UsageError(
+            "a conftest.py imports Airflow at its top; do it in the fixture that needs it"
+        )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

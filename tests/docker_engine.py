@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -33,15 +33,28 @@ def docker_engine() -> Engine:
         return Engine.find(os.environ)
     except EngineError as error:
         reason = str(error)
-    if os.environ.get("CI") and os.environ.get("EMRKIT_DOCKER") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return missing(reason)
 
 
 @pytest.fixture(scope="session")
 def example_image(docker_engine: Engine) -> str:
     """The name of the example's image, which the engine has: Python, and the package ``haversine``."""
+    return example_in(docker_engine)
+
+
+def missing(reason: str) -> NoReturn:
+    """End a test for which there is no engine.
+
+    :param reason: Why there is none.
+    """
+    if os.environ.get("CI") and os.environ.get("EMRKIT_DOCKER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def example_in(engine: Engine) -> str:
+    """Make the example's image in an engine that does not have it; give its name."""
     from environments.catalog import Layout
     from images.example import ExampleImage
 
-    return ExampleImage(docker_engine, Layout(ROOT), _say).ensure()
+    return ExampleImage(engine, Layout(ROOT), _say).ensure()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROGRAM = """#!@python@ -IS
-import json, os, pathlib, signal, subprocess, sys, time
+import contextlib, fcntl, json, os, pathlib, signal, subprocess, sys, time
 HERE = pathlib.Path("@here@")
 BOXES = HERE / "boxes"
 def stay():
@@ -25,11 +25,15 @@ def stay():
 def fail(text, code=1): sys.stderr.write(text + "\\n"); sys.exit(code)
 def options(name): return [a.partition("=")[2] for a in args if a.startswith(name + "=")]
 def values(name): return [args[i + 1] for i, a in enumerate(args) if a == name]
+@contextlib.contextmanager
+def one_at_a_time():
+    # As an engine starts and ends containers. Nobody holds it who is dead.
+    with open(HERE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 def end(box, number):
-    # It is being started: a real engine would do one after the other.
-    while (data := load(box)).get("starts") and not data.get("pid"): time.sleep(0.01)
-    if data.get("pid"):
-        try: os.killpg(data["pid"], number)
+    if pid := load(box).get("pid"):
+        try: os.killpg(pid, number)
         except ProcessLookupError: pass
 def load(box): return json.loads(box.read_text())
 def save(box, data):
@@ -58,27 +62,34 @@ elif args[0] == "daemon":
     name, = options("--name")
     place = next(i for i, a in enumerate(args) if a.startswith("sha256:"))
     work, = options("--workdir")
-    save(BOXES / name, {"labels": values("--label"), "work": work, "command": args[place + 1:]})
+    command = [*options("--entrypoint"), *args[place + 1:]]
+    save(BOXES / name, {"labels": values("--label"), "work": work, "command": command})
     (HERE / "created").touch()
 elif args[0] == "start":
-    box = BOXES / args[-1]
-    if not box.exists(): fail("Error: No such container: " + args[-1])
-    data, env = load(box), {"PATH": "/usr/bin:/bin"}
-    save(box, {**data, "starts": True})
-    job = subprocess.Popen(data["command"], cwd=data["work"], env=env, start_new_session=True)
-    save(box, {**data, "starts": True, "pid": job.pid})
+    box, env = BOXES / args[-1], {"PATH": "/usr/bin:/bin"}
+    with one_at_a_time():
+        if not box.exists(): fail("Error: No such container: " + args[-1])
+        data = load(box)
+        # By the job's own process, which holds the lock until it is the command, even if this one is killed:
+        # what the command says is said by one whose id is known.
+        known = lambda: save(box, {**data, "pid": os.getpid()})
+        job = subprocess.Popen(
+            data["command"], cwd=data["work"], env=env, start_new_session=True, preexec_fn=known
+        )
     code = job.wait()
     box.unlink(missing_ok=True)
     sys.exit(code if code >= 0 else 128 - code)
 elif args[0] == "kill":
     box = BOXES / args[-1]
-    if not box.exists(): fail("Error: No such container: " + args[-1])
-    end(box, signal.SIGTERM)
+    with one_at_a_time():
+        if not box.exists(): fail("Error: No such container: " + args[-1])
+        end(box, signal.SIGTERM)
 elif args[0] == "rm":
     for name in args[2:]:
-        if (BOXES / name).exists():
-            end(BOXES / name, signal.SIGKILL)
-            (BOXES / name).unlink(missing_ok=True)
+        with one_at_a_time():
+            if (BOXES / name).exists():
+                end(BOXES / name, signal.SIGKILL)
+                (BOXES / name).unlink(missing_ok=True)
 elif args[0] == "ps":
     wanted = [f.removeprefix("label=") for f in values("--filter")]
     for box in BOXES.iterdir():

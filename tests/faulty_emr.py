@@ -21,8 +21,21 @@ CALLS = (
     "set_termination_protection",
     "terminate_job_flows",
 )
+SERVERLESS_CALLS = (
+    "cancel_job_run",
+    "get_application",
+    "get_job_run",
+    "list_applications",
+    "list_job_runs",
+    "start_job_run",
+)
 SUBMITTING = ("run_job_flow", "add_job_flow_steps")
-LISTING = {"list_steps": "Steps", "list_clusters": "Clusters"}
+LISTING = {
+    "list_applications": "applications",
+    "list_clusters": "Clusters",
+    "list_job_runs": "jobRuns",
+    "list_steps": "Steps",
+}
 
 
 def aws_error(code: str, message: str = "", status: int = 400) -> ClientError:
@@ -47,7 +60,7 @@ def unreachable() -> EndpointConnectionError:
 
 
 class FaultyEmr:
-    """EMR's client; what is not told to fail works.
+    """EMR's client, or EMR Serverless'; what is not told to fail works.
 
     :param client: boto3 client of a local EMR.
     """
@@ -74,9 +87,9 @@ class FaultyEmr:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client, name)
-        return partial(self._call, name, found) if name in CALLS else found
+        return partial(self._call, name, found) if name in CALLS + SERVERLESS_CALLS else found
 
-    def _call(self, name: str, really: Callable[..., Any], **request: Any) -> Any:
+    def _call(self, name: str, really: Callable[..., Any], /, **request: Any) -> Any:
         self.calls.append(name)
         self.requests.append((name, request))
         if name in self.before:

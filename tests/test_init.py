@@ -7,7 +7,7 @@ import pytest
 
 import airflow_provider_emrkit
 
-NEEDS_AIRFLOW = ("CloudWatchLogsHook", "EmrPoolSensor")
+NEEDS_AIRFLOW = ("CloudWatchLogsHook", "EmrApplicationGroup", "EmrPoolSensor")
 CORE = [
     name
     for name in airflow_provider_emrkit.__all__

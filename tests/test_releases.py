@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_emrkit.releases import ReleaseLabel, known_labels, parse_label, release
+from airflow_provider_emrkit.releases import ReleaseLabel, known_labels, known_release, parse_label, release
 from airflow_provider_emrkit.validation import InvalidValueError
 
 
@@ -152,6 +152,17 @@ def test_an_unknown_major_release_is_refused(label):
         ),
         ("docker", ["emr-5.36.2", "emr-7.0.0", "emr-spark-8.0.0"], ["emr-6.0.0", "emr-6.15.0"]),
         (
+            "serverless",
+            ["emr-5.36.2", "emr-6.5.0", "emr-6.8.1", "emr-6.9.1", "emr-6.10.1", "emr-6.11.1"],
+            ["emr-6.6.0", "emr-6.8.0", "emr-6.9.0", "emr-6.10.0", "emr-6.11.0", "emr-6.12.0", "emr-7.11.0"],
+        ),
+        ("serverless_digest_per_run", ["emr-7.13.0", "emr-spark-8.0.0"], ["emr-7.14.0", "emr-spark-8.1.0"]),
+        ("serverless_images", ["emr-6.8.0"], ["emr-6.9.0", "emr-spark-8.0-preview"]),
+        ("serverless_merging", ["emr-7.14.0", "emr-spark-8.0.0"], ["emr-spark-8.1.0"]),
+        ("serverless_queue", ["emr-6.15.0"], ["emr-7.0.0", "emr-spark-8.0.0"]),
+        ("serverless_retries", ["emr-7.0.0"], ["emr-7.1.0", "emr-spark-8.0.0"]),
+        ("serverless_shuffle_disks", ["emr-7.0.0"], ["emr-7.1.0", "emr-spark-8.0.0"]),
+        (
             "instance_fleets",
             ["emr-4.9.1", "emr-5.12.0"],
             ["emr-5.12.1", "emr-7.11.0", "emr-spark-8.0-preview"],
@@ -161,6 +172,11 @@ def test_an_unknown_major_release_is_refused(label):
 def test_a_feature_is_there_from_its_release_on(feature, without, with_it):
     assert [label for label in without if release(label).supports(feature)] == []
     assert [label for label in with_it if not release(label).supports(feature)] == []
+
+
+def test_a_label_that_nobody_knows_is_no_release():
+    assert known_release("emr-7.11.0") == release("emr-7.11.0")
+    assert [known_release(label) for label in ("emr-9.0.0", "7.11.0", "")] == [None, None, None]
 
 
 def test_an_unknown_feature_is_an_error_not_a_no():

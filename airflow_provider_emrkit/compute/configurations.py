@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_emrkit.frozen import FrozenMapping
+from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import (
     InvalidValueError,
     check_mapping,
@@ -15,6 +16,10 @@ from airflow_provider_emrkit.validation import (
 )
 
 Configurations = Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]]
+
+# Of EMR Serverless: properties of a classification, and characters of one.
+MAX_PROPERTIES = 100
+MAX_PROPERTY = 1_024
 
 KEYS = ("Classification", "Properties", "Configurations")
 
@@ -31,6 +36,26 @@ def checked_configurations(owner: str, field: str, value: Any) -> tuple[FrozenMa
         value = [{"Classification": name, "Properties": properties} for name, properties in plain.items()]
     items = check_sequence(owner, field, value)
     return tuple(_configuration(owner, f"{field}[{index}]", item) for index, item in enumerate(items))
+
+
+def checked_serverless_configurations(owner: str, field: str, value: Any) -> tuple[FrozenMapping[Any], ...]:
+    """Check configurations for EMR Serverless, and give them in EMR's shape.
+
+    :param value: See :func:`checked_configurations`; also EMR Serverless' own list of ``{"classification",
+        "properties", "configurations"}``.
+    :raises InvalidValueError: naming the place, when they are neither, or beyond EMR Serverless' limits.
+    """
+    checked = checked_configurations(owner, field, in_title_case(value))
+    for index, item in enumerate(checked):
+        where, properties = f"{field}[{index}] ({item['Classification']})", item["Properties"]
+        if len(properties) > MAX_PROPERTIES:
+            mend = f"EMR Serverless takes {MAX_PROPERTIES} of a classification"
+            raise InvalidValueError(owner, where, len(properties), "properties are too many", mend)
+        for key, text in properties.items():
+            if len(text) > MAX_PROPERTY and not is_template(text):
+                problem = f"characters are more than the {MAX_PROPERTY:,} that EMR Serverless takes"
+                raise InvalidValueError(owner, f"{where}[{key!r}]", len(text), problem, "shorten it")
+    return checked
 
 
 def _configuration(owner: str, field: str, value: Any) -> FrozenMapping[Any]:
@@ -54,6 +79,31 @@ def _properties(owner: str, field: str, value: Any) -> dict[str, str]:
         text = str(text) if isinstance(text, (int, float)) else text
         checked[key] = check_sendable(owner, f"{field}[{key!r}]", text, secret=True)
     return checked
+
+
+def in_title_case(value: Any) -> Any:
+    """Write configurations of EMR Serverless, whose keys begin with a small letter, as EMR writes them.
+
+    >>> in_title_case([{"classification": "spark-defaults", "properties": {}}])
+    [{'Classification': 'spark-defaults', 'Properties': {}}]
+    """
+    return _renamed(value, {key.lower(): key for key in KEYS})
+
+
+def in_lower_case(value: Any) -> Any:
+    """Write configurations of EMR as EMR Serverless writes them; the reverse of :func:`in_title_case`."""
+    return _renamed(value, {key: key.lower() for key in KEYS})
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if not isinstance(value, (list, tuple)):
+        return value
+    return [
+        {names.get(key, key): _renamed(inner, names) for key, inner in item.items()}
+        if isinstance(item, Mapping)
+        else item
+        for item in value
+    ]
 
 
 def with_properties(

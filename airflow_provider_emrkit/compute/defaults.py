@@ -1,4 +1,4 @@
-"""What the Airflow connection says about clusters, for specs that leave it open."""
+"""What the Airflow connection says about clusters and applications, for specs that leave it open."""
 
 from __future__ import annotations
 
@@ -45,3 +45,27 @@ class ClusterDefaults(FrozenSpec):
         for field in ("job_flow_role", "service_role"):
             check_text(owner, field, getattr(self, field))
         self._set("subnet_ids", check_texts(owner, "subnet_ids", self.subnet_ids))
+
+
+@dataclass(frozen=True, repr=False)
+class ApplicationDefaults(FrozenSpec):
+    """Values from the ``emrkit`` connection, for what an application of EMR Serverless leaves open.
+
+    :param region_name: AWS region of the application.
+    :param log_uri: Where logs are archived, ``s3://bucket/prefix/``; None for nowhere.
+    :param log_group: CloudWatch log group; None for EMR Serverless' own, ``/aws/emr-serverless``.
+    :param execution_role_arn: Job runtime role.
+    :raises InvalidValueError: when a field can't be right.
+
+    >>> ApplicationDefaults(log_group="/emrkit").log_uri is None
+    True
+    """
+
+    region_name: str | None = None
+    log_uri: str | None = None
+    log_group: str | None = None
+    execution_role_arn: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("region_name", "log_uri", "log_group", "execution_role_arn"):
+            check_optional_text("ApplicationDefaults", field, getattr(self, field))

@@ -28,7 +28,7 @@ from airflow_provider_emrkit.compute.docker_on_yarn import (
 from airflow_provider_emrkit.compute.pool import ClusterPool
 from airflow_provider_emrkit.compute.targets import DynamicCluster
 from airflow_provider_emrkit.jobs.docker_image import Mount
-from airflow_provider_emrkit.releases import Release, parse_label, release
+from airflow_provider_emrkit.releases import known_release, parse_label
 from airflow_provider_emrkit.templating import is_template
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -181,7 +181,7 @@ def _pool_mend(image: DockerImage, spec: ClusterSpec) -> str:
 
 
 def _release_problem(image: DockerImage, label: str, *, has_docker: bool) -> ImageProblem | None:
-    known = _known(label)
+    known = known_release(label)
     if known is None:
         return None
     mend = release_mend(label)
@@ -283,16 +283,11 @@ def _login_problem(
 def _lacks_provider(image: DockerImage, label: str, yarn: Mapping[str, str]) -> bool:
     """Tell whether EMR is to log in to ECR and was not told how, where it has to be."""
     is_left_to_emr = image.reference.ecr and not image.client_config and not image.ecr_login
-    return bool(is_left_to_emr and _known(label) and needs_ecr_provider(label) and not yarn.get(ECR_PROVIDER))
+    return bool(
+        is_left_to_emr and known_release(label) and needs_ecr_provider(label) and not yarn.get(ECR_PROVIDER)
+    )
 
 
 def _is_before_ecr_login(label: str) -> bool:
-    known = _known(label)
+    known = known_release(label)
     return known is not None and known.label.family == "emr" and known.label < parse_label("emr-6.1.0")
-
-
-def _known(label: str) -> Release | None:
-    try:
-        return release(label)
-    except InvalidValueError:
-        return None

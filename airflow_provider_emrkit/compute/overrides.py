@@ -1,8 +1,8 @@
-"""Merging a DAG author's own parts into the RunJobFlow request."""
+"""Merging a DAG author's own parts into the requests that make clusters and applications."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from airflow_provider_emrkit.frozen import FrozenMapping, thaw
@@ -58,27 +58,73 @@ _OWNED = {
     "StepConcurrencyLevel": "use ClusterSpec.step_concurrency",
 }
 
+# The members that CreateApplication and UpdateApplication have in common.
+APPLICATION_MEMBERS = frozenset(
+    {
+        "architecture",
+        "autoStartConfiguration",
+        "autoStopConfiguration",
+        "diskEncryptionConfiguration",
+        "identityCenterConfiguration",
+        "imageConfiguration",
+        "initialCapacity",
+        "interactiveConfiguration",
+        "jobLevelCostAllocationConfiguration",
+        "maximumCapacity",
+        "monitoringConfiguration",
+        "networkConfiguration",
+        "releaseLabel",
+        "runtimeConfiguration",
+        "schedulerConfiguration",
+        "workerTypeSpecifications",
+    }
+)
+
+_APPLICATION_OWNED = {
+    "applicationId": "emrkit finds its applications by their names; use ApplicationSpec.name",
+    "clientToken": "emrkit makes it; leave it out",
+    "name": "use ApplicationSpec.name",
+    "releaseLabel": "use ApplicationSpec.release_label",
+    "tags": "use ApplicationSpec.tags",
+    "type": "emrkit's applications run Spark; leave it out",
+}
+
 
 def checked_overrides(owner: str, field: str, value: Any) -> FrozenMapping[Any]:
     """Check that overrides name members of RunJobFlow that are the author's to change.
 
     :raises InvalidValueError: naming the member otherwise.
     """
-    given = check_mapping(owner, field, value)
-    for key in given:
-        if key in _OWNED:
-            raise InvalidValueError(owner, field, key, "belongs to emrkit", _OWNED[key])
-        if key not in RUN_JOB_FLOW_MEMBERS:
-            mend = "use a member of RunJobFlow's request: " + ", ".join(
-                sorted(RUN_JOB_FLOW_MEMBERS - _OWNED.keys())
-            )
-            raise InvalidValueError(owner, field, key, "is not known", mend)
+    given = _checked_members(owner, field, value, "RunJobFlow's request", RUN_JOB_FLOW_MEMBERS, _OWNED)
     instances = given.get("Instances", {})
     if isinstance(instances, Mapping) and "KeepJobFlowAliveWhenNoSteps" in instances:
         mend = "leave it out; a dynamic cluster ends with its job, a shared one after its idle_timeout"
         member = "Instances.KeepJobFlowAliveWhenNoSteps"
         raise InvalidValueError(owner, field, member, "belongs to emrkit", mend)
     return FrozenMapping(given)
+
+
+def checked_application_overrides(owner: str, field: str, value: Any) -> FrozenMapping[Any]:
+    """Check that overrides name members of an application that are the author's to change.
+
+    :raises InvalidValueError: naming the member otherwise.
+    """
+    requests = "CreateApplication's and UpdateApplication's requests"
+    members, owned = APPLICATION_MEMBERS, _APPLICATION_OWNED
+    return FrozenMapping(_checked_members(owner, field, value, requests, members, owned))
+
+
+def _checked_members(
+    owner: str, field: str, value: Any, request: str, members: Set[str], owned: Mapping[str, str]
+) -> dict[str, Any]:
+    given = check_mapping(owner, field, value)
+    for key in given:
+        if key in owned:
+            raise InvalidValueError(owner, field, key, "belongs to emrkit", owned[key])
+        if key not in members:
+            mend = f"use a member of {request}: " + ", ".join(sorted(members - owned.keys()))
+            raise InvalidValueError(owner, field, key, "is not known", mend)
+    return given
 
 
 def merged(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

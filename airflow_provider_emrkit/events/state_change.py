@@ -50,6 +50,11 @@ class StateChange:
     state: str
     at: float
 
+    @property
+    def run_kind(self) -> Literal["step", "job_run"]:
+        """The sort of runs that it concerns: a cluster's change concerns its steps."""
+        return "step" if self.kind == "cluster" else self.kind
+
 
 class _Shape(NamedTuple):
     """Where an event of one sort carries what, and how its ids look."""

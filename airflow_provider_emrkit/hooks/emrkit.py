@@ -23,8 +23,8 @@ class EmrKitHook(BaseHook):
     """AWS for emrkit: an AWS connection for the credentials, and defaults for clusters and staging.
 
     The connection's extra takes ``aws_conn_id``, ``region_name``, ``endpoint_url``, ``staging_uri``,
-    ``log_uri``, ``log_group``, ``job_flow_role``, ``service_role``, ``subnet_ids`` and
-    ``events_queue_url``; see
+    ``log_uri``, ``log_group``, ``job_flow_role``, ``service_role``, ``subnet_ids``, ``events_queue_url`` and
+    ``execution_role_arn``; see
     :class:`~airflow_provider_emrkit.hooks.settings.EmrKitSettings`.
 
     :param emrkit_conn_id: The connection. ``emrkit_default`` need not exist.
@@ -127,6 +127,7 @@ class EmrKitHook(BaseHook):
             "service_role": "EMR service role",
             "subnet_ids": "Subnet ids",
             "events_queue_url": "Events queue URL",
+            "execution_role_arn": "Job runtime role of EMR Serverless",
         }
         return {name: StringField(label, widget=BS3TextFieldWidget()) for name, label in labels.items()}
 

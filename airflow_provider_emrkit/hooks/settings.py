@@ -6,7 +6,12 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.compute.defaults import JOB_FLOW_ROLE, SERVICE_ROLE, ClusterDefaults
+from airflow_provider_emrkit.compute.defaults import (
+    JOB_FLOW_ROLE,
+    SERVICE_ROLE,
+    ApplicationDefaults,
+    ClusterDefaults,
+)
 from airflow_provider_emrkit.exceptions import ConnectionFieldError
 
 if TYPE_CHECKING:
@@ -16,10 +21,12 @@ DEFAULT_AWS_CONN_ID = "aws_default"
 
 _S3_URI = re.compile(r"s3[an]?://[^/\s]+(/\S*)?")
 _ENDPOINT = re.compile(r"https?://[^\s/]+\S*")
+_ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/\S+", re.ASCII)
 _PATTERNS = {
     "staging_uri": (_S3_URI, "s3://my-bucket/emrkit"),
     "log_uri": (_S3_URI, "s3://my-bucket/logs/"),
     "endpoint_url": (_ENDPOINT, "http://127.0.0.1:5005"),
+    "execution_role_arn": (_ROLE, "arn:aws:iam::123456789012:role/emr-serverless-job"),
     "events_queue_url": (_ENDPOINT, "https://sqs.us-east-1.amazonaws.com/123456789012/emrkit-events"),
 }
 
@@ -37,6 +44,7 @@ class EmrKitSettings:
     :param log_group: CloudWatch log group of clusters, for specs that don't say.
     :param job_flow_role: Instance profile of clusters, for specs that don't say.
     :param service_role: IAM role of the EMR service, for specs that don't say.
+    :param execution_role_arn: Job runtime role of EMR Serverless, for applications that don't say.
     :param subnet_ids: VPC subnets of clusters, for specs that don't say.
     :param events_queue_url: SQS queue that brings state changes at once (``emrkit events-setup`` makes it);
         without it, they are only polled for.
@@ -55,6 +63,7 @@ class EmrKitSettings:
     service_role: str = SERVICE_ROLE
     subnet_ids: tuple[str, ...] = ()
     events_queue_url: str | None = None
+    execution_role_arn: str | None = None
 
     @classmethod
     def from_extra(cls, conn_id: str, extra: Mapping[str, Any]) -> EmrKitSettings:
@@ -84,6 +93,15 @@ class EmrKitSettings:
             job_flow_role=self.job_flow_role,
             service_role=self.service_role,
             subnet_ids=self.subnet_ids,
+        )
+
+    def application_defaults(self) -> ApplicationDefaults:
+        """Give what ``ApplicationSpec`` and ``ServerlessApplication`` take from the connection."""
+        return ApplicationDefaults(
+            region_name=self.region_name,
+            log_uri=self.log_uri,
+            log_group=self.log_group,
+            execution_role_arn=self.execution_role_arn,
         )
 
 

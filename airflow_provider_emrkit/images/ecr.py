@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit.account import AccountError, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_emrkit.jobs.image_reference import EcrRegistry, ImageReference
 
@@ -97,6 +97,31 @@ class EcrRepository:
             manifest = json.loads(image["imageManifest"])
             ids |= {image["imageId"]["imageDigest"], manifest.get("config", {}).get("digest")}
         return frozenset(one for one in ids if one)
+
+    def policy(self) -> str | None:
+        """Give the repository's policy as JSON text; None when it has none.
+
+        :raises AccountError: when ECR does not say.
+        """
+        found = self._ask(
+            "get_repository_policy",
+            "RepositoryPolicyNotFoundException",
+            registryId=self._registry.account,
+            repositoryName=self._reference.repository,
+        )
+        return None if found is None else str(found["policyText"])
+
+    def set_policy(self, policy: Mapping[str, Any]) -> None:
+        """Give the repository a policy.
+
+        :raises AccountError: when ECR refuses.
+        """
+        self._ask(
+            "set_repository_policy",
+            registryId=self._registry.account,
+            repositoryName=self._reference.repository,
+            policyText=json.dumps(policy),
+        )
 
     def auth(self) -> str:
         """Give a login of 12 hours: user and password in base64.

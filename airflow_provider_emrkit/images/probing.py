@@ -1,7 +1,8 @@
 """Asks an image what is in it: by what the engine knows, and by running a script in it.
 
-The script runs as YARN runs a job's containers: as a user the image has never heard of, who isn't root. It
-has no network, and what it prints is the image's word: hostile text.
+The script runs as whom jobs run as. On YARN that is a user the image has never heard of, who isn't root; on
+EMR Serverless the image's own hadoop. It has no network, and what it prints is the image's word: hostile
+text.
 """
 
 from __future__ import annotations
@@ -11,6 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.images.engine import EngineError, words_of
+from airflow_provider_emrkit.images.probe_script import (
+    MARK,
+    SERVERLESS_JARS,
+    SERVERLESS_PROGRAMS,
+    TOOLS,
+    command,
+)
+from airflow_provider_emrkit.images.serverless_dockerfile import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,69 +31,8 @@ FOREIGNER, ROOT = "54321:54321", "0:0"
 # An entrypoint may be a server, which never ends.
 ENTRYPOINT_SECONDS = 20.0
 MAX_VALUE = 2_000
-
-# What YARN's launch_container.sh calls.
-TOOLS = ("cat", "chmod", "cp", "ln", "ls", "mkdir")
-# What PySpark's driver and workers import of the standard library, and slim images leave out.
-MODULES = ("ctypes", "decimal", "multiprocessing", "pydoc", "select", "zlib")
-PANDAS_MODULES = ("distutils",)
-
-_MARK = "emrkit:"
-
-_PYTHON_SCRIPT = """
-import importlib.util, json, os, re, sys, warnings
-warnings.simplefilter("ignore")
-def lacks(name):
-    try:
-        __import__(name)
-    except Exception:
-        return True
-def pyspark():
-    found = importlib.util.find_spec("pyspark")
-    for place in (found.submodule_search_locations or []) if found else []:
-        try:
-            with open(os.path.join(place, "version.py"), errors="replace") as file:
-                version = re.search("__version__[^=]*= *.([0-9][^\\"\\x27]*)", file.read())
-        except OSError:
-            version = None
-        return version.group(1) if version else "?"
-    return ""
-print(json.dumps({"version": list(sys.version_info[:3]), "executable": sys.executable,
-                  "missing": [name for name in %r if lacks(name)], "pyspark": pyspark()}))
-"""
-
-# POSIX, and nothing but the shell's own commands where it can be: an image may have little else.
-_SCRIPT = """
-say() { key=$1; shift; set -f; set -- $*; printf 'emrkit:%%s=%%s\\n' "$key" "$*"; set +f; }
-links() {
-  at=$1 left=20
-  while [ "$left" -gt 0 ] && to=$(readlink "$at" 2>/dev/null) && [ -n "$to" ]; do
-    say link "$to"; left=$((left - 1))
-    case $to in /*) at=$to ;; *) at=${at%%/*}/$to ;; esac
-  done
-  say real "$(readlink -f "$1" 2>/dev/null)"
-}
-[ -x /bin/bash ] && say bash /bin/bash
-for tool in %(tools)s; do command -v "$tool" >/dev/null 2>&1 || say lacks "$tool"; done
-for loader in /lib/ld-musl-*; do [ -e "$loader" ] && say libc musl; done
-if [ -r /etc/os-release ]; then
-  while read -r line; do
-    case $line in PRETTY_NAME=*) say system "${line#PRETTY_NAME=}" ;; esac
-  done < /etc/os-release
-fi
-say java_found "$(command -v java 2>/dev/null)"
-if [ -n "$JAVA_HOME" ]; then
-  say program java "$JAVA_HOME/bin/java"; links "$JAVA_HOME/bin/java"
-  out=$("$JAVA_HOME/bin/java" -version 2>&1); code=$?; say code "$code"; say out "$out"
-fi
-path=$(command -v python3 2>/dev/null)
-for python in "$1" "$path"; do
-  [ -n "$python" ] || continue
-  say program python "$python"; links "$python"
-  out=$("$python" -c "$2" 2>&1); code=$?; say code "$code"; say out "$out"
-done
-say end
-"""
+# As docker and podman say it.
+_NO_USER = ("unable to find user", "unable to find group", "no matching entries", "no users found")
 
 
 @dataclass(frozen=True)
@@ -138,6 +86,14 @@ class Inside:
     :param java_found: Where a java is on the PATH.
     :param java: Java, as ``JAVA_HOME`` leads to it; None without a ``JAVA_HOME``.
     :param pythons: The job's Python, and then the one on the PATH if it is another.
+    :param imports: The modules that were imported, each with how that went.
+    :param absent: The programs and jars of :mod:`airflow_provider_emrkit.images.probe_script` that are not
+        there for the user.
+    :param hidden: Those of them that root can read.
+    :param jars: Jars that are there: how their path begins, and their whole name.
+    :param unwritable: The working directory, if the user can't write to it.
+    :param no_user: Why nothing could be started as hadoop, and was as a stranger; empty otherwise.
+    :param job: A small job of Spark's that was run in it; None when that was not asked for.
     :param hands_on: Whether the entrypoint starts what it is given; None when that was not tried, as there is
         none, or no bash.
 
@@ -153,6 +109,13 @@ class Inside:
     java_found: str = ""
     java: Program | None = None
     pythons: tuple[Program, ...] = ()
+    imports: tuple[Program, ...] = ()
+    absent: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    jars: tuple[tuple[str, str], ...] = ()
+    unwritable: str = ""
+    no_user: str = ""
+    job: Program | None = None
     hands_on: bool | None = None
 
 
@@ -165,6 +128,7 @@ class ImageFacts:
     :param architecture: As images name it: ``amd64``, ``arm64``.
     :param size: Bytes.
     :param user: Whom it runs as by itself.
+    :param workdir: Where it runs by itself.
     :param entrypoint: What it starts whatever is asked for.
     :param command: What it starts by itself.
     :param env: Its environment variables.
@@ -179,25 +143,40 @@ class ImageFacts:
     architecture: str = ""
     size: int = 0
     user: str = ""
+    workdir: str = ""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     inside: Inside = field(default_factory=Inside)
 
 
-def facts_of(engine: ContainerEngine, image: str, python: str) -> ImageFacts | None:
-    """Ask an image that is here for all that is judged; None when there is no such image.
+@dataclass(frozen=True)
+class Question:
+    """What an image is asked.
 
     :param python: Path of the job's Python.
+    :param user: Whom jobs run as.
+    :param modules: Modules that the job's Python has to be able to import.
+    :param starts: Whether its entrypoint is tried out, as YARN starts jobs with it.
+
+    >>> Question("/usr/bin/python3").user
+    '54321:54321'
+    """
+
+    python: str
+    user: str = FOREIGNER
+    modules: tuple[str, ...] = ()
+    starts: bool = True
+
+
+def looked_into(engine: ContainerEngine, facts: ImageFacts, question: Question) -> ImageFacts:
+    """Add what is in an image, which is here, to what the engine knows of it.
+
     :raises EngineError: when the engine fails.
     """
-    inspected = engine.inspect(image)
-    if inspected is None:
-        return None
-    facts = inspected_facts(image, inspected)
-    inside = _looked_into(engine, image, python)
-    if facts.entrypoint and inside.bash:
-        inside = replace(inside, hands_on=_hands_on(engine, image))
+    inside = _looked_into(engine, facts.name, question)
+    if question.starts and facts.entrypoint and inside.bash:
+        inside = replace(inside, hands_on=_hands_on(engine, facts.name))
     return replace(facts, inside=inside)
 
 
@@ -211,6 +190,7 @@ def inspected_facts(image: str, inspected: Mapping[str, Any]) -> ImageFacts:
         architecture=str(inspected.get("Architecture") or ""),
         size=size if isinstance(size, int) else 0,
         user=str(config.get("User") or ""),
+        workdir=str(config.get("WorkingDir") or ""),
         entrypoint=_words(config.get("Entrypoint")),
         command=_words(config.get("Cmd")),
         env=dict(one.partition("=")[::2] for one in _words(config.get("Env"))),
@@ -224,28 +204,37 @@ def _words(value: Any) -> tuple[str, ...]:
 # --- running it -------------------------------------------------------------------------------------------
 
 
-def _looked_into(engine: ContainerEngine, image: str, python: str) -> Inside:
-    inside = _asked(engine, image, python, FOREIGNER)
-    broken = [one for one in (inside.java, *inside.pythons) if one and not one.works]
-    if inside.problem or not broken:
+def _looked_into(engine: ContainerEngine, image: str, question: Question) -> Inside:
+    inside = _asked(engine, image, question)
+    if inside.problem and question.user == USER and _is_of_the_user(inside.problem):
+        stranger = _looked_into(engine, image, replace(question, user=FOREIGNER))
+        return replace(stranger, no_user=inside.problem)
+    broken = [one for one in (inside.java, *inside.pythons, *inside.imports) if one and not one.works]
+    if inside.problem or not (broken or (inside.absent and question.user == USER)):
         return inside
-    root = _asked(engine, image, python, ROOT)
+    return _compared(inside, _asked(engine, image, replace(question, user=ROOT)))
+
+
+def _compared(inside: Inside, root: Inside) -> Inside:
+    """Add how what does not work goes for root."""
+    roots = {one.path: one for one in (*root.pythons, *root.imports)}
     return replace(
         inside,
         java=inside.java and replace(inside.java, for_root=root.java),
-        pythons=tuple(
-            replace(one, for_root=next((its for its in root.pythons if its.path == one.path), None))
-            for one in inside.pythons
-        ),
+        pythons=tuple(replace(one, for_root=roots.get(one.path)) for one in inside.pythons),
+        imports=tuple(replace(one, for_root=roots.get(one.path)) for one in inside.imports),
+        hidden=() if root.problem else tuple(one for one in inside.absent if one not in root.absent),
     )
 
 
-def _asked(engine: ContainerEngine, image: str, python: str, user: str) -> Inside:
-    asked = _PYTHON_SCRIPT % ((*MODULES, *PANDAS_MODULES),)
-    script = _SCRIPT % {"tools": " ".join(TOOLS)}
-    argv = ["sh", "-c", script, "sh", python, asked]
+def _is_of_the_user(problem: str) -> bool:
+    """Tell whether an engine refuses as the image has no user, or no group, of that name."""
+    return any(words in problem.lower() for words in _NO_USER)
+
+
+def _asked(engine: ContainerEngine, image: str, question: Question) -> Inside:
     try:
-        ran = engine.run(image, argv, user=user, entrypoint="")
+        ran = engine.run(image, command(question.python, question.modules), user=question.user, entrypoint="")
     except EngineError as error:
         # What hangs is the image, as the engine has just answered.
         return Inside(problem=error.sentence)
@@ -254,12 +243,12 @@ def _asked(engine: ContainerEngine, image: str, python: str, user: str) -> Insid
 
 def _hands_on(engine: ContainerEngine, image: str) -> bool:
     """Start the image as YARN does, and see whether its entrypoint lets that happen."""
-    argv = ["bash", "-c", f"echo {_MARK}started"]
+    argv = ["bash", "-c", f"echo {MARK}started"]
     try:
         ran = engine.run(image, argv, user=FOREIGNER, timeout=ENTRYPOINT_SECONDS)
     except EngineError:
         return False
-    return ran.code == 0 and f"{_MARK}started" in ran.stdout.splitlines()
+    return ran.code == 0 and f"{MARK}started" in ran.stdout.splitlines()
 
 
 def read_inside(text: str) -> Inside | None:
@@ -267,16 +256,13 @@ def read_inside(text: str) -> Inside | None:
 
     What is not its own is passed over: an image may print whatever it likes.
     """
-    lines = [line[len(_MARK) :].partition("=") for line in text.split("\n") if line.startswith(_MARK)]
+    lines = [line[len(MARK) :].partition("=") for line in text.split("\n") if line.startswith(MARK)]
     told = [(key, value[:MAX_VALUE]) for key, _, value in lines]
     if not any(key == "end" for key, _ in told):
         return None
     programs = _programs(told)
     once = dict(told)
-    pythons: dict[str, Program] = {}
-    for kind, program in programs:
-        if kind == "python":
-            pythons.setdefault(program.path, program)
+    jars = [value.partition(" ")[::2] for key, value in told if key == "jar"]
     return Inside(
         bash=once.get("bash", ""),
         lacks=tuple(value for key, value in told if key == "lacks" and value in TOOLS),
@@ -284,8 +270,24 @@ def read_inside(text: str) -> Inside | None:
         system=once.get("system", "").strip("\"'"),
         java_found=once.get("java_found", ""),
         java=next((program for kind, program in programs if kind == "java"), None),
-        pythons=tuple(pythons.values()),
+        pythons=_of_kind(programs, "python"),
+        imports=_of_kind(programs, "import"),
+        absent=tuple(value for key, value in told if key == "absent" and value in _FILES),
+        jars=tuple((start, name) for start, name in jars if start in SERVERLESS_JARS),
+        unwritable=once.get("unwritable", ""),
     )
+
+
+_FILES = frozenset((*SERVERLESS_PROGRAMS, *SERVERLESS_JARS))
+
+
+def _of_kind(programs: Sequence[tuple[str, Program]], kind: str) -> tuple[Program, ...]:
+    """Give the programs of a kind; of two of one path the first."""
+    found: dict[str, Program] = {}
+    for its, program in programs:
+        if its == kind:
+            found.setdefault(program.path, program)
+    return tuple(found.values())
 
 
 def _programs(told: Sequence[tuple[str, str]]) -> list[tuple[str, Program]]:

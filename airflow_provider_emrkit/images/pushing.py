@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.images.engine import EngineError
 from airflow_provider_emrkit.images.login import logged_in
+from airflow_provider_emrkit.images.policies import admits_serverless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +56,8 @@ class NewRepository:
 
     :param immutable_tags: Whether a tag always means the same image.
     :param scan: Whether ECR looks for known vulnerabilities in what is pushed.
+    :param policy: Its policy, which lets EMR Serverless pull; None for none. It is given to a repository that
+        exists and has none as well: whoever made it may not have got to that.
 
     >>> NewRepository(immutable_tags=True).immutable_tags
     True
@@ -62,6 +65,7 @@ class NewRepository:
 
     immutable_tags: bool = False
     scan: bool = False
+    policy: Mapping[str, Any] | None = None
 
 
 class EcrPush:
@@ -98,6 +102,8 @@ class EcrPush:
         image = local_image(self._engine, source)
         settings = self._repository.settings()
         created = settings is None and self._made(new)
+        if new is not None and new.policy is not None:
+            self._admit(new.policy)
         if settings is not None:
             if there := self._unmovable(settings, image):
                 return PushedImage(self._reference, there, sent=False)
@@ -118,6 +124,18 @@ class EcrPush:
         if made:
             self._say(f"made the repository {self._reference.name}")
         return made
+
+    def _admit(self, policy: Mapping[str, Any]) -> None:
+        """Let EMR Serverless pull; a policy of somebody's own is left as it is."""
+        there = self._repository.policy()
+        if there is None:
+            self._repository.set_policy(policy)
+            self._say(f"{self._reference.name} lets EMR Serverless pull now")
+        elif not admits_serverless(there):
+            self._say(
+                f"the repository {self._reference.name} keeps its policy, which does not let EMR Serverless "
+                "pull: add the statement of emrkit image push NAME --target serverless --policies"
+            )
 
     def _unmovable(self, settings: Mapping[str, Any], image: Mapping[str, Any]) -> str:
         """Give the digest of what has the tag for good, if that is this image; empty if nothing has it.

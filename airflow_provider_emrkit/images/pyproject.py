@@ -38,7 +38,7 @@ def from_pyproject(path: str, files: ContextFiles) -> Libraries:
     text = files.text(path_inside(path, "--project"))
     if text is None:
         raise problem_at("--project", path, "is no file", "name a pyproject.toml")
-    tables = _toml(text, path)
+    tables = toml_tables(text, path)
     project = tables.get("project")
     if not isinstance(project, dict) or _is_dynamic(project):
         raise _without_dependencies(tables, path)
@@ -49,7 +49,7 @@ def from_pyproject(path: str, files: ContextFiles) -> Libraries:
     lock = path_beside(path, "uv.lock", path)
     locked = files.text(lock)
     if locked is not None:
-        sources += _locked_sources(_toml(locked, lock), lock)
+        sources += _locked_sources(toml_tables(locked, lock), lock)
     needs_git = "git" in sources or any("git+" in one for one in project.get("dependencies") or ())
     return Libraries(
         "pyproject" if locked is None else "uv.lock",
@@ -64,7 +64,7 @@ def from_pyproject(path: str, files: ContextFiles) -> Libraries:
 def _sources(tables: dict[str, Any], path: str) -> list[str]:
     """Give the kinds of places that uv is told to take libraries from."""
     kinds = []
-    for name, found in _table(tables, "tool", "uv", "sources").items():
+    for name, found in table(tables, "tool", "uv", "sources").items():
         for one in filter(_is_table, found if isinstance(found, list) else [found]):
             refuse_secrets(str(one.get("url", "") or one.get("git", "")), path)
             _refuse_local(name, one.keys() & {"path", "workspace"}, path)
@@ -76,7 +76,7 @@ def _locked_sources(lock: dict[str, Any], path: str) -> list[str]:
     kinds = []
     packages = lock.get("package")
     for package in filter(_is_table, packages if isinstance(packages, list) else ()):
-        source = _table(package, "source")
+        source = table(package, "source")
         # The project itself is at "." of its lock.
         local = {kind for kind in _LOCAL if source.get(kind, ".") != "."}
         _refuse_local(str(package.get("name")), local, path)
@@ -86,7 +86,7 @@ def _locked_sources(lock: dict[str, Any], path: str) -> list[str]:
     return kinds
 
 
-def _table(tables: dict[str, Any], *names: str) -> dict[str, Any]:
+def table(tables: dict[str, Any], *names: str) -> dict[str, Any]:
     """Give a table inside of tables; an empty one where there is none."""
     found: Any = tables
     for name in names:
@@ -104,7 +104,11 @@ def _refuse_local(name: str, kinds: set[str], path: str) -> None:
         raise problem_at(path, name, "comes from a directory beside the project", mend)
 
 
-def _toml(text: str, path: str) -> dict[str, Any]:
+def toml_tables(text: str, path: str) -> dict[str, Any]:
+    """Read the tables of a TOML file.
+
+    :raises InvalidValueError: when it is none.
+    """
     # Python 3.10 has none of its own.
     found = next((one for one in ("tomllib", "tomli") if importlib.util.find_spec(one)), None)
     if found is None:
@@ -122,7 +126,7 @@ def _is_dynamic(project: dict[str, Any]) -> bool:
 
 
 def _without_dependencies(tables: dict[str, Any], path: str) -> InvalidValueError:
-    if _table(tables, "tool", "poetry"):
+    if table(tables, "tool", "poetry"):
         mend = "poetry export --only main --output requirements.txt, and give --requirements requirements.txt"
         return problem_at("--project", path, "has Poetry's own table, which only Poetry reads", mend)
     mend = "list them in [project] dependencies, or give --requirements"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 OWNER = "image new"
 # What the cluster mounts, and what clashes with it.
@@ -22,11 +22,11 @@ CLUSTERS_OWN = ("pyspark", "py4j")
 MAX_INCLUDES = 100
 
 # What needs no quotes in a Dockerfile, and is no pattern there.
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.+@=,~/-]+", re.ASCII)
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.!+@=,~/-]+", re.ASCII)
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"(?P<name>--?[a-z-]+?)(?:[=\s]+(?P<value>.*))?", re.ASCII)
 _SHORT = re.compile(r"(?P<name>-[rcief])(?P<value>[^\s-].*)", re.ASCII)
-_HASHES = re.compile(r"(?:\s+--hash[=\s]\S+)+$")
+HASHES = re.compile(r"(?:\s+--hash[=\s]\S+)+$")
 _URL = re.compile(r"(?P<scheme>[a-z][a-z+]*)://", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"[a-z][a-z+]*://[^/\s@]*@", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}", re.ASCII)
@@ -34,11 +34,11 @@ _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _NAMED_URL = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*@\s*(?P<place>\S+)", re.ASCII)
 _LOCAL = re.compile(r"\.{0,2}/|file:", re.IGNORECASE)
 
-_INCLUDES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
-_EDITABLE = ("-e", "--editable")
-_LINKS = ("-f", "--find-links")
-_INDEXES = ("-i", "--index-url", "--extra-index-url", "--no-index")
-_FOR_UV = (*_INDEXES, "--no-binary", "--only-binary", "--require-hashes")
+INCLUDES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
+EDITABLE = ("-e", "--editable")
+LINKS = ("-f", "--find-links")
+INDEXES = ("-i", "--index-url", "--extra-index-url")
+_FOR_UV = (*INDEXES, "--no-index", "--no-binary", "--only-binary", "--require-hashes")
 # What pip knows in such a file, and uv takes no notice of.
 _PASSED_OVER = ("--pre", "--prefer-binary", "--trusted-host", "--use-feature")
 
@@ -115,23 +115,23 @@ class _Reading:
         if len(self.copies) >= MAX_INCLUDES:
             raise problem_at(named_by, path, "is one include too many", "put them into fewer files")
         self.copies[path] = None
-        for number, line in _lines(text):
+        for number, line in lines_of(text):
             self._line(line, path, f"{path}, line {number}")
 
     def _line(self, line: str, path: str, where: str) -> None:
         refuse_secrets(line, where)
-        name, value = _option(line)
-        if name in _INCLUDES:
+        name, value = option_of(line)
+        if name in INCLUDES:
             self.read(path_beside(path, value, where), where)
-        elif name in _EDITABLE:
+        elif name in EDITABLE:
             mend = "build a wheel of it and give the wheel, or add it to the job's py_files"
             raise problem_at(where, line, "is an editable install, which an image can't have", mend)
-        elif name in _LINKS:
+        elif name in LINKS:
             self._place(value, path, where) if not _URL.match(value) else None
         elif name in _PASSED_OVER:
             self.passed_over[name] = None
         elif not name:
-            self._requirement(_HASHES.sub("", line), path, where)
+            self._requirement(HASHES.sub("", line), path, where)
         elif name not in _FOR_UV:
             raise problem_at(where, line, "is no option that uv takes, which installs it", "take it out")
 
@@ -172,7 +172,7 @@ class _Reading:
             self.left_out[canonical(name)] = None
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
     """Give the lines that say something, with continued ones joined, and their numbers."""
     begun, joined = 0, ""
     for number, raw in enumerate([*text.splitlines(), ""], 1):
@@ -187,12 +187,18 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         begun, joined = 0, ""
 
 
-def _option(line: str) -> tuple[str, str]:
+def option_of(line: str) -> tuple[str, str]:
     """Split a line with an option of pip's; the name is empty for a requirement."""
     if not line.startswith("-"):
         return "", ""
     found = _SHORT.fullmatch(line) or _OPTION.fullmatch(line)
     return (found["name"], (found["value"] or "").strip().strip("'\"")) if found else (line, "")
+
+
+def options_in(text: str, names: Collection[str]) -> list[str]:
+    """Give what a requirements.txt says with some of pip's options."""
+    found = (option_of(line) for _, line in lines_of(text))
+    return [value for name, value in found if name in names and value]
 
 
 def name_of(text: str, where: str) -> str:
@@ -209,7 +215,7 @@ def name_of(text: str, where: str) -> str:
 def refuse_secrets(line: str, where: str) -> None:
     """Refuse a line that holds a login, or needs one that the build does not have."""
     if _USER_IN_URL.search(line) and not re.search(r"git\+ssh://git@|ssh://git@", line):
-        mend = "take it out, and give the build the login in another way: UV_INDEX_URL by a BuildKit secret"
+        mend = "take it out: a build has no login; put wheels beside the file, and say --find-links ./wheels"
         raise problem_at(where, "a URL", "holds a login, which the image would keep", mend)
     if variable := _VARIABLE.search(line):
         raise problem_at(
@@ -248,7 +254,7 @@ def path_inside(path: str, where: str) -> str:
         problem = "is outside the directory of the build, and a build sees nothing else"
         raise problem_at(where, path, problem, mend)
     if not _PLAIN_PATH.fullmatch(path):
-        mend = "rename it: letters, digits and . _ + @ = , ~ - need no quotes in a Dockerfile"
+        mend = "rename it: letters, digits and . _ ! + @ = , ~ - need no quotes in a Dockerfile"
         raise problem_at(where, path, "can't be written into a Dockerfile", mend)
     return path
 

@@ -89,5 +89,21 @@ def release_with_images(label: str, *, experimental_emr7: bool = False) -> Relea
     if not mend:
         return found
     if found.label.family == "emr" and found.label.major > 6:
-        mend += " (and --experimental-emr7 here)"
+        mend += " (here: --target serverless, or --experimental-emr7)"
     raise InvalidValueError("releases", "label", label, "does not run jobs in images of their own", mend)
+
+
+def release_with_serverless_images(label: str) -> Release:
+    """Look up a release that runs jobs in images of their own on EMR Serverless: ``emr-6.9.0`` and later.
+
+    :raises InvalidValueError: for any other.
+    """
+    found = release(label)
+    if not found.supports("serverless"):
+        problem = "is no release of EMR Serverless"
+    elif not found.supports("serverless_images"):
+        problem = "does not run jobs in images of their own on EMR Serverless"
+    else:
+        return found
+    mend = "use emr-6.9.0 or a later one that EMR Serverless has"
+    raise InvalidValueError("releases", "label", label, problem, mend)

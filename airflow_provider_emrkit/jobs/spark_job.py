@@ -42,6 +42,8 @@ _FIELD_FOR_CONF = {
 }
 
 _JAVA_CLASS = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)*")
+# Where env goes, on YARN and on EMR Serverless.
+_ENV_PREFIXES = ("spark.executorEnv.", "spark.yarn.appMasterEnv.", "spark.emr-serverless.driverEnv.")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 # What DockerImage sets; the rest of YARN's runtime (a privileged container, its network) is the job's to ask.
 _SET_BY_IMAGE = re.compile(
@@ -57,7 +59,8 @@ class SparkJob(FrozenSpec):
     Paths without a scheme are files beside the DAG: relative ones are looked up from the DAG file's folder,
     and each is staged to S3. A file that is on the cluster already is written with a scheme
     (``local:/usr/lib/spark/…``). Every string may hold a Jinja template; it is checked again when it has been
-    rendered.
+    rendered. Spark receives texts as they are written, except that its own ``spark-class`` drops carriage
+    returns.
 
     :param entry_point: The Python file (``.py``) or jar (``.jar``) to run.
     :param args: The application's own arguments, in order; numbers become strings.
@@ -70,10 +73,12 @@ class SparkJob(FrozenSpec):
     :param archives: Archives unpacked there; ``path#directory`` names the directory.
     :param packages: Maven coordinates, ``group:artifact:version``.
     :param env: Environment variables of driver and executors; numbers become strings.
-    :param deploy_mode: ``cluster`` (the driver runs in a YARN container) or ``client`` (on the primary node).
+    :param deploy_mode: ``cluster`` (the driver runs in a YARN container) or ``client`` (on the primary node);
+        EMR Serverless, where the driver is a worker of its own, has no use for it.
     :param name: Name of the Spark application; by default the one the operator gives the step.
     :param docker: Image that driver and executors run in. In deploy mode ``client`` only the executors do:
-        the driver is on the primary node, which has no Docker.
+        the driver is on the primary node, which has no Docker. On EMR Serverless, an image is the
+        application's, and this has to be the same one.
     :raises InvalidValueError: when a field can't be right.
 
     >>> job = SparkJob("jobs/sales.py", args=["--day", "{{ ds }}"], conf={"spark.executor.cores": 4})
@@ -182,7 +187,7 @@ def _checked_env(env: Any, conf: Mapping[str, Any]) -> FrozenMapping[str]:
         check_pattern(
             OWNER, "env name", name, _ENV_NAME, "use letters, digits and _, not beginning with a digit"
         )
-        for prefix in ("spark.executorEnv.", "spark.yarn.appMasterEnv."):
+        for prefix in _ENV_PREFIXES:
             if prefix + name in conf:
                 raise InvalidValueError(
                     OWNER, "env name", name, f"is set by conf[{prefix + name!r}] too", "keep one"

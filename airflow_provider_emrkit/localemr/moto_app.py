@@ -100,13 +100,24 @@ class MotoApp:
 
 
 def _make() -> WSGIApplication:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-    app = DomainDispatcherApplication(create_backend_app)
+    app = DomainDispatcherApplication(_make_service)
     # moto lists the files of its package to find this out, which takes longer than all the rest of a request.
     vars(app)["get_backend_for_host"] = lru_cache(1024)(app.get_backend_for_host)
     wsgi: WSGIApplication = app
     return wsgi
+
+
+def _make_service(name: Any) -> Any:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    if name == "ecr":
+        # Only now: it loads what takes tens of megabytes, and few have images.
+        from airflow_provider_emrkit.localemr import moto_images
+
+        moto_images.use()
+    return create_backend_app(name)
 
 
 def _call_no_form(environ: WSGIEnvironment) -> None:

@@ -139,6 +139,16 @@ class _Log:
         """Whether an exception was logged that may be why the program ended itself."""
         return any(trace.standing is Standing.LOGGED and not trace.emptiness for trace in self.traces)
 
+    @property
+    def has_own_exception(self) -> bool:
+        """Whether it says what was wrong: an exception of the program's own, not one that Spark got over."""
+        return any(map(_is_own, self.traces))
+
+    @property
+    def is_drivers(self) -> bool:
+        """Whether the driver itself wrote it, and not what submitted it, or an executor."""
+        return self.text.name.startswith(("stdout", "stderr"))
+
 
 def cause_at(
     text: LogText, message: str, kind: str, line: int, span: tuple[int, int], place: str = ""
@@ -260,35 +270,85 @@ def _of_words(log: _Log, words: Words, rank: _Rank, kind: str) -> _Finding:
 
 
 def _exits(logs: Sequence[_Log], said_by_emr: str) -> Iterator[_Finding]:
-    """Give what a program wrote last that ended itself, and YARN's word for that it did."""
+    """Give what a program wrote last that ended itself, and YARN's or EMR's word for that it did."""
     found = next(((log, words) for log in logs if (words := exit_words(log.page))), None)
     status = found[1].text if found else _exit_status(said_by_emr)
-    last = next(((log, words) for log in logs if (words := last_words(log.page, log.traces))), None)
-    if last and status:
-        log, words = last
-        words = replace(words, text=f"{one_line(words.text, 250)} ({status})")
-        yield _of_words(log, words, _exit_rank(status, logs), "submit")
+    lasts = [(log, words) for log in logs if (words := last_words(log.page, log.traces))]
+    if lasts and status:
+        yield _ended_itself(lasts, status, logs)
     elif found:
         log, words = found
         rank = _Rank.WORDS if any(log.has_logged for log in logs) else _exit_rank("", logs)
         yield _of_words(log, words, rank, "submit")
-    elif last:
-        log, words = last
+    elif status:
+        quoted = said_by_emr.partition(_QUOTES)[2].strip(" :.")
+        quoted = f"; EMR quotes: {quoted}" if quoted and quoted != _NO_QUOTE else ""
+        yield _Finding(_Rank.WORDS, _judged(f"{status}{quoted}", "submit"))
+    elif lasts:
+        log, words = lasts[0]
         yield _of_words(log, words, _Rank.WORDS if words.is_error else _Rank.LINE, "submit")
+
+
+def _ended_itself(lasts: Sequence[tuple[_Log, Words]], status: str, logs: Sequence[_Log]) -> _Finding:
+    """Give why a program ended itself: the error that it wrote last, or its status, and lines beside it."""
+    error = next((last for last in lasts if last[1].is_error or _says_why(*last, status)), None)
+    if error:
+        log, words = error
+        told = replace(words, text=f"{one_line(words.text, 250)} ({status})")
+        return _of_words(log, told, _exit_rank(status, logs), "submit")
+    # What it printed last may have nothing to do with its end.
+    shown = [last for last in lasts if last[0].is_drivers][:2] or lasts[:1]
+    lines = list(dict.fromkeys(one_line(words.text, 120) for _, words in shown))
+    context = f"its last line: {lines[0]}" if len(lines) == 1 else f"its last lines: {' | '.join(lines)}"
+    log, words = shown[0]
+    told = replace(words, text=f"{status}; {context}{_printed_before(logs)}")
+    # An exception in another of its logs tells more than a line without one.
+    apart = [other for other in logs if all(other is not one for one, _ in shown)]
+    rank = _Rank.LINE if any(other.has_own_exception for other in apart) else _exit_rank(status, logs)
+    return _of_words(log, told, rank, "submit")
+
+
+def _printed_before(logs: Sequence[_Log]) -> str:
+    """Name the last exception that the program has printed, and gone on after: it may be why it ended."""
+    printed = [trace.message for log in logs for trace in log.traces if _is_own(trace)]
+    return f"; before it: {one_line(printed[-1], 120)}" if printed else ""
+
+
+def _is_own(trace: Trace) -> bool:
+    """Tell whether an exception is one of the program's own, and not one that Spark got over."""
+    return (trace.standing is Standing.FATAL or trace.caught) and not trace.emptiness
+
+
+def _says_why(log: _Log, words: Words, status: str) -> bool:
+    """Tell whether a line is one that programs end with: ``sys.exit("no sales")``, ``job.py: error: …``."""
+    said = submit_error(log.page) or refusal(log.page)
+    if said is not None and said.line == words.line:
+        return True
+    # Python writes such words and ends with 1; Spark passes all that Python writes on to stdout.
+    return _status_number(status) == 1 and not _PASSING.search(words.text)
 
 
 def _exit_rank(status: str, logs: Sequence[_Log]) -> _Rank:
     """Tell how sure it is that a program ended itself, and for what it said last."""
-    number = int(re.sub(r"\D", "", status) or 1)
-    if number != 1:
+    if _status_number(status) != 1:
         return _Rank.CERTAIN
     # An exception ended it, though it may only say that something else failed.
     return _Rank.LINE if any(log.has_uncaught_python for log in logs) else _Rank.EXITED
 
 
+def _status_number(status: str) -> int:
+    return int(re.sub(r"\D", "", status) or 1)
+
+
+# What a line holds that a program writes and lives on.
+_PASSING = re.compile(r"\b(?:TRACE|DEBUG|INFO|WARN|WARNING|\w{1,60}Warning)\b")
 _EXIT_STATUS = re.compile(
     r"(?:exit(?:ed)? (?:with )?(?:exit )?(?:code|status)|ret) '?(?!0\b|137\b|143\b)\d{1,3}\b'?"
 )
+# What EMR Serverless says of every driver that failed, also of one that Spark has ended for an exception (50
+# to 52), or a signal: their logs say more.
+_DRIVER_CODE = re.compile(r"\bExitCode: (?!0\b|1\b|5[0-2]\b|13[4-9]\b|143\b)(\d{1,3})\b")
+_QUOTES, _NO_QUOTE = "Last few exceptions:", "none in the logs"
 # Characters of a cause's message.
 _LONGEST = 360
 # EMR quotes the line of the log that it takes for the cause.
@@ -297,7 +357,10 @@ _QUOTED_EXCEPTION = re.compile(r"(?:^|[\s;])[\w.$]{0,200}(?:Error|Exception)(?::
 
 def _exit_status(said_by_emr: str) -> str:
     found = _EXIT_STATUS.search(said_by_emr)
-    return found.group() if found else ""
+    if found:
+        return found.group()
+    code = _DRIVER_CODE.search(said_by_emr)
+    return f"the driver exited with code {code[1]}" if code else ""
 
 
 def _said(said_by_emr: str) -> Iterator[_Finding]:

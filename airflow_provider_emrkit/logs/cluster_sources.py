@@ -11,7 +11,7 @@ from airflow_provider_emrkit.hooks.log_events import stream_names
 from airflow_provider_emrkit.logs.containers import Application, ContainerLog, crowded
 from airflow_provider_emrkit.logs.joined_sources import together
 from airflow_provider_emrkit.logs.s3_folders import Part, S3Folder, bucket_and_prefix
-from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine, LogSource
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogLine, LogSource, LogSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class CloudWatchPlace:
 
 
 @dataclass
-class StepCloudWatchSources:
+class StepCloudWatchSources(LogSources):
     """The CloudWatch streams of a step: spark-submit's own, and its driver's and executors' as they come.
 
     These are named by the YARN application, whose id spark-submit writes to the step's stderr.
@@ -90,7 +90,6 @@ class StepCloudWatchSources:
     clock: Callable[[], float] = time.monotonic
     executors: bool = False
     reason: str | None = None
-    pause: float | None = None
     application: Application = field(init=False)
     _found: dict[str, ContainerLog] = field(default_factory=dict)
     _next_look: float = 0.0
@@ -142,7 +141,7 @@ class StepCloudWatchSources:
 
 
 @dataclass
-class ArchivedSources:
+class ArchivedSources(LogSources):
     """The logs of a step on S3, where EMR puts them every few minutes and at the end.
 
     :param s3: boto3 client of S3.
@@ -212,24 +211,25 @@ class ArchivedSources:
 
 
 @dataclass(frozen=True)
-class NoSources:
+class NoSources(LogSources):
     """A run whose logs can't be followed.
 
-    :param note: Why, and where they will be.
+    :param why: Why, and where they will be.
 
     >>> NoSources("the cluster keeps no logs").current()
     ()
     """
 
-    note: str | None
-    pause: float | None = None
+    why: str | None
+
+    @property
+    def note(self) -> str | None:
+        """Say why."""
+        return self.why
 
     def current(self) -> Sequence[LogSource]:
         """Name nothing."""
         return ()
-
-    def observe(self, lines: Iterable[LogLine]) -> None:
-        """Learn nothing."""
 
 
 def step_labels(*, driver_apart: bool) -> Mapping[str, str]:

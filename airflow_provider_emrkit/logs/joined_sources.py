@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
 from airflow_provider_emrkit.logs.refusals import Refusals
+from airflow_provider_emrkit.logs.sources import LogSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources
+    from airflow_provider_emrkit.logs.sources import LogLine, LogSource
 
 # Seconds without a line after which logs are looked for in the other place, and between two looks there. What
 # is sent to CloudWatch is there within seconds, and spark-submit writes as soon as it starts.
@@ -23,7 +24,7 @@ JOINED_PAUSE = 4.0
 
 
 @dataclass
-class JoinedSources:
+class JoinedSources(LogSources):
     """All sources of several sets.
 
     Where a set can't be looked for, for instance because a permission lacks, that is told, and what is known
@@ -60,7 +61,17 @@ class JoinedSources:
     @property
     def silence(self) -> str | None:
         """What to tell when nothing comes from any."""
-        return together(*(getattr(part, "silence", None) for part in self.parts))
+        return together(*(part.silence for part in self.parts))
+
+    @property
+    def uploaded_within(self) -> float:
+        """The longest of the sets' times."""
+        return max((part.uploaded_within for part in self.parts), default=0.0)
+
+    def note_end(self) -> None:
+        """Note that the run has ended."""
+        for part in self.parts:
+            part.note_end()
 
     def current(self) -> Sequence[LogSource]:
         """Name the sources of all sets; the same stream once.
@@ -107,15 +118,15 @@ class JoinedSources:
 
 
 @dataclass
-class FallbackSources:
+class FallbackSources(LogSources):
     """The same logs in two places: CloudWatch, and S3 for when nothing comes there.
 
     The nodes may not be allowed to write to CloudWatch, or their agent may have died. Lines are read in one
-    of the places only, so that none is shown twice.
+    of the places only, so that none is shown twice. Where CloudWatch may not be read, S3 is.
 
     :param first: Where the lines come at once.
     :param second: Where they come late.
-    :param silence: What to tell when nothing comes from the first.
+    :param silent: What to tell when nothing comes from the first.
     :param clock: Seconds.
 
     >>> FallbackSources(cloudwatch, archived, "Nothing came from CloudWatch.")  # doctest: +SKIP
@@ -123,7 +134,7 @@ class FallbackSources:
 
     first: LogSources
     second: LogSources | None
-    silence: str
+    silent: str
     clock: Callable[[], float] = time.monotonic
     _used: LogSources = field(init=False)
     _spoke: bool = False
@@ -131,6 +142,8 @@ class FallbackSources:
     _since: float | None = None
     _next_look: float = 0.0
     _is_silent: bool = False
+    _has_ended: bool = False
+    _refused: str | None = None
 
     def __post_init__(self) -> None:
         self._used = self.first
@@ -138,18 +151,38 @@ class FallbackSources:
     @property
     def note(self) -> str | None:
         """Say what is to be known of the place that is read, and that it is silent."""
-        return together(self._used.note, self.silence if self._is_silent else None)
+        return together(self._refused, self._used.note, self.silence if self._is_silent else None)
 
     @property
     def pause(self) -> float | None:
         """The pause of the place that is read."""
         return self._used.pause
 
+    @property
+    def uploaded_within(self) -> float:
+        """The time of the place that is read, or that may be yet."""
+        is_open = self._used is self.first and not self._spoke
+        used = self.second if is_open else self._used
+        return used.uploaded_within if used else 0.0
+
+    @property
+    def silence(self) -> str | None:
+        """Say why nothing comes."""
+        return self.silent
+
+    def note_end(self) -> None:
+        """Note that the run has ended, so that what comes late is looked for at once."""
+        self._has_ended = True
+
     def current(self) -> Sequence[LogSource]:
         """Name the sources of the place that has lines."""
         if not self._spoke and self._used is self.first:
             self._listen()
-        sources = self._used.current()
+        sources = self._found()
+        is_bare = self._used is self.first and not sources
+        if self._has_ended and is_bare and self.second and self._has_lines(self.second):
+            self._used, self._is_silent = self.second, True
+            sources = self.second.current()
         self._labels.update(source.label for source in sources)
         return sources
 
@@ -160,6 +193,17 @@ class FallbackSources:
         if seen:
             self._spoke, self._is_silent = True, self._used is not self.first
         self._used.observe(seen)
+
+    def _found(self) -> Sequence[LogSource]:
+        try:
+            return self._used.current()
+        except Exception as error:
+            passes = not is_aws_error(error) or is_transient(error)
+            if passes or self.second is None or self._used is self.second:
+                raise
+            self._used = self.second
+            self._refused = f"The logs in CloudWatch can't be shown here: {explain(error, None)}."
+            return self._used.current()
 
     def _listen(self) -> None:
         """Look in the second place, when the first one has been silent for long."""

@@ -1,4 +1,4 @@
-"""The logs of a job run of EMR Serverless: found out from what it says about the run and its application."""
+"""The logs of a job run of EMR Serverless, where it and its application send them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from airflow_provider_emrkit.logs.cluster_sources import NoSources
 from airflow_provider_emrkit.logs.containers import Executors, crowded, of_attempt
 from airflow_provider_emrkit.logs.joined_sources import FallbackSources, together
 from airflow_provider_emrkit.logs.s3_folders import Part, S3Folder, bucket_and_prefix
-from airflow_provider_emrkit.logs.sources import CloudWatchStream
+from airflow_provider_emrkit.logs.serverless_places import DEFAULT_GROUP, job_folder
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogSources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogLine, LogSource, LogSources
+    from airflow_provider_emrkit.logs.serverless_places import LogPlaces
+    from airflow_provider_emrkit.logs.sources import LogSource
 
-DEFAULT_GROUP = "/aws/emr-serverless"
 FILES = ("stdout", "stderr")
 
 # Seconds between two looks for streams, until one of the driver's is there and after.
@@ -70,35 +71,45 @@ class WorkerLog:
         who = self.file if self.executor is None else f"executor {self.executor} {self.file}"
         return of_attempt(who, self.attempt)
 
-    def is_followed(self, executors: Executors) -> bool:
-        """Tell whether it is to be followed: a driver's always.
 
-        :param executors: Chooses among the others.
-        """
-        return self.executor is None or executors.follow(self.folder)
+@dataclass(frozen=True)
+class _Chosen:
+    """Which of a job run's logs are read.
+
+    :param executors: Chooses among those of executors; a driver's are always read.
+    :param attempt: The attempt that wrote them; 0 for any.
+    """
+
+    executors: Executors
+    attempt: int = 0
+
+    def has(self, log: WorkerLog) -> bool:
+        """Tell whether a log is one of them."""
+        if self.attempt not in (0, log.attempt):
+            return False
+        return log.executor is None or self.executors.follow(log.folder)
 
 
 @dataclass
-class JobRunStreams:
+class JobRunStreams(LogSources):
     """The CloudWatch streams of a job run, of all its attempts.
 
     :param logs: boto3 client of CloudWatch Logs.
     :param group: Log group.
     :param prefixes: What its streams' names may start with; the first that there are streams of is the one.
-    :param executors: Chooses those whose logs are followed.
+    :param chosen: Which of them are read.
     :param reason: What the reader of the log should know about them.
     :param clock: Seconds, for the looks after streams that may have appeared.
 
-    >>> JobRunStreams(boto3.client("logs"), "/aws/emr-serverless", prefixes, executors)  # doctest: +SKIP
+    >>> JobRunStreams(boto3.client("logs"), "/aws/emr-serverless", prefixes, chosen)  # doctest: +SKIP
     """
 
     logs: Any = field(repr=False)
     group: str
     prefixes: Sequence[str]
-    executors: Executors
+    chosen: _Chosen
     reason: str | None = None
     clock: Callable[[], float] = time.monotonic
-    pause: float | None = None
     _found: dict[str, WorkerLog] = field(default_factory=dict)
     _next_look: float | None = None
 
@@ -106,7 +117,7 @@ class JobRunStreams:
     def note(self) -> str | None:
         """Say what is to be known of them, and which executors are left out."""
         where = f"the streams {self.prefixes[0]}… of the log group {self.group}"
-        return together(self.reason, crowded(where) if self.executors.is_crowded else None)
+        return together(self.reason, crowded(where) if self.chosen.executors.is_crowded else None)
 
     def current(self) -> Sequence[LogSource]:
         """Name the streams that exist (DescribeLogStreams)."""
@@ -118,14 +129,11 @@ class JobRunStreams:
             CloudWatchStream(self.logs, self.group, stream, log.label) for stream, log in self._found.items()
         ]
 
-    def observe(self, lines: Iterable[LogLine]) -> None:
-        """Learn nothing."""
-
     def _look(self) -> None:
         for prefix in self.prefixes:
             for stream in stream_names(self.logs, self.group, prefix):
                 log = WorkerLog.of(stream.removeprefix(prefix))
-                if log is None or not log.is_followed(self.executors):
+                if log is None or not self.chosen.has(log):
                     continue
                 # What a driver has written nothing to yet, it may write its last words to.
                 for file in FILES if log.executor is None else (log.file,):
@@ -136,123 +144,103 @@ class JobRunStreams:
 
 
 @dataclass
-class JobRunArchive:
+class JobRunArchive(LogSources):
     """The logs of a job run on S3, where EMR Serverless puts them every few seconds, of all its attempts.
 
     :param folder: The job run's.
-    :param executors: Chooses those whose logs are followed.
+    :param chosen: Which of them are read.
     :param reason: Why they are read here, for the reader of the log.
+    :param uploaded_within: Seconds after the end of the job run in which its last lines are there.
 
-    >>> JobRunArchive(folder, executors).current()  # doctest: +SKIP
+    >>> JobRunArchive(folder, chosen).current()  # doctest: +SKIP
     """
 
     folder: S3Folder
-    executors: Executors
+    chosen: _Chosen
     reason: str | None = None
+    uploaded_within: float = S3_PAUSE
     pause: float | None = S3_PAUSE
 
     @property
     def note(self) -> str | None:
         """Say why the logs are read here, and which executors are left out."""
         where = f"s3://{self.folder.bucket}/{self.folder.prefix}"
-        return together(self.reason, crowded(where) if self.executors.is_crowded else None)
+        return together(self.reason, crowded(where) if self.chosen.executors.is_crowded else None)
 
     def current(self) -> Sequence[LogSource]:
         """Name the logs that are there (ListObjectsV2)."""
         return self.folder.logs()
 
-    def observe(self, lines: Iterable[LogLine]) -> None:
-        """Learn nothing."""
-
 
 def serverless_sources(
-    client: Callable[[str], Any],
-    application: Mapping[str, Any],
-    job_run: Mapping[str, Any],
+    client: Callable[[Any], Any],
+    application_id: str,
+    job_run_id: str,
+    places: LogPlaces,
     *,
     executors: bool = False,
+    attempt: int = 0,
+    uploaded_within: float = S3_PAUSE,
 ) -> LogSources:
-    """Give the sources of a job run's logs, as it and its application are set up; asks nobody.
+    """Give the sources of a job run's logs, as it and its application were set up; asks nobody.
 
     :param client: Gives the boto3 client of a service.
-    :param application: From GetApplication.
-    :param job_run: From GetJobRun.
+    :param places: Where its logs go.
     :param executors: Whether the executors' logs are wanted.
+    :param attempt: The attempt whose logs are wanted; 0 for all.
+    :param uploaded_within: Seconds after the end of the job run in which its last lines are on S3.
 
-    >>> serverless_sources(clients.client, application, job_run).current()  # doctest: +SKIP
+    >>> serverless_sources(clients.client, "00app", "00run", places).current()  # doctest: +SKIP
     """
-    monitoring = monitoring_of(application, job_run)
-    what = f"Job run {job_run['jobRunId']} of application {job_run['applicationId']}"
-    to_cloudwatch = monitoring.get("cloudWatchLoggingConfiguration") or {}
-    log_uri = (monitoring.get("s3MonitoringConfiguration") or {}).get("logUri")
-    late = f"EMR Serverless puts them to {log_uri} every quarter of a minute"
-    if to_cloudwatch.get("enabled"):
-        streams = _streams(client("logs"), to_cloudwatch, job_run, what, executors=executors)
+    what = f"Job run {job_run_id} of application {application_id}"
+    folder = job_folder(application_id, job_run_id)
+    chosen = _Chosen(Executors(executors and (places.executors or not places.group)), attempt)
+    late = f"EMR Serverless puts them to {places.uri} every quarter of a minute"
+    if places.group:
+        streams = _streams(client("logs"), places, folder, chosen, what if executors else "")
         silence = f"{what} is set up to send its logs to CloudWatch, but nothing has come to log group "
         silence += f"{streams.group}; its execution role may not be allowed to write there."
-        if not log_uri:
+        if not places.uri:
             return FallbackSources(streams, None, silence)
-        silence += f" {late}, too."
-        return FallbackSources(
-            streams, _archive(client("s3"), log_uri, job_run, executors=executors), silence
-        )
-    if log_uri:
-        reason = f"{what} does not send its logs to CloudWatch; {late}, and they are shown here as they come."
-        return _archive(client("s3"), log_uri, job_run, reason, executors=executors)
-    if (monitoring.get("managedPersistenceMonitoringConfiguration") or {}).get("enabled", True):
-        return NoSources(
-            f"{what} keeps its logs in EMR Serverless' own storage alone, which only its dashboard shows; "
-            "they can be shown here when they are sent to CloudWatch or to S3."
-        )
-    return NoSources(f"{what} keeps no logs.")
+        chosen = _Chosen(Executors(executors), attempt)
+        archive = _archive(client("s3"), places.uri, folder, chosen, uploaded_within)
+        return FallbackSources(streams, archive, f"{silence} {late}, too.")
+    if places.uri:
+        reason = f"{what} does not send its logs to CloudWatch; {late}, and they are shown as they come."
+        return _archive(client("s3"), places.uri, folder, chosen, uploaded_within, reason)
+    return NoSources(
+        f"{what} sends its logs neither to CloudWatch nor to S3. EMR Serverless keeps them in its own "
+        "storage, unless its application says otherwise, and shows them on its dashboard."
+    )
 
 
-def monitoring_of(application: Mapping[str, Any], job_run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the ``monitoringConfiguration`` that holds: each member is the run's, or else its application's.
-
-    >>> run = {"configurationOverrides": {"monitoringConfiguration": {"s3MonitoringConfiguration": {}}}}
-    >>> monitoring_of({"monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": "s3://a"}}}, run)
-    {'s3MonitoringConfiguration': {}}
-    """
-    overrides = job_run.get("configurationOverrides") or {}
-    inherited = application.get("monitoringConfiguration") or {}
-    return {**inherited, **(overrides.get("monitoringConfiguration") or {})}
-
-
-def _streams(
-    logs: Any, config: Mapping[str, Any], job_run: Mapping[str, Any], what: str, *, executors: bool
-) -> JobRunStreams:
-    sent = bool((config.get("logTypes") or {}).get("SPARK_EXECUTOR"))
-    reason = f"{what} does not send its executors' logs to CloudWatch, so they are not shown here."
+def _streams(logs: Any, places: LogPlaces, folder: str, chosen: _Chosen, who: str) -> JobRunStreams:
+    reason = None
+    if who and not places.executors:
+        reason = f"{who} does not send its executors' logs to CloudWatch, so they are not shown here."
     return JobRunStreams(
-        logs,
-        config.get("logGroupName") or DEFAULT_GROUP,
-        _prefixes(config.get("logStreamNamePrefix") or "", _folder(job_run)),
-        Executors(executors and sent),
-        reason if executors and not sent else None,
+        logs, places.group or DEFAULT_GROUP, _prefixes(places.prefix, folder), chosen, reason
     )
 
 
 def _prefixes(given: str, folder: str) -> Sequence[str]:
     """Give what streams' names may start with: a slash stands behind the prefix, also behind an empty one."""
-    plain = given.rstrip("/")
-    return list(dict.fromkeys((f"{given}/{folder}", f"{plain}/{folder}", f"{plain}/{folder}".lstrip("/"))))
+    if not given:
+        return [f"/{folder}", folder]
+    # A prefix that itself ends in a slash has one more behind it.
+    return [f"{given}{folder}", f"{given}/{folder}"]
 
 
 def _archive(
-    s3: Any, log_uri: str, job_run: Mapping[str, Any], reason: str | None = None, *, executors: bool
+    s3: Any, log_uri: str, folder: str, chosen: _Chosen, uploaded_within: float, reason: str | None = None
 ) -> JobRunArchive:
     bucket, root = bucket_and_prefix(log_uri)
-    prefix, chosen = f"{root}{_folder(job_run)}", Executors(executors)
+    prefix = f"{root}{folder}"
 
     def part(key: str) -> Part | None:
         log = WorkerLog.of(key.removeprefix(prefix))
-        if log is None or not log.is_followed(chosen):
+        if log is None or not chosen.has(log):
             return None
         return Part(f"{prefix}{log.folder}/{log.file}.gz", log.label, log.order)
 
-    return JobRunArchive(S3Folder(s3, bucket, prefix, part), chosen, reason)
-
-
-def _folder(job_run: Mapping[str, Any]) -> str:
-    return f"applications/{job_run['applicationId']}/jobs/{job_run['jobRunId']}/"
+    return JobRunArchive(S3Folder(s3, bucket, prefix, part), chosen, reason, uploaded_within)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -73,14 +74,25 @@ class LogSource(Protocol):
         """
 
 
-class LogSources(Protocol):
-    """The sources of one run, as far as they can be known by now."""
+class LogSources(ABC):
+    """The sources of one run, as far as they can be known by now.
 
+    >>> class Nothing(LogSources):
+    ...     def current(self):
+    ...         return ()
+    >>> Nothing().uploaded_within
+    0.0
+    """
+
+    @abstractmethod
     def current(self) -> Sequence[LogSource]:
         """Name what can be read now; blocks."""
 
-    def observe(self, lines: Iterable[LogLine]) -> None:
+    def observe(self, lines: Iterable[LogLine]) -> None:  # noqa: B027 - most sets have nothing to learn
         """Learn from what was read, such as the id that further sources are named by."""
+
+    def note_end(self) -> None:  # noqa: B027 - most sets read the same after the end
+        """Note that the run has ended, where that changes what is read."""
 
     @property
     def note(self) -> str | None:
@@ -88,10 +100,22 @@ class LogSources(Protocol):
 
         It may have something else to say later on.
         """
+        return None
+
+    @property
+    def silence(self) -> str | None:
+        """Say why there may be no line, to be told when there is none, if that is known."""
+        return None
 
     @property
     def pause(self) -> float | None:
         """Give the seconds between two looks that make sense; None for as often as one likes."""
+        return None
+
+    @property
+    def uploaded_within(self) -> float:
+        """Give the seconds after the end of the run in which the last lines are there; 0 for at once."""
+        return 0.0
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.log_events import stream_names
-from airflow_provider_emrkit.logs.sources import CloudWatchStream
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogSources
 from airflow_provider_emrkit.logs.wishes import ANY_ENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from airflow_provider_emrkit.logs.sources import LogLine, LogSource
+    from airflow_provider_emrkit.logs.sources import LogSource
 
 # Streams that the beginning of a name may stand for.
 MAX_STREAMS = 50
@@ -27,7 +27,7 @@ _TAKEN = re.compile(r"(?:emrkit|submit|(?:submit |executor \S+ )?(?:stdout|stder
 
 
 @dataclass
-class UserStreams:
+class UserStreams(LogSources):
     """The streams that a DAG author has named.
 
     :param logs: boto3 client of CloudWatch Logs.
@@ -42,7 +42,6 @@ class UserStreams:
     streams: Sequence[tuple[str, str]]
     since: int
     clock: Callable[[], float] = time.monotonic
-    pause: float | None = None
     _found: dict[tuple[str, str], None] = field(default_factory=dict)
     _crowded: dict[tuple[str, str], None] = field(default_factory=dict)
     _next_look: float | None = None
@@ -65,9 +64,6 @@ class UserStreams:
             CloudWatchStream(self.logs, group, stream, label_of(group, stream), since=self.since)
             for group, stream in self._found
         ]
-
-    def observe(self, lines: Iterable[LogLine]) -> None:
-        """Learn nothing."""
 
     def _look(self) -> None:
         for group, name in self.streams:

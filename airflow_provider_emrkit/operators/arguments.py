@@ -30,6 +30,7 @@ OWNER = "EmrSparkOperator"
 MIN_POLL_INTERVAL = 1.0
 ON_KILL: tuple[OnKill, ...] = get_args(OnKill)
 MAX_INFRA_RETRIES = 10
+ON_CLUSTERS = (DynamicCluster, ExistingCluster, ClusterPool)
 
 
 def check_arguments(given: EmrSparkOperator) -> None:
@@ -39,8 +40,8 @@ def check_arguments(given: EmrSparkOperator) -> None:
     """
     check_instance(OWNER, "job", given.job, SparkJob)
     compute: Any = given.compute
-    if not isinstance(compute, (DynamicCluster, ExistingCluster, ClusterPool)):
-        mend = "give a DynamicCluster, an ExistingCluster or a ClusterPool"
+    if not isinstance(compute, ON_CLUSTERS) and not _is_serverless(compute):
+        mend = "give a DynamicCluster, an ExistingCluster, a ClusterPool or a ServerlessApplication"
         raise InvalidValueError(OWNER, "compute", compute, "is nothing a job can run on", mend)
     check_placement(given)
     check_choice(OWNER, "on_existing", given.on_existing, ON_EXISTING)
@@ -55,11 +56,24 @@ def check_arguments(given: EmrSparkOperator) -> None:
 
 
 def check_placement(given: EmrSparkOperator) -> None:
-    """Check that the clusters a job is to run on can run it, as far as that is known yet.
+    """Check that what a job is to run on can run it, as far as that is known yet.
 
-    :raises InvalidValueError: when they can't.
+    :raises InvalidValueError: when it can't.
     """
-    check_image_fits(OWNER, given.job, given.compute)
+    compute: Any = given.compute
+    if isinstance(compute, ON_CLUSTERS):
+        check_image_fits(OWNER, given.job, compute)
+        return
+    from airflow_provider_emrkit.compute.serverless_fit import check_serverless_fit
+
+    check_serverless_fit(OWNER, given.job, compute)
+
+
+def _is_serverless(compute: Any) -> bool:
+    # Loaded by DAG files that name it, and no others.
+    from airflow_provider_emrkit.compute.serverless import ServerlessApplication
+
+    return isinstance(compute, ServerlessApplication)
 
 
 def limits_of(given: EmrSparkOperator) -> Limits:

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_emrkit.applications.awaited import ApplicationNotYet
+from airflow_provider_emrkit.compute.serverless import ServerlessApplication
+from airflow_provider_emrkit.compute.targets import ExistingCluster
 from airflow_provider_emrkit.exceptions import (
     PoolBusyError,
     RunCancelledError,
@@ -24,18 +27,23 @@ from airflow_provider_emrkit.operators.log_ending import LogEnding
 from airflow_provider_emrkit.operators.pooled import PlacingHere, StagedOrder
 from airflow_provider_emrkit.operators.run_ending import RunEnding
 from airflow_provider_emrkit.operators.stopping import Stopping
+from airflow_provider_emrkit.runs.job_run import JOB_RUN
 from airflow_provider_emrkit.runs.limits import Limits, breach, next_deadline
 from airflow_provider_emrkit.runs.opening import open_runs
 from airflow_provider_emrkit.runs.outcome import failure, result
 from airflow_provider_emrkit.runs.releasing import release
+from airflow_provider_emrkit.runs.serverless_cost import billed
 from airflow_provider_emrkit.runs.states import RunState
+from airflow_provider_emrkit.runs.step_search import LATE_LIST
 from airflow_provider_emrkit.runs.takeover import Takeover
 from airflow_provider_emrkit.runs.watch import RunWatch
+from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from airflow_provider_emrkit.applications.awaited import Awaited, LeftWaits
     from airflow_provider_emrkit.compute.pool import ClusterPool
     from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
@@ -76,6 +84,7 @@ class AttendedRun:
     :param wishes: What is wanted of the job's logs.
     :param last_lines: Lines of the end of the job's log to write here when it was followed elsewhere.
     :param archive_patience: Seconds for which the logs of a failed run are waited for until they are on S3.
+    :param left: The waits for applications of a deferrable task; None for one that waits on its worker.
 
     >>> attended = AttendedRun(EmrKitHook(), self.log, task_instance=context["ti"])  # doctest: +SKIP
     """
@@ -92,6 +101,7 @@ class AttendedRun:
         wishes: LogWishes | None = None,
         last_lines: int = 0,
         archive_patience: float = 0.0,
+        left: LeftWaits | None = None,
     ) -> None:
         self._hook = hook
         self._log = log
@@ -105,7 +115,7 @@ class AttendedRun:
         self._over = False  # abandoned
         self._finishing = False  # ended by itself
         self.run = run
-        self.runs = open_runs(hook, self._stopping.wait)
+        self.runs = open_runs(hook, self._stopping.wait, left)
         self._ending = RunEnding(self.runs, log)
 
     def take_over(
@@ -125,8 +135,8 @@ class AttendedRun:
             self._again = True
         return found
 
-    def start(self, job: SparkJob, compute: Compute, token: RunToken, base_dir: Path) -> JobRun:
-        """Stage the job's local files and submit it.
+    def start(self, job: SparkJob, compute: Compute, token: RunToken, base_dir: Path) -> JobRun | Awaited:
+        """Stage the job's local files and submit it, or give what a deferrable task has to wait for before.
 
         :param base_dir: Folder of the DAG file.
         :raises SubmitRefusedError: when AWS does not take it.
@@ -136,7 +146,10 @@ class AttendedRun:
         with self._stopped_by_airflow():
             job = self._staged(job, base_dir)
             send = partial(self.runs.submit, job, compute, token, self._wishes)
-            return self._begin(self._sent(send, compute, token))
+            try:
+                return self._begin(self._sent(send, compute, token))
+            except ApplicationNotYet as signal:
+                return signal.awaited
 
     def place(
         self, job: SparkJob, pool: ClusterPool, token: RunToken, base_dir: Path, *, waits: bool
@@ -162,13 +175,16 @@ class AttendedRun:
     def _sent(self, send: Callable[[], T], compute: Compute, token: RunToken) -> T:
         try:
             return send()
+        except (ApplicationNotYet, InvalidValueError):  # nothing is lost, as nothing was submitted
+            raise
         except SubmitRefusedError as error:
             # A cluster may have been started for it, or the last round has placed it without an answer.
-            if self._stopping.is_set() or isinstance(error, PoolBusyError):
-                self.end_lost(compute, token)
+            is_stopped = self._stopping.is_set()
+            if is_stopped or isinstance(error, PoolBusyError):
+                self.end_lost(compute, token, just_now=is_stopped)
             raise
         except BaseException:
-            self.end_lost(compute, token)
+            self.end_lost(compute, token, just_now=True)
             raise
 
     @contextmanager
@@ -230,6 +246,15 @@ class AttendedRun:
                 return status
         return self.watch(run, pace)
 
+    def refuse_to_hand_on(self, run: JobRun) -> None:
+        """Go no further with a task that a user has ended, also where Airflow has not told that yet.
+
+        :raises RunCancelledError: as :meth:`refuse_if_stopped` does.
+        :raises RunLeftError: as :meth:`refuse_if_stopped` does.
+        """
+        self._stopping.look(self._log)
+        self.refuse_if_stopped(run)
+
     def refuse_if_stopped(self, run: JobRun | None = None) -> None:
         """Go no further with a task that Airflow stopped; its signal alone does not end the task on 3.x.
 
@@ -262,10 +287,18 @@ class AttendedRun:
             value = result(run, status, self.runs.cost(run, status))
             took, total = value["seconds"], value["total_seconds"]
             self._log.info("Done: %s %s, job %s s, %s s in all", run, status.detail, took, total)
+            self._tell_bill(run, value["cost"])
             return value
         patience = 0.0 if status.state is RunState.CANCELLED else self._archive_patience
         facts = self._ending_of(run).of_failure(patience, self._last_lines, self._watched)
+        if run.kind == JOB_RUN:  # it is billed for what did not succeed, too
+            self._tell_bill(run, self.runs.cost(run, status))
         raise failure(run, status, facts)
+
+    def _tell_bill(self, run: JobRun, cost: Mapping[str, Any] | None) -> None:
+        """Say what EMR Serverless bills for the run; a cluster's hours are no bill."""
+        if run.kind == JOB_RUN and cost:
+            self._log.info("Billed: %s", billed(cost))
 
     def repeat_log(self, run: JobRun) -> None:
         """Write the last lines of the job's log here too, where it was not followed here."""
@@ -328,17 +361,41 @@ class AttendedRun:
         self._over = self._finishing = False
         return run
 
-    def end_lost(self, compute: Compute, token: RunToken) -> None:
-        """End the run where there is one: the task was interrupted while it submitted, so nobody knows."""
+    def end_lost(self, compute: Compute, token: RunToken, *, just_now: bool = False) -> None:
+        """End the run where there is one: the task was interrupted while it submitted, so nobody knows.
+
+        :param just_now: Whether that was a moment ago, so that EMR may not list the run yet.
+        """
         self._stopping.settle(JUDGE_PATIENCE)
         if self._stopping.leaves:
             self._log.warning("The job may have been submitted; the task's next try finds out.")
             return
+        name, place = token.marked(), _where_it_would_be(compute)
         try:
-            found = self.runs.earlier(compute, token, None)
+            lost = self._carrying(compute, token)
+            if just_now and not lost:
+                # Also while the task is being stopped: what nobody knows of runs, and is billed, to its end.
+                self._log.info("%r is not among %s yet; looking once more.", name, place)
+                threading.Event().wait(LATE_LIST)
+                lost = self._carrying(compute, token)
         except SubmitRefusedError as error:
-            self._log.warning("It is not known whether the job was submitted: %s", error)
+            text = "It is not known whether the job was submitted (%s). Look for %r among %s, and end it."
+            self._log.warning(text, error, name, place)
             return
-        for lost in found:
-            if lost.mark == token.mark:
-                self._ending.end(lost.run, END_PATIENCE)
+        for run in lost:
+            self._ending.end(run, END_PATIENCE)
+        if just_now and not lost:
+            text = "No job of the task was found. Should one come up late, it is %r among %s: end it there."
+            self._log.warning(text, name, place)
+
+    def _carrying(self, compute: Compute, token: RunToken) -> list[JobRun]:
+        found = self.runs.earlier(compute, token, None)
+        return [one.run for one in found if one.mark == token.mark]
+
+
+def _where_it_would_be(compute: Compute) -> str:
+    if isinstance(compute, ServerlessApplication):
+        return f"the job runs of application {compute.spec.name if compute.spec else compute.application_id}"
+    if isinstance(compute, ExistingCluster):
+        return f"the steps of cluster {compute.cluster_id}"
+    return "EMR's clusters and their steps"

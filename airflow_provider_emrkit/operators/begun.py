@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import task_state_store
+from airflow_provider_emrkit.deployment import deployment
 from airflow_provider_emrkit.exceptions import SubmitRefusedError
 from airflow_provider_emrkit.runs.token import RunToken
 
@@ -22,7 +23,15 @@ def run_token(ti: Any) -> RunToken:
     :param ti: The task instance, ``context["ti"]``.
     """
     map_index = -1 if ti.map_index is None else ti.map_index
-    return RunToken(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.max_tries, ti.try_number)
+    return RunToken(
+        ti.dag_id,
+        ti.run_id,
+        ti.task_id,
+        map_index,
+        ti.max_tries,
+        ti.try_number,
+        deployment=deployment(),
+    )
 
 
 def has_begun(context: Context, token: RunToken, log: Any) -> bool:

@@ -86,7 +86,9 @@ class LogEnding:
                 self.log.info("%s", line)
 
     def _repeat(self, count: int) -> bool:
-        tail = LogTail(self.runs.log_sources(self.run), from_end=TAIL_LINES)
+        sources = self.runs.log_sources(self.run)
+        sources.note_end()
+        tail = LogTail(sources, from_end=TAIL_LINES)
         new = tail.read()
         told = most_telling(new.lines, count)
         if told:

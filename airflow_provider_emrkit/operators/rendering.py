@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit._compat import render_to_text
 from airflow_provider_emrkit.frozen import FrozenSpec
 from airflow_provider_emrkit.templating import map_strings
 
@@ -26,13 +27,21 @@ class RendersSpecs(_Operator):
     ) -> Any:
         """Render templates, also those inside of jobs and clusters.
 
+        What is inside stays text as it is written, to its last newline, and also where the DAG has
+        ``render_template_as_native_obj``: Spark takes texts, and ``{"a": 1}`` must not come to it as a
+        dict's ``{'a': 1}``.
+
         :raises InvalidValueError: when a rendered value can't be right; it names the field.
         """
         if not isinstance(content, FrozenSpec) or (seen_oids is not None and id(content) in seen_oids):
             return super().render_template(content, context, jinja_env, seen_oids)
-        env = jinja_env or self.get_template_env()
+        env = self._text_env(jinja_env or self.get_template_env())
+        return map_strings(content, lambda text: render_to_text(env.from_string(text), context))
 
-        def rendered(text: str) -> str:
-            return str(super(RendersSpecs, self).render_template(text, context, env, set()))
+    def _text_env(self, jinja_env: Any) -> Any:
+        from jinja2.nativetypes import NativeEnvironment
 
-        return map_strings(content, rendered)
+        dag = self.get_dag()
+        if isinstance(jinja_env, NativeEnvironment) and dag is not None:
+            jinja_env = dag.get_template_env(force_sandboxed=True)
+        return jinja_env.overlay(keep_trailing_newline=True)

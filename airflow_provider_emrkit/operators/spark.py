@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit._compat import BaseOperator, conf
+from airflow_provider_emrkit._compat import BaseOperator, conf, is_tried_out
 from airflow_provider_emrkit.compute.pool import ClusterPool
 from airflow_provider_emrkit.exceptions import RunError, RunLeftError, RunTimedOutError
 from airflow_provider_emrkit.links import OPERATOR_LINKS, PLACED, announce, console_links
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow_provider_emrkit._compat import Context
-    from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
+    from airflow_provider_emrkit.applications.awaited import LeftWaits
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.operators.attended import AttendedRun
     from airflow_provider_emrkit.operators.deferral import Deferral
     from airflow_provider_emrkit.operators.stopping import OnKill
     from airflow_provider_emrkit.runs.earlier import Found, OnExisting
+    from airflow_provider_emrkit.runs.protocol import Compute
     from airflow_provider_emrkit.runs.token import RunToken
     from airflow_provider_emrkit.runs.watch import Pace
 
@@ -61,8 +62,8 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         it, ``leave`` lets it go on. A timeout ends it in any case; a worker's or triggerer's end never does.
     :param timeout: How long the job may take from its submission, in seconds or as a timedelta; None for as
         long as it likes. Unlike ``execution_timeout`` it goes on counting over retries that attach.
-    :param start_timeout: How long its cluster may take to start.
-    :param queue_timeout: How long the job may wait on its cluster for other work.
+    :param start_timeout: How long its cluster, or its workers on EMR Serverless, may take to start.
+    :param queue_timeout: How long the job may wait on its cluster or application for other work.
     :param run_timeout: How long the job itself may run.
     :param infra_retries: How often a job whose :class:`DynamicCluster` or pool's cluster was lost, or got no
         instances, is started once more within the same try, at most 10. Other failures are never repeated. A
@@ -85,12 +86,13 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     ui_color = "#fbe5d1"
 
     _attended: AttendedRun | None = None
+    _deadline: float | None = None  # as it was told before the task waited for its application
 
     def __init__(
         self,
         *,
         job: SparkJob,
-        compute: DynamicCluster | ExistingCluster | ClusterPool,
+        compute: Compute,
         emrkit_conn_id: str = "emrkit_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
@@ -133,11 +135,24 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         token = run_token(context["ti"])
         earlier = self._earlier(context, attended, token)
         if earlier is None:
-            note_begun(context, token, self.log)
-            return self._pursue(context, attended, self._start(context, attended, token))
+            return self._begin(context, attended, token)
         if earlier.status.state.is_final:
             return self._finish(context, attended, earlier.run, earlier.status)
         return self._pursue(context, attended, earlier.run)
+
+    def execute_again(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on when the application has changed that the task waited for: nothing was submitted before.
+
+        :param event: The trigger's payload.
+        :raises SubmitRefusedError: when the job could not be started.
+        :raises RunError: when it did not succeed; the type says how.
+        """
+        from airflow_provider_emrkit.operators.application_waits import taken_up
+
+        left = taken_up(event, self.execution_timeout)
+        self._deadline = left.deadline
+        attended = self._attend(context, left=left)
+        return self._begin(context, attended, run_token(context["ti"]))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on where the trigger ended.
@@ -148,7 +163,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         from airflow_provider_emrkit.runs.outcome import unwatchable
 
         run = JobRun.from_dict(event["run"])
-        if not run.step_id:
+        if not run.id:
             raise self._unplaced(context, run, event)
         attended = self._attend(context, run)
         if event.get("announced") is False:  # the trigger has placed the job, and Airflow did not take it
@@ -178,6 +193,10 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
             self._attend(context).end_lost(self.compute, token)
         return unplaced("PoolBusyError" if event["state"] == "busy" else event.get("error"), event["message"])
 
+    def _begin(self, context: Context, attended: AttendedRun, token: RunToken) -> dict[str, Any]:
+        note_begun(context, token, self.log)
+        return self._pursue(context, attended, self._start(context, attended, token))
+
     def _earlier(self, context: Context, attended: AttendedRun, token: RunToken) -> Found | None:
         """Look for what earlier tries have started; the first one has none, and asks nobody."""
         if not has_begun(context, token, self.log):
@@ -187,14 +206,18 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         return attended.take_over(self.job, self.compute, token, since, self.on_existing)
 
     def _start(self, context: Context, attended: AttendedRun, token: RunToken) -> JobRun:
-        """Submit the job; a pool may have no room for it, which the triggerer then waits for."""
+        """Submit the job; a deferrable task waits in the triggerer for room in a pool, or its application."""
         check_placement(self)  # now that it is rendered
         if isinstance(self.compute, ClusterPool):
             return self._place(context, attended, token, self.compute)
         run = attended.start(self.job, self.compute, token, self._base_dir())
-        what = "Started cluster %s (%s) with step %s" if run.owns_cluster else "On cluster %s (%s): step %s"
+        if not isinstance(run, JobRun):
+            from airflow_provider_emrkit.operators.application_waits import leave
+
+            return leave(self, context, run, self.emrkit_conn_id, self._hook.clients.region_name)
+        told = "Started %s (%s) with %s" if run.owns_cluster else "On %s (%s): %s"
         with self._ended_on_error(attended, run):
-            self.log.info(what, run.cluster_id, run.region, run.step_id)
+            self.log.info(told, run.where, run.region, run.what)
         return run
 
     def _place(self, context: Context, attended: AttendedRun, token: RunToken, pool: ClusterPool) -> JobRun:
@@ -211,11 +234,18 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         """Wait for a run that goes on, here or in the triggerer."""
         with self._ended_on_error(attended, run):
             self._announce(context["ti"], run)
-            attended.refuse_if_stopped(run)
-            trigger = self._deferral(context["ti"]).watching(run) if self.deferrable else None
+            trigger = self._watching(context, attended, run)
         if trigger:
             self.defer(trigger=trigger, method_name="execute_complete")
         return self._finish(context, attended, run, self._watch(attended, run))
+
+    def _watching(self, context: Context, attended: AttendedRun, run: JobRun) -> Any:
+        """Give the trigger that is to have the run; None where it is watched here."""
+        if not self.deferrable:
+            attended.refuse_if_stopped(run)
+            return None
+        attended.refuse_to_hand_on(run)
+        return self._deferral(context["ti"]).watching(run)
 
     def _watch(self, attended: AttendedRun, run: JobRun) -> RunStatus:
         with self._ended_on_error(attended, run):
@@ -257,7 +287,10 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
         if self._attended is not None:
             self._attended.kill()
 
-    def _attend(self, context: Context, run: JobRun | None = None) -> AttendedRun:
+    def _attend(
+        self, context: Context, run: JobRun | None = None, left: LeftWaits | None = None
+    ) -> AttendedRun:
+        from airflow_provider_emrkit.applications.awaited import LeftWaits
         from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
         from airflow_provider_emrkit.operators.attended import AttendedRun
 
@@ -272,6 +305,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
             wishes=LogWishes.of(executor_logs=self.executor_logs, log_streams=self.log_streams),
             last_lines=last_lines(),
             archive_patience=archive_patience(),
+            left=(left or LeftWaits()) if self.deferrable and not is_tried_out(context["ti"]) else None,
         )
         return self._attended
 
@@ -288,7 +322,8 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
 
     def _announce(self, ti: Any, run: JobRun) -> None:
         """Show the run in Airflow while it goes on; it is found by its token where that does not work."""
-        links = console_links(run, on_aws=not self._hook.clients.has_own_endpoint)
+        on_aws = not self._hook.clients.has_own_endpoint
+        links = console_links(run, on_aws=on_aws, task_instance=ti)
         try:
             announce(run, links, lambda key, value: ti.xcom_push(key=key, value=value))
         except Exception as error:
@@ -299,7 +334,7 @@ class EmrSparkOperator(RendersSpecs, BaseOperator):
     def _deferral(self, ti: Any) -> Deferral:
         from airflow_provider_emrkit.operators.deferral import Deferral
 
-        deadline = execution_deadline(ti, self.execution_timeout)
+        deadline = execution_deadline(ti, self.execution_timeout, self._deadline)
         return Deferral(self.emrkit_conn_id, self._pace(), limits_of(self), self.kill_action, deadline)
 
     def _pace(self) -> Pace:

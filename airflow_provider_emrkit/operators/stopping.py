@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_emrkit._compat import CAN_ASK_IN_A_THREAD, read_task_state
+from airflow_provider_emrkit._compat import CAN_ASK_IN_A_THREAD, is_tried_out, read_task_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,6 @@ class Stopping:
         in_a_thread: bool | None = None,
     ) -> None:
         self._task_instance = task_instance
-        self._on_kill = on_kill
         self._ask = ask or read_task_state
         self._in_a_thread = CAN_ASK_IN_A_THREAD if in_a_thread is None else in_a_thread
         self._begun = False
@@ -61,6 +60,7 @@ class Stopping:
         # that may hold the event's lock.
         self._for_the_handler = threading.Event()
         self._for_the_task = threading.Event()
+        self._wish = "on_kill is 'leave'" if on_kill == "leave" else ""
         self.why = ""
 
     @property
@@ -106,6 +106,27 @@ class Stopping:
         self._for_the_handler.set()
         self._for_the_task.set()
 
+    def look(self, log: Any) -> None:
+        """Ask Airflow once whether a user has ended the task, which nobody may have told its worker yet.
+
+        For the task's own code, before it hands its job on. Airflow tells a worker with the next heartbeat,
+        seconds later, and takes no deferral of such a task: nobody would have its job then.
+
+        :param log: The task's log.
+        """
+        if self._begun or self._task_instance is None or is_tried_out(self._task_instance):
+            return
+        try:
+            state = self._ask(self._task_instance)
+        except Exception as error:
+            log.debug("Airflow could not be asked whether the task is to go on: %s", error)
+            return
+        if state is not None and state not in WANTS_ITS_JOB:
+            self._begun, self._judged = True, True
+            self.why = self._reason_in(state)
+            self._for_the_handler.set()
+            self._for_the_task.set()
+
     def settle(self, seconds: float) -> None:
         """Wait until a stop that has begun is judged; one that can't be is no reason to end the job."""
         if self._begun and not self.wait(seconds):
@@ -116,16 +137,19 @@ class Stopping:
         self._judged = True
 
     def _reason_to_leave(self, log: Any) -> str:
-        wish = "on_kill is 'leave'" if self._on_kill == "leave" else ""
         if self._task_instance is None:
-            return wish
+            return self._wish
         try:
             state = self._ask(self._task_instance)
         except Exception as error:
             log.warning("Airflow could not be asked what the task is stopped for: %s", error, exc_info=True)
-            return wish or "Airflow could not be asked what the task is stopped for"
+            return self._wish or "Airflow could not be asked what the task is stopped for"
+        return self._reason_in(state)
+
+    def _reason_in(self, state: str | None) -> str:
+        """Give why the job of a task in a state goes on; empty for one that ends."""
         if state == CLEARED:
             return ""
         if state in WANTS_ITS_JOB:
-            return wish or f"the worker is stopped, the task is {state}"
-        return wish
+            return self._wish or f"the worker is stopped, the task is {state}"
+        return self._wish

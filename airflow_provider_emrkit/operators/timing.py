@@ -37,17 +37,23 @@ def check_limit(owner: str, field: str, value: timedelta | float | None) -> floa
     return seconds
 
 
-def execution_deadline(ti: Any, execution_timeout: timedelta | None) -> float | None:
+def execution_deadline(
+    ti: Any, execution_timeout: timedelta | None, earlier: float | None = None
+) -> float | None:
     """Tell when a deferred task's ``execution_timeout`` is over, in seconds since 1970; None for never.
 
     Airflow 3 does not watch the timeout of a deferred task, and 2 leaves no time to clean up.
+
+    :param earlier: What was told when the task was deferred before: 3.0 and 3.1 say of a task that goes on
+        that it has started just now.
     """
     if execution_timeout is None:
         return None
     seconds = execution_timeout.total_seconds()
     margin = min(seconds * TIMEOUT_MARGIN, MAX_TIMEOUT_MARGIN)
     started = ti.start_date.timestamp() if ti.start_date else time.time()
-    return float(started + seconds - margin)
+    deadline = float(started + seconds - margin)
+    return deadline if earlier is None else min(deadline, earlier)
 
 
 def pace(poll_interval: float | None) -> Pace:

@@ -58,7 +58,7 @@ class Found:
 
         A cluster whose step has no id yet can only be ended.
         """
-        return (self.is_active and bool(self.run.step_id)) or self.status.state is RunState.SUCCEEDED
+        return (self.is_active and bool(self.run.id)) or self.status.state is RunState.SUCCEEDED
 
 
 @dataclass(frozen=True)

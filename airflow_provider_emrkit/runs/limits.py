@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # What the limits are called, with what happened to a run that passed one. Where two pass at the same moment
 # the first one is told.
 _PASSED = {
-    "starting": "waited for its cluster to start for more than",
-    "queued": "waited on its cluster for other work for more than",
+    "starting": "waited for its {place} to start for more than",
+    "queued": "waited on its {place} for other work for more than",
     "running": "ran for more than",
     "total": "took, since its submission, more than",
 }
@@ -99,7 +99,8 @@ def breach(limits: Limits, run: JobRun, status: RunStatus | None, now: float) ->
         return None
     which = min(passed, key=lambda one: one[0])[1]
     seconds = float(getattr(limits, which))
-    return Breach(which, seconds, f"{run} {_PASSED[which]} {_in_words(seconds)} (limit {which})")
+    passed_by = _PASSED[which].format(place=run.place)
+    return Breach(which, seconds, f"{run} {passed_by} {_in_words(seconds)} (limit {which})")
 
 
 def next_deadline(limits: Limits, run: JobRun, status: RunStatus | None) -> float | None:
@@ -125,7 +126,8 @@ def _deadlines(limits: Limits, run: JobRun, status: RunStatus | None) -> dict[st
 def _present_part(run: JobRun, status: RunStatus) -> dict[str, float]:
     """Give the part of its life the run is in, and when that began; empty where nobody can tell."""
     if status.state is RunState.STARTING:
-        return {"starting": run.submitted_at}
+        # What EMR Serverless tries once more, or has QUEUED before, starts later than it was submitted.
+        return {"starting": max(run.submitted_at, status.compute_ready_at or 0.0)}
     if status.state is RunState.QUEUED:
         if status.detail == NOT_LISTED:  # it may wait, run, or have ended long ago
             return {}

@@ -134,6 +134,8 @@ class LogWatch:
         if status.state.is_final and self._ended is None:
             self._ended = self._last_line = self.clock()
             self._next_read = 0.0
+            if self._tail is not None:
+                self._tail.sources.note_end()
 
     @property
     def due(self) -> float | None:
@@ -147,11 +149,12 @@ class LogWatch:
             return False
         if not self._may_have_lines():
             return True
-        if self._slowest_pause and self._read_since_end:
+        uploaded = self._looked >= self._ended + self._uploaded_within
+        if self._slowest_pause and self._read_since_end and uploaded:
             return True  # what is uploaded every few minutes is not waited for
         # What no look has found silent is not: whoever asks may do so between two looks.
         silent = self._looked - max(self._ended, self._last_line)
-        if self._is_complete and silent >= self.pace.drain:
+        if self._is_complete and uploaded and silent >= self.pace.drain:
             return True
         return self.clock() >= self._ended + (self.pace.max_drain if self._is_complete else LONGEST_READING)
 
@@ -201,8 +204,11 @@ class LogWatch:
     @property
     def _slowest_pause(self) -> float:
         """The seconds between two looks that the sources ask for; 0 where they don't."""
-        sources = self._tail.sources if self._tail else None
-        return getattr(sources, "pause", None) or 0.0
+        return (self._tail.sources.pause or 0.0) if self._tail else 0.0
+
+    @property
+    def _uploaded_within(self) -> float:
+        return self._tail.sources.uploaded_within if self._tail else 0.0
 
     def _may_have_lines(self) -> bool:
         return self._has_started and not self._given_up
@@ -259,7 +265,7 @@ class LogWatch:
 
     def _silence_note(self) -> Sequence[Note]:
         """Say why there may be no line at all, where the sources know and have not said so."""
-        silence = getattr(self._tail.sources, "silence", None) if self._tail else None
+        silence = self._tail.sources.silence if self._tail else None
         if not silence or self.has_lines or silence in self._noted:
             return ()
         if self._given_up or self._refused:
@@ -289,6 +295,8 @@ class LogWatch:
         self._note_news(sources, notes)
         if isinstance(sources, NoSources):
             self._given_up = True
+        if self._ended is not None:
+            sources.note_end()
         return LogTail(
             sources, self.pace.max_lines, from_end=TAIL_LINES if self.again else None, clock=self.clock
         )

@@ -12,12 +12,15 @@ from airflow_provider_emrkit.exceptions import (
     RunCancelledError,
     RunError,
     RunNotFoundError,
+    RunTimedOutError,
     SubmitRefusedError,
 )
 from airflow_provider_emrkit.logs.causes import Cause, find_cause
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
 from airflow_provider_emrkit.runs.classify import classify
+from airflow_provider_emrkit.runs.job_run import JOB_RUN, STEP
 from airflow_provider_emrkit.runs.progress import duration
+from airflow_provider_emrkit.runs.serverless_classify import classify_job_run
 from airflow_provider_emrkit.runs.start_logs import bootstrap_log
 from airflow_provider_emrkit.runs.states import CLUSTER_GOING, RunState
 from airflow_provider_emrkit.runs.token import MARK, Mark
@@ -29,21 +32,29 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.protocol import FailureFacts
     from airflow_provider_emrkit.runs.states import RunStatus
 
+# What names a run of each sort, and tells of what it ran on.
+_IDS: dict[str, tuple[str, ...]] = {
+    STEP: ("cluster_id", "step_id", "owns_cluster"),
+    JOB_RUN: ("application_id", "job_run_id", "image", "image_digest"),
+}
+_CLASSIFY = {STEP: classify, JOB_RUN: classify_job_run}
+
 
 def result(run: JobRun, status: RunStatus, cost: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Give what a task that succeeded returns, and so leaves in XCom.
 
-    Its members: ``kind``, ``cluster_id``, ``step_id``, ``name``, ``token``, ``region``, ``state`` (EMR's
-    word), ``submitted_at``, ``started_at``, ``ended_at`` (seconds since 1970), ``waited_seconds`` (from
-    submission to the start), ``seconds`` (the job's own), ``total_seconds`` (from submission to the end),
-    ``attempts``, ``log_uri``, ``log_group``, ``log_prefix``, ``owns_cluster`` and ``cost``.
+    Its members: ``kind``; ``cluster_id``, ``step_id`` and ``owns_cluster`` of a step, ``application_id``,
+    ``job_run_id``, ``image`` and ``image_digest`` of a job run of EMR Serverless; ``name``, ``token``,
+    ``region``, ``state`` (EMR's word), ``submitted_at``, ``started_at``, ``ended_at`` (seconds since 1970),
+    ``waited_seconds`` (from submission to the start), ``seconds`` (the job's own), ``total_seconds`` (from
+    submission to the end), ``attempts``, ``log_uri``, ``log_group``, ``log_prefix`` and ``cost`` (see
+    :func:`~.step_cost.step_cost` and :func:`~.serverless_cost.job_run_cost`).
 
     :param cost: What AWS says the run has used; None when it does not say.
     """
     return {
         "kind": run.kind,
-        "cluster_id": run.cluster_id,
-        "step_id": run.step_id,
+        **_ids(run, status),
         "name": run.name,
         "token": run.token,
         "region": run.region,
@@ -58,9 +69,14 @@ def result(run: JobRun, status: RunStatus, cost: Mapping[str, Any] | None = None
         "log_uri": run.log_uri,
         "log_group": run.log_group,
         "log_prefix": run.log_prefix,
-        "owns_cluster": run.owns_cluster,
         "cost": None if cost is None else dict(cost),
     }
+
+
+def _ids(run: JobRun, status: RunStatus) -> dict[str, Any]:
+    ids = {name: getattr(run, name) for name in _IDS[run.kind]}
+    # What it got counts, not what it was to get.
+    return {**ids, "image_digest": status.image_digest} if status.image_digest else ids
 
 
 def attempts(run: JobRun) -> dict[str, int | None]:
@@ -107,14 +123,17 @@ def retyped(kind: str | None, reason: str, other: type[EmrKitError]) -> tuple[ty
 def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
     """Give the exception for a run that did not succeed: what, why, where that was seen, what may help."""
     if status.state is RunState.UNLISTED:
+        kept = "; it keeps the last 1,000 steps of a cluster" if run.kind == STEP else ""
         return RunNotFoundError(
-            f"EMR does not list step {run.step_id} of cluster {run.cluster_id} any more; it keeps the last "
-            "1,000 steps of a cluster. See from what the job wrote how it ended, before it is started again"
+            f"EMR does not list {run.what} of {run.where} any more{kept}. See from what the job wrote how it "
+            "ended, before it is started again"
         )
     cause = _cause(run, status, facts)
-    verdict = classify(status, cause)
-    if verdict.hint and not cause.hint:
+    verdict = _CLASSIFY[run.kind](status, cause)
+    if verdict.hint:
         cause = replace(cause, hint=verdict.hint)
+    if verdict.error is RunTimedOutError:
+        return RunTimedOutError(f"{run} was ended: {_said(status)} - {verdict.hint}", cause=cause)
     if verdict.error is RunCancelledError:
         reason = _said(status)
         return RunCancelledError(f"{run} was cancelled" + (f": {reason}" if reason else ""), cause=cause)
@@ -127,14 +146,10 @@ def failure(run: JobRun, status: RunStatus, facts: FailureFacts) -> RunError:
 
 def _what(run: JobRun, status: RunStatus, *, lost: bool) -> str:
     if status.state is RunState.FAILED:
-        return f"{run} failed"
+        return f"{run} failed" + (f" in attempt {status.attempt}" if status.attempt > 1 else "")
     if status.state is RunState.LOST:
-        return f"cluster {run.cluster_id} was lost while {run} ran"
-    return (
-        f"cluster {run.cluster_id} ended before {run} could run"
-        if lost
-        else f"cluster {run.cluster_id} did not start"
-    )
+        return f"{run.where} was lost while {run} ran"
+    return f"{run.where} ended before {run} could run" if lost else f"{run.where} did not start"
 
 
 def _cause(run: JobRun, status: RunStatus, facts: FailureFacts) -> Cause:

@@ -27,6 +27,7 @@ class Progress:
 
     run: JobRun
     _last: str = ""
+    _doubted: str = ""
 
     def news(self, status: RunStatus, now: float) -> list[str]:
         """Give the line for a state, when it says something that the last one did not.
@@ -41,17 +42,45 @@ class Progress:
         elapsed = f"{subject} ({now - self.run.submitted_at:.0f} s)"
         return [f"{elapsed}: {reason}" if reason else elapsed]
 
+    def doubts(self, status: RunStatus) -> list[str]:
+        """Give a warning where the run got another image than its tag meant when it was submitted; once."""
+        got, meant = status.image_digest, self.run.image_digests
+        if not got or not meant or got in (*meant, self._doubted):
+            return []
+        self._doubted = got
+        return [
+            f"{_capital(str(self.run))} got image {self.run.image} as {got}, not as {meant[0]}, which its "
+            "tag meant when the job was submitted. Either the tag was pushed anew just then, and the job has "
+            "the newer image; or the application resolves tags when it starts, and keeps what it got then: "
+            "stop it, so that it starts with the present image."
+        ]
+
     def _text(self, status: RunStatus) -> str:
         if status.state in (RunState.STARTING, RunState.NEVER_RAN):
-            text, reason = f"Cluster {self.run.cluster_id} is {status.compute_state}", status.compute_message
+            text, reason = self._coming_up(status)
         elif status.state is RunState.LOST:
-            text = (
-                f"Step {self.run.step_id} is {status.detail}, its cluster is {status.compute_state or 'gone'}"
-            )
+            place = f"its {self.run.place} is {status.compute_state or 'gone'}"
+            text = f"{self._what(status)} is {status.detail}, {place}"
             reason = status.compute_message
         else:
-            text, reason = f"Step {self.run.step_id} is {status.detail}", ""
+            text, reason = f"{self._what(status)} is {status.detail}", ""
+            if status.attempt > 1 and not status.state.is_final:  # why it is tried once more
+                reason = status.message
         return f"{text}: {reason}" if reason else text
+
+    def _coming_up(self, status: RunStatus) -> tuple[str, str]:
+        """Tell of what it waits for: its cluster; where that was not asked for, its own state says it."""
+        if not status.compute_state:
+            return f"{self._what(status)} is {status.detail}", status.message
+        return f"{_capital(self.run.where)} is {status.compute_state}", status.compute_message
+
+    def _what(self, status: RunStatus) -> str:
+        attempt = f", attempt {status.attempt}," if status.attempt > 1 else ""
+        return f"{_capital(self.run.what)}{attempt}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def duration(started: float | None, ended: float | None) -> float | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_emrkit.compute.pool import ClusterPool
+    from airflow_provider_emrkit.compute.serverless import ServerlessApplication
     from airflow_provider_emrkit.compute.targets import DynamicCluster, ExistingCluster
     from airflow_provider_emrkit.jobs.spark_job import SparkJob
     from airflow_provider_emrkit.logs.causes import LogText
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.runs.states import RunStatus
     from airflow_provider_emrkit.runs.token import RunToken
 
-    Compute = DynamicCluster | ExistingCluster | ClusterPool
+    Compute = DynamicCluster | ExistingCluster | ClusterPool | ServerlessApplication
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def refusal(
     >>> raise refusal("the job was not submitted", error, "us-east-1")  # doctest: +SKIP
     """
     said = explain(error, region)
-    kind = _kind(error)
+    kind = kind_of(error)
     message = f"{what} (region {region}): {said}"
     named = _named_in(str(error), request or {})
     if named:
@@ -76,7 +76,8 @@ def is_ending(error: Exception) -> bool:
     return is_not_found(error) or _ENDING in str(error).lower()
 
 
-def _kind(error: Exception) -> type[SubmitRefusedError]:
+def kind_of(error: Exception) -> type[SubmitRefusedError]:
+    """Tell which error it is that AWS did not take a job."""
     if is_denied(error):
         return SubmitDeniedError
     if is_transient(error):

@@ -74,8 +74,11 @@ class RunStatus:
     :param compute_errors: The codes of what led to it, e.g. ``INTERNAL_ERROR_SPOT_NO_CAPACITY_PRIMARY``.
     :param started_at: When the job started, in seconds since 1970.
     :param ended_at: When it ended.
-    :param compute_ready_at: When its cluster was up, where that is known.
+    :param compute_ready_at: When its cluster was up, where that is known; of a job run of EMR Serverless,
+        since when it waits for workers, or, while it is QUEUED, for its turn.
+    :param attempt: Which attempt of EMR Serverless' own retries it is, from 1; 0 where there are none.
     :param by_event: Whether an event told it, which is quick but proves nothing.
+    :param image_digest: The digest of the image that its driver got; empty where it is not known.
 
     >>> RunStatus.from_dict(RunStatus(RunState.RUNNING, "RUNNING").to_dict()).state
     <RunState.RUNNING: 'running'>
@@ -92,6 +95,8 @@ class RunStatus:
     by_event: bool = False
     compute_code: str = ""
     compute_errors: tuple[str, ...] = ()
+    attempt: int = 0
+    image_digest: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain JSON."""

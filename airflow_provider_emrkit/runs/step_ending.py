@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.hooks.errors import explain, is_aws_error, is_transient
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.runs.driver_ending import DriverEnding
+from airflow_provider_emrkit.runs.growing_pauses import GrowingPauses
 from airflow_provider_emrkit.runs.protocol import Released
 from airflow_provider_emrkit.runs.states import CLUSTER_GOING, RunState
 from airflow_provider_emrkit.runs.step_calls import cluster_state, list_steps, run_status
@@ -22,16 +22,10 @@ if TYPE_CHECKING:
 # CancelSteps, StepCancellationOption: the second one is for steps that the first one does not end.
 INTERRUPT = "SEND_INTERRUPT"
 TERMINATE = "TERMINATE_PROCESS"
-# Part of the patience after which a step is ended by force.
-GENTLE_PART = 1 / 3
 
 # States of a step that tell enough without its cluster's; EMR corrects them when it loses the cluster.
 _TELLING = ("RUNNING", "CANCEL_PENDING", "COMPLETED")
 
-# Seconds until the first look whether something has ended; each pause is longer than the one before.
-FIRST_PAUSE = 0.5
-PAUSE_GROWTH = 1.5
-LONGEST_PAUSE = 5.0
 # Seconds that ending a cluster may take when its job is over already.
 RELEASE_PATIENCE = 8.0
 
@@ -62,19 +56,19 @@ class StepEnding:
 
         :param patience: Seconds it may take; AWS's answers may add to them.
         """
-        waiting = Waiting(self._pause, self._clock, patience)
+        pauses = GrowingPauses(self._pause, self._clock, patience)
         if run.owns_cluster:
-            return self._end_cluster(run, waiting, ask_first=False)
-        return _StepEnd(self._emr, run, waiting).end()
+            return self._end_cluster(run, pauses, ask_first=False)
+        return _StepEnd(self._emr, run, pauses).end()
 
     def release(self, run: JobRun) -> Released:
         """End the cluster that was made for a run whose job is over; a cluster of others goes on."""
         if not run.owns_cluster:
             return Released(True, f"cluster {run.cluster_id} goes on")
-        waiting = Waiting(self._pause, self._clock, RELEASE_PATIENCE)
-        return self._end_cluster(run, waiting, ask_first=True)
+        pauses = GrowingPauses(self._pause, self._clock, RELEASE_PATIENCE)
+        return self._end_cluster(run, pauses, ask_first=True)
 
-    def _end_cluster(self, run: JobRun, waiting: Waiting, *, ask_first: bool) -> Released:
+    def _end_cluster(self, run: JobRun, pauses: GrowingPauses, *, ask_first: bool) -> Released:
         """Terminate a run's own cluster until it goes (TerminateJobFlows, DescribeCluster).
 
         :param ask_first: Whether it probably goes already.
@@ -93,7 +87,7 @@ class StepEnding:
                 if state in CLUSTER_GOING:
                     return Released(True, f"cluster {run.cluster_id} is {state}", ended=True)
                 problem = f"it is still {state}"
-            if not waiting.goes_on():
+            if not pauses.goes_on():
                 return Released(False, problem)
 
     def _terminate(self, run: JobRun) -> None:
@@ -110,62 +104,13 @@ class StepEnding:
         return cluster_state(self._emr.describe_cluster(ClusterId=run.cluster_id)["Cluster"])[0]
 
 
-class Waiting:
-    """Pauses that grow, for as long as somebody has patience.
-
-    :param pause: Waits some seconds.
-    :param clock: Seconds that only go up.
-    :param patience: Seconds.
-    :param jitter: A random number from 0 to 1: those who were throttled together don't come back together.
-
-    >>> Waiting(threading.Event().wait, time.monotonic, patience=20.0).goes_on()  # doctest: +SKIP
-    True
-    """
-
-    def __init__(
-        self,
-        pause: Callable[[float], object],
-        clock: Callable[[], float],
-        patience: float,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._pause = pause
-        self._clock = clock
-        self._jitter = jitter
-        self._patience = patience
-        self._began = clock()
-        self._paused = 0.0
-        self._next = FIRST_PAUSE
-
-    @property
-    def gentle(self) -> bool:
-        """Whether it is too early for force."""
-        return self._passed() < self._patience * GENTLE_PART
-
-    def goes_on(self) -> bool:
-        """Pause; gives False, without a pause, when the patience is over."""
-        passed = self._passed()
-        if passed >= self._patience:
-            return False
-        # The moment for force is not slept through, and the last look is at the end.
-        until = self._patience * GENTLE_PART if self.gentle else self._patience
-        seconds = min(self._next * (0.8 + 0.4 * self._jitter()), until - passed)
-        self._next = min(self._next * PAUSE_GROWTH, LONGEST_PAUSE)
-        self._pause(seconds)
-        self._paused += seconds
-        return True
-
-    def _passed(self) -> float:
-        return max(self._clock() - self._began, self._paused)
-
-
 class _StepEnd:
     """Ends one step on a cluster that goes on."""
 
-    def __init__(self, emr: Any, run: JobRun, waiting: Waiting) -> None:
+    def __init__(self, emr: Any, run: JobRun, pauses: GrowingPauses) -> None:
         self._emr = emr
         self._run = run
-        self._waiting = waiting
+        self._pauses = pauses
         self._driver = DriverEnding(emr, run)
         self._status: RunStatus | None = None
         self._asked: set[str] = set()
@@ -181,7 +126,7 @@ class _StepEnd:
             self._try(self._ask)
             self._try(self._look)
             self._try_to_end_driver()
-            if self._is_over() or self._hopeless or not self._waiting.goes_on():
+            if self._is_over() or self._hopeless or not self._pauses.goes_on():
                 return self._released()
 
     def _try(self, work: Callable[[], None]) -> None:
@@ -195,7 +140,7 @@ class _StepEnd:
 
     def _ask(self) -> None:
         """Ask for the step's end: once gently, once by force."""
-        option = INTERRUPT if self._waiting.gentle else TERMINATE
+        option = INTERRUPT if self._pauses.gentle else TERMINATE
         if option in self._asked or self._is_final():
             return
         self._refusal = cancel_step(self._emr, self._run, option)

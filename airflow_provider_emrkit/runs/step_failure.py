@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.logs.causes import find_cause, is_definite
@@ -15,6 +13,7 @@ from airflow_provider_emrkit.logs.image_causes import image_of
 from airflow_provider_emrkit.logs.start_causes import find_start_cause
 from airflow_provider_emrkit.runs.container_logs import controller_texts, executor_texts, node_texts
 from airflow_provider_emrkit.runs.log_ends import LogEnds
+from airflow_provider_emrkit.runs.log_patience import LogPatience
 from airflow_provider_emrkit.runs.protocol import FailureFacts
 from airflow_provider_emrkit.runs.start_logs import StartLogs
 from airflow_provider_emrkit.runs.step_calls import cluster_state, error_codes, failure_message, list_steps
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_emrkit.logs.causes import LogText
     from airflow_provider_emrkit.logs.sources import LogSources
     from airflow_provider_emrkit.runs.job_run import JobRun
-
-log = logging.getLogger(__name__)
-
-# Seconds between two looks for logs that EMR has not put on S3 yet.
-LOOK_EVERY = 5.0
 
 _CAME_UP_BADLY = re.compile(r"bootstrap|provision", re.IGNORECASE)
 
@@ -53,41 +47,7 @@ def read_facts(
     :param patience: Seconds to wait for logs that EMR has not put on S3 yet.
     :param pause: Waits some seconds; gives True when the task is to stop.
     """
-    return _Search(clients, run, sources, _Patience(patience, pause or threading.Event().wait)).facts()
-
-
-@dataclass
-class _Patience:
-    """How long logs are waited for, all together.
-
-    :param seconds: How long at most.
-    :param pause: Waits some seconds; gives True when the task is to stop.
-    """
-
-    seconds: float
-    pause: Callable[[float], bool]
-    used: bool = False
-    _until: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._until = time.monotonic() + self.seconds
-
-    def wait(self, where: str) -> bool:
-        """Wait until the next look makes sense; gives False when it's no use to wait any longer."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            return False
-        if not self.used:
-            self.used = True
-            log.info("Waiting up to %.0f s for the logs that EMR puts to %s", self.seconds, where)
-        return not self.pause(min(LOOK_EVERY, left))
-
-    def until(self, ready: Callable[[Sequence[LogText]], bool], look: Any, where: str) -> Sequence[LogText]:
-        """Look again and again until what is found suffices; gives what was found last."""
-        found: Sequence[LogText] = look()
-        while not ready(found) and self.wait(where):
-            found = look() or found
-        return found
+    return _Search(clients, run, sources, LogPatience(patience, pause or threading.Event().wait)).facts()
 
 
 @dataclass
@@ -97,7 +57,7 @@ class _Search:
     clients: AwsClients
     run: JobRun
     sources: LogSources
-    patience: _Patience
+    patience: LogPatience
     message: str = ""
 
     def facts(self) -> FailureFacts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_emrkit.hooks.errors import error_code, is_not_found
+from airflow_provider_emrkit.runs.job_run import by_compute
 from airflow_provider_emrkit.runs.states import (
     CLUSTER_COMING_UP,
     CLUSTER_GOING,
@@ -16,6 +17,7 @@ from airflow_provider_emrkit.runs.states import (
     RunState,
 )
 from airflow_provider_emrkit.runs.step_calls import IDS_AT_ONCE, cluster_state, run_status
+from airflow_provider_emrkit.runs.unlisted import Unlisted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,11 +39,6 @@ MAX_PAGES = 8
 CLUSTER_CHECK = 120.0
 # Seconds for which the newest steps of a cluster are not asked for, when those were not the watched ones.
 NEWEST_IN_VAIN = 300.0
-# Looks in a row, and the seconds between the first and the last of them, in which a cluster that is up has
-# to leave a step out before that is believed; and seconds after its submission in which it may be too new.
-UNLISTED_LOOKS = 3
-UNLISTED_FOR = 30.0
-NEW = 60.0
 # Clusters that are remembered at most.
 MAX_REMEMBERED = 5_000
 
@@ -62,7 +59,7 @@ class ClusterMemory:
     :param is_up: Whether a step of it has been seen to run.
     :param waiting: The watched steps that waited at the last look.
     :param newest_from: When it makes sense to ask for the newest steps, whatever their state.
-    :param unlisted: By the ids of steps that it does not list: in how many looks, and since when.
+    :param unlisted: The steps that it does not list, while it is up.
     """
 
     cluster: Mapping[str, Any] | None = None
@@ -70,7 +67,7 @@ class ClusterMemory:
     is_up: bool = False
     waiting: frozenset[str] = frozenset()
     newest_from: float = 0.0
-    unlisted: dict[str, tuple[int, float]] = field(default_factory=dict)
+    unlisted: Unlisted = field(default_factory=Unlisted)
 
     @property
     def state(self) -> str:
@@ -128,11 +125,8 @@ def step_states(emr: Any, runs: Sequence[JobRun], memory: StepMemory) -> dict[Jo
     :param memory: The same one at each look.
     :raises botocore.exceptions.ClientError: when AWS refuses; nothing is known then.
     """
-    by_cluster: dict[str, list[JobRun]] = {}
-    for run in runs:
-        by_cluster.setdefault(run.cluster_id, []).append(run)
     statuses: dict[JobRun, RunStatus] = {}
-    for cluster_id, here in by_cluster.items():
+    for cluster_id, here in by_compute(runs).items():
         statuses.update(_Look(emr, cluster_id, memory).statuses(here))
     return statuses
 
@@ -176,15 +170,11 @@ class _Look:
         """Judge a step; one that its cluster goes on without listing is given up after a while."""
         status, unlisted = run_status(step, cluster), self._memory.unlisted
         if step is not None or status.compute_state not in CLUSTER_UP:
-            unlisted.pop(run.step_id, None)
+            unlisted.forget(run.step_id)
             return status
-        now = self._all.clock()
-        looks, since = unlisted.get(run.step_id, (0, now))
-        unlisted[run.step_id] = (looks + 1, since)
-        is_new = self._all.now() - run.submitted_at < NEW
-        if is_new or looks + 1 < UNLISTED_LOOKS or now - since < UNLISTED_FOR:
-            return status
-        return replace(status, state=RunState.UNLISTED)
+        age = self._all.now() - run.submitted_at
+        is_lost = unlisted.is_lost(run.step_id, age=age, clock=self._all.clock())
+        return replace(status, state=RunState.UNLISTED) if is_lost else status
 
     def _is_still_coming_up(self, runs: Sequence[JobRun]) -> bool:
         """Ask only for a cluster that was starting: until it is up, its steps do nothing but wait."""

@@ -61,7 +61,7 @@ class Takeover:
 
     def _end(self, run: JobRun) -> None:
         self.log.info("An earlier job of this task, %s, is not wanted any more; waiting for its end.", run)
-        ended = self.runs.end(run, END_PATIENCE)
+        ended = self.runs.end(run, END_PATIENCE + run.grace_seconds)
         going = ended.done and run.owns_cluster  # a cluster that terminates comes back no more
         if not (ended.ended or going):
             raise RunStillEndingError(

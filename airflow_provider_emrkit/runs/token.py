@@ -71,6 +71,7 @@ class RunToken:
     :param generation: Airflow's ``max_tries`` of the task instance, which clearing raises.
     :param try_number: Number of the try, from 1.
     :param relaunch: How often this try has started the job before, because its cluster was lost.
+    :param deployment: Name of the Airflow, where several share applications or clusters.
 
     >>> str(RunToken("sales", "manual__1", "load", -1, 0, 1))
     'c66c9179a54ad449-0-1'
@@ -83,11 +84,14 @@ class RunToken:
     generation: int
     try_number: int
     relaunch: int = 0
+    deployment: str = ""
 
     @property
     def stem(self) -> str:
         """What all attempts of the task instance have in common: 16 hex digits."""
         parts = [self.dag_id, self.run_id, self.task_id, self.map_index]
+        if self.deployment:
+            parts.append(self.deployment)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     @property
@@ -123,4 +127,6 @@ class RunToken:
         }
         if self.map_index >= 0:
             tags["emrkit:map_index"] = str(self.map_index)
+        if self.deployment:
+            tags["emrkit:deployment"] = self.deployment
         return {key: _NO_TAG_CHARACTER.sub("_", value)[:MAX_TAG_VALUE] for key, value in tags.items()}

@@ -130,6 +130,7 @@ class RunWatch:
         self._tolerance.end()
         news = self._progress.news(self.status, self.now())
         notes += [Note(logging.INFO, text) for text in news]
+        notes += [Note(logging.WARNING, text) for text in self._progress.doubts(self.status)]
         if news:
             self._changed = self.clock()
         self._logs.see(self.status)

@@ -115,6 +115,7 @@ class Attention:
         notes = [note] if note else []
         if status:
             notes += [Note(logging.INFO, text) for text in self._progress.news(status, time.time())]
+            notes += [Note(logging.WARNING, text) for text in self._progress.doubts(status)]
             self._see(status)
         if not self._has_ended():
             self._tell(notes)

@@ -43,8 +43,8 @@ ENDS = 64
 GATHER = 0.5
 # Runs up to which a look at a cluster is done for the sake of one.
 FEW = 10
-# The API call that looks at runs of a sort cost most.
-LOOK_OPERATIONS = {"step": "ListSteps", "job_run": "ListJobRuns"}
+# The API call that a look at few runs of a sort costs most, and a look at many.
+LOOK_OPERATIONS = {"step": ("ListSteps", "ListSteps"), "job_run": ("GetJobRun", "ListJobRuns")}
 
 # Failed looks in a row after which the tasks' logs tell about them.
 TOLD_AFTER = 3
@@ -72,18 +72,24 @@ class Group:
     def __iter__(self) -> Iterator[Watched]:
         return itertools.chain.from_iterable(self.watched.values())
 
+    @property
+    def operation(self) -> str:
+        """The API call that a look at them costs most."""
+        few, many = LOOK_OPERATIONS.get(self.key[0], ("", ""))
+        return few if len(self.watched) <= FEW else many
+
     def add(self, watched: Watched) -> None:
         """Look at it, too. A run may be watched by several triggers."""
-        here = self.watched.get(watched.run.step_id, ())
-        self.watched[watched.run.step_id] = (*here, watched)
+        here = self.watched.get(watched.run.id, ())
+        self.watched[watched.run.id] = (*here, watched)
 
     def remove(self, watched: Watched) -> None:
         """Look at it no more."""
-        rest = tuple(one for one in self.watched.get(watched.run.step_id, ()) if one is not watched)
+        rest = tuple(one for one in self.watched.get(watched.run.id, ()) if one is not watched)
         if rest:
-            self.watched[watched.run.step_id] = rest
+            self.watched[watched.run.id] = rest
         else:
-            self.watched.pop(watched.run.step_id, None)
+            self.watched.pop(watched.run.id, None)
 
 
 class SharedPoller:
@@ -125,7 +131,7 @@ class SharedPoller:
         """
         now = self.loop.time()
         watched = Watched(run, base, now)
-        key = (run.kind, run.cluster_id)
+        key = (run.kind, run.compute_id)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(key)
@@ -136,7 +142,7 @@ class SharedPoller:
 
     def leave(self, watched: Watched) -> None:
         """Watch a run no more; as often as one likes."""
-        key = (watched.run.kind, watched.run.cluster_id)
+        key = (watched.run.kind, watched.run.compute_id)
         group = self._groups.get(key)
         if group is None:
             return
@@ -170,8 +176,7 @@ class SharedPoller:
 
     def is_watched(self, change: StateChange) -> bool:
         """Tell whether a trigger here waits for such a change. May be called by any thread."""
-        kind = "step" if change.kind == "cluster" else change.kind
-        group = self._groups.get((kind, change.compute_id))
+        group = self._groups.get((change.run_kind, change.compute_id))
         return group is not None and (change.kind == "cluster" or change.run_id in group.watched)
 
     def hint(self, change: StateChange, status: RunStatus | None) -> None:
@@ -179,8 +184,7 @@ class SharedPoller:
 
         :param status: What it says about the run; None for a change that is only a reason to look.
         """
-        kind = "step" if change.kind == "cluster" else change.kind
-        group = self._groups.get((kind, change.compute_id))
+        group = self._groups.get((change.run_kind, change.compute_id))
         if group is None:
             return
         now = self.loop.time()
@@ -225,7 +229,7 @@ class SharedPoller:
     def _next_look(self, group: Group, now: float) -> float:
         """Tell when to look next: as soon as any of the runs is to be looked at."""
         spare, alone = self._spare(group), len(group.watched) <= FEW
-        pushed, wall = self._pushes.are_proven, time.time()
+        pushed, wall = self._pushes.are_proven(group.key[0]), time.time()
         seconds = min(
             pause(
                 one.base,
@@ -238,7 +242,7 @@ class SharedPoller:
         return now + seconds * random.uniform(0.9, 1.1)
 
     def _spare(self, group: Group) -> float:
-        return self.connected.quotas.spare(LOOK_OPERATIONS.get(group.key[0], ""))
+        return self.connected.quotas.spare(group.operation)
 
     def _plan(self, group: Group, due: float) -> None:
         if group.is_looked_at or group.due == due:
@@ -265,8 +269,7 @@ class SharedPoller:
                 continue
             now = self.loop.time()
             # While others wait for the quota, it may also be taken by runs that are due a little later.
-            operation = LOOK_OPERATIONS.get(group.key[0], "")
-            when = max(due, now + self.connected.quotas.seconds_until(operation))
+            when = max(due, now + self.connected.quotas.seconds_until(group.operation))
             if when > now:
                 self._arm(when)
                 return
@@ -299,14 +302,15 @@ class SharedPoller:
             self._ask_for_renewal(now)
 
     def _tell(self, group: Group, statuses: Mapping[JobRun, RunStatus], now: float) -> None:
-        pushed = self._pushes.are_proven
+        kind = group.key[0]
+        pushed = self._pushes.are_proven(kind)
         for watched in group:
             status = statuses.get(watched.run)
             if status is None or not watched.tell(status, now) or not status.state.is_final:
                 continue
             self._usual.learn(watched.run, status)
             if pushed:
-                self._pushes.note_missed()
+                self._pushes.note_missed(kind)
 
     def _after_failure(self, group: Group, error: BaseException, now: float) -> float | None:
         """Take note of a look that failed; gives when to look again where that is not the usual."""

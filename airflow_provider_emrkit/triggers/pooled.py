@@ -190,7 +190,8 @@ class EmrPooledRunTrigger(EmrJobRunTrigger):
         run = self.job_run
         told = "Found in pool %s: step %s on cluster %s (%s)" if self._is_found else PLACED
         self.log.info(told, run.pool, run.step_id, run.cluster_id, run.region)
-        links = console_links(run, on_aws=(await self._connect()).connected.on_aws)
+        on_aws = (await self._connect()).connected.on_aws
+        links = console_links(run, on_aws=on_aws, task_instance=self.task_instance)
         if "cluster" in links:
             self.log.info("Console: %s", links["cluster"])
         if self.task_instance is None:

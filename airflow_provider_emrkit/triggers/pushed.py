@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.runs.states import RunState, RunStatus, step_state
@@ -46,16 +47,20 @@ class Pushes:
         self._queue: EventQueue | None = None
         self._reader: EventReader | None = None
         self._stop = threading.Event()
-        self._seen_at: float | None = None
-        self._missed = 0
+        self._seen_at: dict[str, float] = {}
+        self._missed: Counter[str] = Counter()
         self._idle: asyncio.TimerHandle | None = None
 
-    @property
-    def are_proven(self) -> bool:
-        """Whether changes are told by events for now: one came lately, and the queue answers."""
-        if self._reader is None or self._seen_at is None or not self._reader.is_up:
+    def are_proven(self, kind: str) -> bool:
+        """Tell whether changes are told by events for now: one came lately, and the queue answers.
+
+        :param kind: The sort of runs. An event of one proves nothing of another, whose events a rule may
+            leave out.
+        """
+        seen_at = self._seen_at.get(kind)
+        if self._reader is None or seen_at is None or not self._reader.is_up:
             return False
-        return self._loop.time() - self._seen_at < PROVEN_FOR
+        return self._loop.time() - seen_at < PROVEN_FOR
 
     def follow(self, queue: EventQueue | None) -> None:
         """Read a queue from now on; None for none."""
@@ -80,11 +85,14 @@ class Pushes:
         elif self._reader is not None and self._idle is None:
             self._idle = self._loop.call_later(IDLE, self._end)
 
-    def note_missed(self) -> None:
-        """Learn that a run has ended without an event: when that goes on, events don't come any more."""
-        self._missed += 1
-        if self._missed >= MISSES:
-            self._seen_at = None
+    def note_missed(self, kind: str) -> None:
+        """Learn that a run has ended without an event: when that goes on, events don't come any more.
+
+        :param kind: The sort of run.
+        """
+        self._missed[kind] += 1
+        if self._missed[kind] >= MISSES:
+            self._seen_at.pop(kind, None)
 
     def _end(self) -> None:
         self._stop.set()
@@ -98,7 +106,7 @@ class Pushes:
         return True
 
     def _take(self, change: StateChange) -> None:
-        self._seen_at, self._missed = self._loop.time(), 0
+        self._seen_at[change.run_kind], self._missed[change.run_kind] = self._loop.time(), 0
         self._hint(change, told(change))
 
 

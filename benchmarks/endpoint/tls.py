@@ -41,11 +41,14 @@ class Certificate(NamedTuple):
     bundle: Path
 
 
-def make_certificate(folder: Path) -> Certificate:
-    """Write a certificate for a day into a folder."""
+def make_certificate(folder: Path, host: str = HOST) -> Certificate:
+    """Write a certificate for a day into a folder, which is its own authority.
+
+    :param host: Address or name that it is for.
+    """
     made = Certificate(folder / "endpoint.pem", folder / "endpoint.key", folder / "authorities.pem")
     key = ec.generate_private_key(ec.SECP256R1())
-    chain = _sign(key).public_bytes(serialization.Encoding.PEM)
+    chain = _sign(key, host).public_bytes(serialization.Encoding.PEM)
     made.chain.write_bytes(chain)
     made.key.write_bytes(
         key.private_bytes(
@@ -58,7 +61,7 @@ def make_certificate(folder: Path) -> Certificate:
     return made
 
 
-def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _sign(key: ec.EllipticCurvePrivateKey, host: str) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
     now = datetime.now(timezone.utc)
     return (
@@ -69,10 +72,17 @@ def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host)]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         # Python 3.13 wants both of an authority.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
         .add_extension(_KEY_USAGE, True)
         .sign(key, hashes.SHA256())
     )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

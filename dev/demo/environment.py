@@ -119,6 +119,7 @@ def airflow_connections(endpoint: str) -> dict[str, str]:
             "endpoint_url": endpoint,
             "staging_uri": f"s3://{BUCKET}/staging",
             "log_uri": f"s3://{BUCKET}/logs/",
+            "execution_role_arn": "arn:aws:iam::123456789012:role/emr-serverless-job",
         },
     }
     return {"AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws), "AIRFLOW_CONN_EMRKIT_DEFAULT": json.dumps(emrkit)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 30
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
+_DATABASE_ERROR = 500
+# Seconds between requests while another process writes into the demo's SQLite.
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
 
 
 class AirflowError(Exception):
@@ -145,12 +149,23 @@ class Airflow:
         if not self._token:
             self._token = self._send("POST", "/auth/token", self._login)["access_token"]
         try:
-            return self._send(method, f"/api/v2{path}", body)
+            return self._asked(method, f"/api/v2{path}", body)
         except AirflowError as error:
             if error.status != _UNAUTHORIZED:
                 raise
         self._token = self._send("POST", "/auth/token", self._login)["access_token"]  # it had run out
-        return self._send(method, f"/api/v2{path}", body)
+        return self._asked(method, f"/api/v2{path}", body)
+
+    def _asked(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        """Send a request once more where that does no harm and Airflow's database was locked just then."""
+        for pause in () if method == "POST" else _PAUSES:
+            try:
+                return self._send(method, path, body)
+            except AirflowError as error:
+                if error.status != _DATABASE_ERROR:
+                    raise
+            threading.Event().wait(pause)
+        return self._send(method, path, body)
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()

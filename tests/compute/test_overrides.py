@@ -4,7 +4,13 @@ import re
 
 import pytest
 
-from airflow_provider_emrkit.compute.overrides import RUN_JOB_FLOW_MEMBERS, checked_overrides, merged
+from airflow_provider_emrkit.compute.overrides import (
+    APPLICATION_MEMBERS,
+    RUN_JOB_FLOW_MEMBERS,
+    checked_application_overrides,
+    checked_overrides,
+    merged,
+)
 from airflow_provider_emrkit.frozen import freeze
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -18,6 +24,27 @@ def test_the_known_members_are_those_of_the_service_model():
     assert set(shape.members) <= RUN_JOB_FLOW_MEMBERS
     if Version(botocore.__version__) >= Version("1.43.117"):  # earlier ones had not heard of all of them
         assert set(shape.members) == RUN_JOB_FLOW_MEMBERS
+
+
+def test_the_members_of_an_application_are_those_that_both_requests_have():
+    from botocore.session import Session
+
+    model = Session().get_service_model("emr-serverless")
+    creation, update = (
+        set(model.operation_model(name).input_shape.members)
+        for name in ("CreateApplication", "UpdateApplication")
+    )
+    assert creation & update - {"clientToken"} <= APPLICATION_MEMBERS
+    if "jobLevelCostAllocationConfiguration" in creation:  # earlier ones had not heard of all of them
+        assert creation & update - {"clientToken"} == APPLICATION_MEMBERS
+
+
+@pytest.mark.parametrize("member", ["applicationId", "clientToken", "name", "releaseLabel", "tags", "type"])
+def test_what_emrkit_itself_says_of_an_application_is_not_overridden(member):
+    with pytest.raises(InvalidValueError, match=re.escape(f"X.overrides: {member!r} belongs to emrkit; ")):
+        checked_application_overrides("X", "overrides", {member: "x"})
+    with pytest.raises(InvalidValueError, match=r"'Name' is not known; use a member of CreateApplication's"):
+        checked_application_overrides("X", "overrides", {"Name": "x"})
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "run"
+# The socket comes last: once it is there, the engine answers, and a run with nothing to do ends it at once.
 _DOCKERD = """\
+trap 'touch {folder}/ended; kill $! 2>/dev/null; exit 0' TERM
 while [ "$1" != --host ]; do shift; done
 echo $$ > {folder}/pid
 touch "${{2#unix://}}"
-trap 'touch {folder}/ended; exit 0' TERM
 sleep 60 & wait
 """
 # It answers where the socket is a file.
@@ -32,7 +33,7 @@ class Machine:
         (folder / "checkout" / ".ci").mkdir(parents=True)
         (folder / "bin").mkdir()
         shutil.copy(SCRIPT, folder / "checkout" / ".ci" / "run")
-        self.put(javac="", debootstrap="", docker=_DOCKER, make=_MAKE)
+        self.put(javac="", debootstrap="", **{"google-chrome": ""}, docker=_DOCKER, make=_MAKE)
         self.put(dockerd=_DOCKERD.format(folder=folder))
 
     def put(self, **scripts: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from browser import browser  # noqa: F401
 
 import demo.airflow
 import demo.input
@@ -178,16 +179,22 @@ class DagTest:
         self._python = python
         self._run(HERE, [python, "-m", "airflow", "db", "migrate"], {})
 
-    def __call__(self, dag_id: str, dags: Path, settings: dict[str, str] | None = None) -> tuple[str, str]:
+    def __call__(
+        self, dag_id: str, dags: Path, settings: dict[str, str] | None = None, seconds: float = 200
+    ) -> tuple[str, str]:
         """Run a DAG; its state and everything it printed.
 
         :param settings: Further environment variables.
+        :param seconds: How long it may take.
         """
-        done = self._run(dags, [self._python, str(HERE / "run_dag.py"), dag_id], settings or {})
+        argv = [self._python, str(HERE / "run_dag.py"), dag_id]
+        done = self._run(dags, argv, settings or {}, seconds)
         state = next((line for line in done.stdout.splitlines() if line.startswith("ENDED ")), "no end")
         return state.removeprefix("ENDED "), done.stdout + done.stderr
 
-    def _run(self, dags: Path, argv: list[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, dags: Path, argv: list[str], settings: dict[str, str], seconds: float = 200
+    ) -> subprocess.CompletedProcess[str]:
         variables = {
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -197,7 +204,7 @@ class DagTest:
         }
         merged = {**self._localemr.base, **airflow_connections(self._localemr.endpoint), **variables}
         return subprocess.run(
-            argv, env=merged, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200
+            argv, env=merged, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds
         )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from beating_runs import BeatingRun
 
 import demo.airflow
-from demo.environment import MARKER
-from demo.processes import all_processes, command_of, members
+from demo.processes import all_processes, command_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,54 +20,22 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SYNC, DEFERRED = "e2e_kill_sync", "e2e_kill_deferred"
-TASK_ID = "job"
 
 
-class Attempted:
-    """One run of a DAG whose job beats on a cluster, seen from Airflow, EMR and the process table."""
+class Attempted(BeatingRun):
+    """A run whose job is a step of a cluster."""
 
     def __init__(self, airflow: Airflow, localemr: Any, cluster_id: str, dag_id: str, beats: int) -> None:
-        self.airflow = airflow
-        self.localemr = localemr
+        super().__init__(airflow, localemr, dag_id, beats, cluster_id=cluster_id)
         self.cluster_id = cluster_id
-        self.dag_id = dag_id
-        self.label = f"label-{uuid.uuid4().hex[:12]}"
-        self.run_id = f"kill-{uuid.uuid4().hex[:8]}"
-        params = {"cluster_id": cluster_id, "label": self.label, "beats": beats}
-        airflow.trigger(dag_id, self.run_id, params)
-
-    def task(self) -> dict[str, Any]:
-        (task,) = self.airflow.tasks(self.dag_id, self.run_id)
-        return task
 
     def steps(self) -> list[dict[str, Any]]:
         """The steps that were to run the job, oldest first."""
         steps = self.localemr.steps(self.cluster_id)
         return [step for step in reversed(steps) if self.label in " ".join(step["Config"]["Args"])]
 
-    def step_states(self) -> list[str]:
+    def states(self) -> list[str]:
         return [step["Status"]["State"] for step in self.steps()]
-
-    def processes(self) -> list[str]:
-        """The command lines of the job's processes, client and driver."""
-        found = members((MARKER, self.localemr.base[MARKER]))
-        return [line for line in (command_of(one.pid) for one in found) if self.label in line]
-
-    def is_beating(self) -> bool:
-        return any("beats.py" in line for line in self.processes()) and self.step_states()[-1:] == ["RUNNING"]
-
-    def is_watched(self, try_number: int = 1) -> bool:
-        """Whether a worker or, for a deferred task, a triggerer has told that the job runs."""
-        return any("is RUNNING" in line for line in self.log(try_number))
-
-    def log(self, try_number: int = 1) -> list[str]:
-        return [line.text for line in self.airflow.log(self.dag_id, self.run_id, TASK_ID, try_number)]
-
-    def mark(self, state: str) -> None:
-        self.airflow.set_task_state(self.dag_id, self.run_id, TASK_ID, state)
-
-    def fail_run(self) -> None:
-        self.airflow.fail_run(self.dag_id, self.run_id)
 
     def leave_nothing(self) -> None:
         """The cluster runs one step at a time: one that goes on would hold up all other tests."""
@@ -78,10 +45,6 @@ class Attempted:
             self.localemr.emr.cancel_steps(
                 ClusterId=self.cluster_id, StepIds=active, StepCancellationOption="TERMINATE_PROCESS"
             )
-
-    def clear(self) -> None:
-        body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [TASK_ID], "only_failed": False}
-        self.airflow._call("POST", f"/dags/{self.dag_id}/clearTaskInstances", body)
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +73,7 @@ def start(standalone, localemr, cluster_id, wait_until) -> Iterator[Callable[...
 
     def start(dag_id: str, beats: int = 600) -> Attempted:
         runs.append(run := Attempted(standalone.airflow, localemr, cluster_id, dag_id, beats))
-        wait_until(run.is_beating, "the job runs", 120)
-        state = "deferred" if dag_id == DEFERRED else "running"
-        wait_until(lambda: run.task()["state"] == state, f"the task is {state}", 30)
-        wait_until(run.is_watched, "it is watched", 60)
+        run.wait_watched(wait_until, "deferred" if dag_id == DEFERRED else "running")
         return run
 
     yield start
@@ -122,7 +82,7 @@ def start(standalone, localemr, cluster_id, wait_until) -> Iterator[Callable[...
 
 
 def _ended_for_good(run: Attempted, wait_until) -> None:
-    wait_until(lambda: run.step_states()[0] == "CANCELLED", "the step is cancelled", 90)
+    wait_until(lambda: run.states()[0] == "CANCELLED", "the step is cancelled", 90)
     step_id = run.steps()[0]["Id"]
     told = [f"{step_id} on cluster {run.cluster_id} is CANCELLED", f"{step_id} is CANCELLED"]
     wait_until(
@@ -147,7 +107,7 @@ def test_what_a_user_ends_ends_on_emr_too_and_the_cluster_goes_on(
     _ended_for_good(run, wait_until)
     wait_until(lambda: run.processes() == [], "client and driver are gone", 60)
     wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster waits for steps", 60)
-    assert run.step_states() == ["CANCELLED"]
+    assert run.states() == ["CANCELLED"]
 
 
 @pytest.mark.parametrize("dag_id", [SYNC, DEFERRED])
@@ -157,10 +117,10 @@ def test_a_cleared_task_runs_again_and_what_it_had_started_ends(
     run = start(dag_id)
     run.clear()
     _ended_for_good(run, wait_until)
-    wait_until(lambda: run.step_states()[1:] == ["RUNNING"], "the second step runs", 120)
+    wait_until(lambda: run.states()[1:] == ["RUNNING"], "the second step runs", 120)
     wait_until(lambda: run.task()["try_number"] == 2 and run.is_watched(2), "it is watched", 60)
     run.fail_run()
-    wait_until(lambda: run.step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
+    wait_until(lambda: run.states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
     wait_until(lambda: run.processes() == [], "clients and drivers are gone", 60)
     wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster waits for steps", 60)
 
@@ -173,8 +133,8 @@ def test_the_end_of_a_worker_ends_nothing_and_the_retry_goes_on_with_the_job(sta
     os.kill(task_process.parent, signal.SIGTERM)
 
     wait_until(lambda: run.task()["try_number"] == 2, "the task is tried again", 60)
-    assert run.step_states() == ["RUNNING"]
+    assert run.states() == ["RUNNING"]
     wait_until(lambda: run.task()["state"] in ("success", "failed"), "the task has ended", 120)
     assert run.task()["state"] == "success"
-    assert run.step_states() == ["COMPLETED"]
+    assert run.states() == ["COMPLETED"]
     assert any("goes on: the worker is stopped, the task is running" in line for line in run.log())

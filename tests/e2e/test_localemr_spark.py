@@ -218,8 +218,14 @@ def test_cancel_ends_workers_that_sleep_in_a_task(submit, endpoint, clusters_dir
     while not any("pyspark.daemon" in command for command in processes_of(clusters_dir)):
         assert time.monotonic() < deadline
         pause.wait(0.2)
-    # The line was seen while the step was running.
-    events = logs.get_log_events(logGroupName=GROUP, logStreamName=f"steps/{step_id}/stdout")["events"]
+    # The line is seen while the step is running; its stream is made for it.
+    events: list[Any] = []
+    while not events:
+        assert time.monotonic() < deadline
+        pause.wait(0.2)
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+            stream = f"steps/{step_id}/stdout"
+            events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream)["events"]
     assert [event["message"] for event in events] == ["sleeping"]
     started = time.monotonic()
     running.cancel()

@@ -76,4 +76,4 @@ def test_each_file_marks_what_the_documentation_shows(parsed):
 
 
 def test_airflow_leaves_the_jobs_alone():
-    assert (EXAMPLES / ".airflowignore").read_text().splitlines() == ["jobs/"]
+    assert (EXAMPLES / ".airflowignore").read_text().splitlines() == ["jobs/", "kedro_project/"]

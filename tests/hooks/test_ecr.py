@@ -9,7 +9,7 @@ from faulty_emr import aws_error, throttled, unreachable
 from moto import mock_aws
 
 from airflow_provider_emrkit.exceptions import ImageRefusedError
-from airflow_provider_emrkit.hooks.ecr import digest_of
+from airflow_provider_emrkit.hooks.ecr import digest_of, digests_of
 from airflow_provider_emrkit.hooks.emrkit import EmrKitHook
 from airflow_provider_emrkit.jobs.image_reference import ImageReference
 
@@ -26,8 +26,8 @@ def ecr():
         yield ecr
 
 
-def push(ecr, tag, media_type="application/vnd.oci.image.manifest.v1+json"):
-    manifest = {"schemaVersion": 2, "mediaType": media_type, "manifests": [], "layers": []}
+def push(ecr, tag, media_type="application/vnd.oci.image.manifest.v1+json", manifests=()):
+    manifest = {"schemaVersion": 2, "mediaType": media_type, "manifests": list(manifests), "layers": []}
     manifest["config"] = {"mediaType": "x", "size": 1, "digest": f"sha256:{'b' * 64}"}
     text = json.dumps({**manifest, "annotations": {"tag": tag}})
     request = {"repositoryName": "team/etl", "imageManifest": text, "imageManifestMediaType": media_type}
@@ -56,6 +56,16 @@ def test_no_tag_is_docker_s_latest(ecr):
 def test_an_image_for_several_architectures_is_its_index(ecr):
     digest = push(ecr, "1.4", INDEX)
     assert digest_of(ecr, IMAGE, never) == digest
+
+
+def test_an_image_may_be_called_by_its_own_digest_alone(ecr):
+    digest = push(ecr, "1.4")
+    assert digests_of(ecr, IMAGE, never) == (digest,)
+
+
+def test_an_index_may_be_called_by_those_of_its_platforms_too(ecr):
+    digest = push(ecr, "1.4", INDEX, manifests=[{"digest": "sha256:arm"}, {"digest": "sha256:x86"}])
+    assert digests_of(ecr, IMAGE, never) == (digest, "sha256:arm", "sha256:x86")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import uuid
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,19 @@ def tiny(engine, own_name, tmp_path):
     name = own_name(f"emrkit-tests-{uuid.uuid4().hex[:8]}:1")
     subprocess.run([engine.program, "import", "-", name], input=tar, capture_output=True, check=True)
     return name
+
+
+@pytest.fixture
+def allows():
+    """Tells whether a policy allows an action, as IAM does as far as policies of ours go."""
+
+    def allow(policy, action, resource, prefix=None):
+        for one in policy["Statement"]:
+            resources = one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]]
+            condition = one.get("Condition", {}).get("StringLike", {}).get("s3:prefix")
+            fits = condition is None or any(fnmatchcase(prefix or "", pattern) for pattern in condition)
+            if action in one["Action"] and fits and any(fnmatchcase(resource, one) for one in resources):
+                return True
+        return False
+
+    return allow

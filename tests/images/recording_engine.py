@@ -65,7 +65,9 @@ def inspect(answers, name):
 def push(answers, argv):
     name = argv[-1]
     if answers.get("hangs"):
-        (HERE / "pushing").write_text(str(os.getpid()))
+        # Whole or not at all: the test reads it as soon as it is there.
+        (HERE / "pushing.new").write_text(str(os.getpid()))
+        (HERE / "pushing.new").rename(HERE / "pushing")
         time.sleep(60)
     print("Pushing layer 1 of 1", flush=True)
     if code := answers.get("codes", {}).get("push"):

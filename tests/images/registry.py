@@ -17,21 +17,32 @@ class Registry:
 
     :param login: ``user:password`` that it asks for; none when it is empty.
     :param immutable: Whether it lets no tag be moved, as a repository of ECR may.
+    :param address: Where it listens.
+    :param tls: The context of its TLS; None for none.
     """
 
-    def __init__(self, login="", immutable=False):
+    def __init__(self, login="", immutable=False, address=("127.0.0.1", 0), tls=None):
         self.blobs = {}
         self.manifests = {}
         self.uploads = {}
         self.refused = 0
         self.expected = f"Basic {base64.b64encode(login.encode()).decode()}" if login else ""
         self.immutable = immutable
+        # Why nothing may be pushed, in the words of the answer; empty where it may.
+        self.denied = ""
+        # Called with name, reference, media type and content of each manifest that is taken in.
+        self.on_manifest = lambda *_: None
         # Cleared, uploads wait: a push that is under way.
         self.open = threading.Event()
         self.open.set()
         self.waiting = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"registry": self}))
+        self._server = ThreadingHTTPServer(address, type("Bound", (_Handler,), {"registry": self}))
         self._server.daemon_threads = True
+        if tls is not None:
+            # The handshake is the matter of the connection's own thread.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     @property
     def host(self):
@@ -67,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = parts.path.removeprefix("/v2/").rstrip("/")
         if not path:
             return self._answer(200)
+        if self.registry.denied and self.command not in ("GET", "HEAD"):
+            return self._answer(403, {}, _errors("DENIED", self.registry.denied))
         if "/blobs/uploads" in path:
             return self._upload(*path.split("/blobs/uploads"), parse_qs(parts.query), body)
         kind = "/blobs/" if "/blobs/" in path else "/manifests/"
@@ -93,6 +106,12 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.registry.open.is_set():
             self.registry.waiting.set()
             self.registry.open.wait(60)
+        if query.get("mount", [""])[0] in self.registry.blobs:
+            # Another repository has it.
+            (digest,) = query["mount"]
+            return self._answer(
+                201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest}
+            )
         if self.command == "POST":
             upload = f"/{uuid.uuid4()}"
             self.registry.uploads[upload] = b""
@@ -112,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(400, {}, _errors("TAG_INVALID"))
         kept = (self.headers["Content-Type"], body)
         self.registry.manifests[name, reference] = self.registry.manifests[name, _digest(body)] = kept
+        self.registry.on_manifest(name, reference, *kept)
         return self._answer(201, {"Location": self.path, **_digested(body)})
 
     def _body(self):
@@ -143,5 +163,5 @@ def _digested(content):
     return {"Docker-Content-Digest": _digest(content)}
 
 
-def _errors(code):
-    return json.dumps({"errors": [{"code": code, "message": f"refused: {code}"}]}).encode()
+def _errors(code, message=""):
+    return json.dumps({"errors": [{"code": code, "message": message or f"refused: {code}"}]}).encode()

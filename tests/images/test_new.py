@@ -119,3 +119,52 @@ def test_a_file_that_is_no_text_is_refused(image, directory, capsys):
     (directory / "requirements.txt").write_bytes("pandas\n".encode("utf-16"))
     assert image("new", directory, "--release", "emr-6.15.0") == 2
     assert "is no text in UTF-8" in capsys.readouterr().err
+
+
+# --- EMR Serverless ---------------------------------------------------------------------------------------
+
+
+def test_for_emr_serverless_it_begins_with_emrs_own_image(image, directory, capsys):
+    (directory / "requirements.txt").write_text("pandas\n")
+    assert image("new", directory, "--target", "serverless", "--release", "emr-7.11.0") == 0
+    text = (directory / "Dockerfile").read_text()
+    assert "FROM public.ecr.aws/emr-serverless/spark/emr-7.11.0:latest AS base" in text
+    assert "-r requirements.txt" in text
+    assert (directory / ".dockerignore").read_text().splitlines()[1:] == ["*", "!requirements.txt"]
+    told = capsys.readouterr().out
+    for word in (
+        "emr-7.11.0: Spark 3.5.6, Java 17, Python 3.11",
+        "--release emr-7.11.0 --target serverless",
+        "etl:1.0 --target serverless --create",
+        'ApplicationSpec("etl", "emr-7.11.0", image=',
+        'python = "/opt/python/current/bin/python3"',
+        "ServerlessApplication(spec=spec)",
+    ):
+        assert word in told
+    assert "DockerOnYarn" not in told
+
+
+def test_the_releases_own_python_is_taken_when_it_is_asked_for(image, directory, capsys):
+    options = ("--target", "serverless", "--release", "emr-7.11.0", "--python", "3.9")
+    assert image("new", directory, *options) == 0
+    assert "uv python install" not in (directory / "Dockerfile").read_text()
+    assert 'python = "/usr/bin/python3.9"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--release", "emr-6.8.0"], "does not run jobs in images of their own on EMR Serverless"),
+        (["--release", "emr-7.11.0", "--experimental-emr7"], "is for Docker on YARN"),
+        (["--release", "emr-7.11.0", "--python", "3.12"], "is no Python that Spark 3.5.6"),
+    ],
+)
+def test_what_emr_serverless_does_not_take_is_refused(image, directory, capsys, words, told):
+    assert image("new", directory, "--target", "serverless", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not (directory / "Dockerfile").exists()
+
+
+def test_who_asks_for_emr_7_on_yarn_hears_of_emr_serverless(image, directory, capsys):
+    assert image("new", directory, "--release", "emr-7.5.0") == 2
+    assert "here: --target serverless, or --experimental-emr7" in capsys.readouterr().err

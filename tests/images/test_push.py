@@ -15,6 +15,7 @@ from waiting import wait_until
 
 from airflow_provider_emrkit.images.engine import ContainerEngine
 from airflow_provider_emrkit.images.login import clear_left, logged_in
+from airflow_provider_emrkit.images.policies import serverless_repository_policy
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 NAME = f"{REGISTRY}/team/etl:1.4"
@@ -97,6 +98,90 @@ def test_an_image_that_is_not_here_is_told_before_anything_is_made(push, recordi
     assert push(NAME, "--create") == 1
     assert f"docker has no image {NAME} on this machine; build it:" in capfd.readouterr().err
     assert ecr.describe_repositories()["repositories"] == []
+
+
+# --- EMR Serverless ---------------------------------------------------------------------------------------
+
+
+def policy_of(ecr):
+    return json.loads(ecr.get_repository_policy(repositoryName="team/etl")["policyText"])
+
+
+def test_a_repository_that_is_made_for_emr_serverless_lets_it_pull(push, recording, ecr, capfd):
+    recording.has(NAME)
+    assert push(NAME, "--target", "serverless", "--create", "--application", "00f1abc") == 0
+    (statement,) = policy_of(ecr)["Statement"]
+    assert statement["Principal"] == {"Service": "emr-serverless.amazonaws.com"}
+    assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":123456789012:/applications/00f1abc")
+    out, err = capfd.readouterr()
+    assert f"{REGISTRY}/team/etl lets EMR Serverless pull now" in err
+    assert f'ApplicationSpec(..., image="{NAME}")' in out
+    assert "SparkJob" not in out
+
+
+def test_a_push_that_did_not_get_to_the_policy_is_mended_by_the_next(push, recording, ecr):
+    ecr.create_repository(repositoryName="team/etl")
+    recording.has(NAME)
+    assert push(NAME, "--target", "serverless", "--create") == 0
+    assert policy_of(ecr)["Statement"][0]["Principal"] == {"Service": "emr-serverless.amazonaws.com"}
+
+
+def test_a_policy_of_somebody_s_own_stays_and_that_is_told(push, recording, ecr, capfd):
+    ecr.create_repository(repositoryName="team/etl")
+    builder = {"AWS": "arn:aws:iam::123456789012:role/builder"}
+    statement = {"Effect": "Allow", "Principal": builder, "Action": ["ecr:BatchGetImage"]}
+    own = {"Version": "2012-10-17", "Statement": [statement]}
+    ecr.set_repository_policy(repositoryName="team/etl", policyText=json.dumps(own))
+    recording.has(NAME)
+    assert push(NAME, "--target", "serverless", "--create") == 0
+    assert policy_of(ecr) == own
+    err = capfd.readouterr().err
+    assert "keeps its policy, which does not let EMR Serverless pull: add the statement of" in err
+
+
+def test_a_policy_that_lets_it_pull_is_nothing_to_tell(push, recording, ecr, capfd):
+    ecr.create_repository(repositoryName="team/etl")
+    own = serverless_repository_policy("123456789012", "us-east-1", ["00other"])
+    ecr.set_repository_policy(repositoryName="team/etl", policyText=json.dumps(own))
+    recording.has(NAME)
+    assert push(NAME, "--target", "serverless", "--create") == 0
+    assert policy_of(ecr) == own
+    assert "EMR Serverless" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["--target", "serverless"], ["--create"]])
+def test_no_other_push_touches_the_policy(push, recording, ecr, words):
+    if "--create" not in words:
+        ecr.create_repository(repositoryName="team/etl")
+    recording.has(NAME)
+    assert push(NAME, *words) == 0
+    with pytest.raises(ecr.exceptions.RepositoryPolicyNotFoundException):
+        policy_of(ecr)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["registry.example.com/etl:1", "--target", "serverless"], "is not where EMR Serverless pulls from"),
+        ([NAME, "--application", "00a"], "is for EMR Serverless; add --target serverless"),
+        ([NAME, "--target", "serverless", "--create", "--application", "*"], "application_ids"),
+    ],
+)
+def test_what_does_not_fit_is_told_before_anything_is_pushed(image, recording, capsys, words, told):
+    recording.has(words[0])
+    assert image("push", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not recording.calls("push")
+
+
+def test_all_three_policies_are_printed_for_emr_serverless(image, capsys):
+    assert image("push", NAME, "--target", "serverless", "--create", "--policies") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told) == ["repository", "applications", "push"]
+    assert "ecr:SetRepositoryPolicy" in told["push"]["Statement"][1]["Action"]
+
+
+# --- whose credentials ------------------------------------------------------------------------------------
 
 
 def test_the_region_is_that_of_the_name(push, recording, localemr_server):
@@ -257,6 +342,15 @@ def test_podman_gets_the_login_as_well(push, recording, ecr):
     assert call["environ"]["REGISTRY_AUTH_FILE"] == call["file"]
 
 
+def hearing(number, command):
+    """Start a program that ends by a signal: what runs in the background of a shell ignores some of them."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_push_that_is_ended_leaves_no_login_and_no_engine(
     push, recording, ecr, localemr_server, tmp_path, number
@@ -266,9 +360,7 @@ def test_a_push_that_is_ended_leaves_no_login_and_no_engine(
     recording.tell(hangs=True)
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "push", NAME]
     pushing = recording.directory / "pushing"
-    with subprocess.Popen(
-        [*command, "--endpoint-url", localemr_server.endpoint_url], stderr=subprocess.PIPE
-    ) as process:
+    with hearing(number, [*command, "--endpoint-url", localemr_server.endpoint_url]) as process:
         wait_until(pushing.exists, "the push")
         assert len(left_logins(tmp_path)) == 1
         process.send_signal(number)
@@ -362,7 +454,7 @@ def test_a_real_push_that_is_ended_ends_at_once(tiny, registry, own_name):
     registry.open.clear()
     name = own_name(f"{registry.host}/etl:1")
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "push", name, "--source", tiny]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with hearing(signal.SIGINT, command) as process:
         assert registry.waiting.wait(30)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130

@@ -146,6 +146,7 @@ def test_options_that_mean_nothing_to_uv_are_told():
         ("git+file:///home/me/repo", "is a path of this machine"),
         ("--extra-index-url https://me:hunter2@pypi.example.com/simple", "holds a login"),
         ("git+https://hunter2@github.com/o/r", "holds a login"),
+        ("-i https://me:hunter2@host/simple", "a build has no login; put wheels beside the file"),
         ("--index-url https://${TOKEN}.example.com", "'${TOKEN}' is a variable that the build does not have"),
     ],
 )
@@ -160,6 +161,11 @@ def test_a_line_that_a_build_could_not_do_is_refused_with_its_place_and_mend(lin
 def test_a_path_that_a_dockerfile_would_read_otherwise_is_refused(name):
     message = refused(from_requirements, f"{name}/requirements.txt", Files({f"{name}/requirements.txt": ""}))
     assert "can't be written into a Dockerfile" in message
+
+
+def test_a_wheel_whose_version_has_an_epoch_is_no_such_path():
+    wheel = "wheels/etl-1!1.0+cpu-py3-none-any.whl"
+    assert wheel in from_requirements("r.txt", Files({"r.txt": f"./{wheel}\n", wheel: ""})).copies
 
 
 def test_includes_without_end_are_refused():

@@ -32,8 +32,10 @@ class JobScript:
     :param fails: ``details`` of its failure; None for success.
     :param times: How many attempts fail; None for all.
     :param hold: Whether it runs until it is finished or cancelled.
-    :param ignores_cancel: Whether a cancel without force changes nothing.
+    :param ignores_cancel: Whether it goes on after a cancel without force, to end in its own time.
     :param raises: An error of the runner itself.
+    :param pulls: Whether it does not begin until its ``begun`` is set, as while its image is pulled.
+    :param never_begins: Whether it ends without having begun.
     """
 
     text: str
@@ -42,6 +44,8 @@ class JobScript:
     hold: bool = False
     ignores_cancel: bool = False
     raises: Exception | None = None
+    pulls: bool = False
+    never_begins: bool = False
 
 
 class ScriptedJobRunner:
@@ -144,9 +148,16 @@ class ScriptedJob:
         self.request = request
         self.script = script
         self.opened = threading.Event()
+        self.begun = threading.Event()
+        if not script.pulls:
+            self.begun.set()
         self.is_cancelled = False
         if not script.hold:
             self.opened.set()
+
+    def wait_begun(self) -> bool:
+        """Wait while its image is pulled, if the script says so."""
+        return self.begun.wait(LIMIT) and not self.script.never_begins
 
     def wait(self) -> JobRunResult:
         """Wait until the job may end, and end as the script says."""
@@ -163,8 +174,10 @@ class ScriptedJob:
     def cancel(self, *, force: bool = False) -> None:
         """End a held job."""
         self.runner.cancels.append((self.request.run_id, force))
-        if force or not self.script.ignores_cancel:
+        if not (self.begun.is_set() and self.opened.is_set()):
             self.is_cancelled = True
+        if force or not self.script.ignores_cancel:
+            self.begun.set()
             self.opened.set()
 
 

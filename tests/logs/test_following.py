@@ -8,27 +8,23 @@ from botocore.exceptions import ClientError
 from faithful_logs import START, FaithfulLogs
 
 from airflow_provider_emrkit.logs.following import Following
-from airflow_provider_emrkit.logs.sources import CloudWatchStream
+from airflow_provider_emrkit.logs.sources import CloudWatchStream, LogSources
 
 
 @dataclass
-class Streams:
+class Streams(LogSources):
     """Two streams, by a clock of their own."""
 
     out: FaithfulLogs = field(default_factory=FaithfulLogs)
     err: FaithfulLogs = field(default_factory=FaithfulLogs)
     now: float = 0.0
     note: str | None = None
-    pause: float | None = None
 
     def current(self) -> Any:
         return [
             CloudWatchStream(logs, "/g", name, name, clock=lambda: self.now)
             for name, logs in (("out", self.out), ("err", self.err))
         ]
-
-    def observe(self, lines: Any) -> None:
-        """Learn nothing."""
 
 
 def follow(streams: Streams, seconds: float = 1_000.0, **options: Any) -> list[str]:

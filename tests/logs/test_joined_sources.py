@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_provider_emrkit.logs.joined_sources import PATIENCE, FallbackSources, JoinedSources
-from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.logs.joined_sources import (
+    PATIENCE,
+    FallbackSources,
+    JoinedSources,
+)
+from airflow_provider_emrkit.logs.sources import LogLine, LogSources, Read
 from airflow_provider_emrkit.logs.tail import LogTail
 
 
@@ -27,12 +31,13 @@ class Source:
 
 
 @dataclass
-class Sources:
+class Sources(LogSources):
     """Sources that the test writes to."""
 
     sources: list[Source] = field(default_factory=list)
     note: str | None = None
     pause: float | None = None
+    uploaded_within: float = 0.0
     error: Exception | None = None
     observed: list[str] = field(default_factory=list)
     looks: int = 0
@@ -234,3 +239,46 @@ def test_lines_of_others_do_not_make_cloudwatch_speak(fallback, second, clock):
     second.write("theirs")
     clock[0] = PATIENCE
     assert texts(tail) == ["theirs"]
+
+
+class TestALogThatEndsSoon:
+    """A job may be over before its first place has been silent for long."""
+
+    def test_the_second_place_is_looked_at_when_the_run_has_ended(self, fallback, second):
+        tail = LogTail(fallback)
+        second.write("archived")
+        assert texts(tail) == []
+        fallback.note_end()
+        assert texts(tail) == ["archived"]
+        assert fallback.note == "Second. Silent."
+
+    def test_the_first_place_is_read_where_it_has_lines(self, fallback, first, second):
+        first.write("one")
+        second.write("one, archived")
+        fallback.note_end()
+        assert texts(LogTail(fallback)) == ["one"]
+
+    def test_the_first_place_is_not_called_silent_for_that(self, fallback, first):
+        fallback.note_end()
+        assert texts(LogTail(fallback)) == []
+        assert fallback.note == "First."
+        first.write("late")
+        assert texts(LogTail(fallback)) == ["late"]
+
+    def test_what_comes_late_is_waited_for_where_nothing_came_at_once(self, fallback, first, second):
+        second.uploaded_within = 15.0
+        assert JoinedSources([fallback], "us-east-1").uploaded_within == 15.0
+        first.write("one")
+        assert texts(LogTail(fallback)) == ["one"]
+        assert fallback.uploaded_within == 0.0
+
+
+def test_where_the_first_place_may_not_be_read_the_second_one_is(fallback, first, second):
+    first.error = refused("AccessDeniedException")
+    second.write("archived")
+    tail = LogTail(fallback)
+    assert texts(tail) == ["archived"]
+    assert fallback.note.startswith("The logs in CloudWatch can't be shown here: permission is missing")
+    second.write("more")
+    assert texts(tail) == ["more"]
+    assert first.looks == 1

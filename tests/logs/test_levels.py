@@ -117,7 +117,8 @@ def test_outputs_do_not_get_in_each_other_s_way():
 
 
 def cost(text: str) -> float:
-    return min(timeit.repeat(lambda: levels(text), time.process_time, number=20, repeat=5))
+    # One of many short looks is had while nothing else takes the processor's caches.
+    return min(timeit.repeat(lambda: levels(text), time.process_time, number=5, repeat=100))
 
 
 @pytest.mark.parametrize("part", ["{", "a ", "[", "a.", "1", '{"level":'])

@@ -14,11 +14,17 @@ from airflow_provider_emrkit.localemr.run.job_logs import (
 )
 from airflow_provider_emrkit.localemr.run.outputs import Outputs
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
+from airflow_provider_emrkit.logs.serverless_places import LogPlaces
 from airflow_provider_emrkit.logs.serverless_sources import WorkerLog, serverless_sources
 from airflow_provider_emrkit.logs.tail import LogTail
 
 TO_S3 = {"s3MonitoringConfiguration": {"logUri": "s3://logs/serverless/"}}
 EXECUTORS_TOO = {"SPARK_DRIVER": ["STDOUT", "STDERR"], "SPARK_EXECUTOR": ["STDERR"]}
+
+
+def sources_of(server, application, job_run, **wishes):
+    ids = application["applicationId"], job_run["jobRunId"]
+    return serverless_sources(server.client, *ids, LogPlaces.of(application, job_run), **wishes)
 
 
 def to_cloudwatch(**config):
@@ -88,7 +94,7 @@ def write_logs(localemr_server, tmp_path):
 @pytest.fixture
 def lines(localemr_server):
     def read(application, job_run, **wishes):
-        sources = serverless_sources(localemr_server.client, application, job_run, **wishes)
+        sources = sources_of(localemr_server, application, job_run, **wishes)
         return sorted((line.label, line.text) for line in LogTail(sources).read().lines)
 
     return read
@@ -143,34 +149,37 @@ def test_executors_logs_are_followed_on_request(run_job, write_logs, lines, moni
 
 def test_executors_whose_logs_are_not_sent_are_told(run_job, localemr_server):
     ran = run_job(to_cloudwatch())
-    note = serverless_sources(localemr_server.client, *ran, executors=True).note
+    note = sources_of(localemr_server, *ran, executors=True).note
     assert note is not None
     assert "does not send its executors' logs to CloudWatch" in note
 
 
 def test_s3_takes_its_time_and_that_is_told(run_job, localemr_server):
-    sources = serverless_sources(localemr_server.client, *run_job(TO_S3))
-    assert sources.pause == 15.0
+    sources = sources_of(localemr_server, *run_job(TO_S3))
+    assert (sources.pause, sources.uploaded_within) == (15.0, 15.0)
     assert "puts them to s3://logs/serverless/ every quarter of a minute" in sources.note
 
 
 @pytest.mark.parametrize(
-    ("monitoring", "told"),
-    [
-        pytest.param(None, "in EMR Serverless' own storage alone", id="by default"),
-        pytest.param(
-            {"managedPersistenceMonitoringConfiguration": {"enabled": False}}, "keeps no logs", id="nowhere"
-        ),
-    ],
+    "monitoring", [None, {"managedPersistenceMonitoringConfiguration": {"enabled": False}}]
 )
-def test_logs_that_can_t_be_read_are_told_to_be_elsewhere(run_job, localemr_server, monitoring, told):
-    sources = serverless_sources(localemr_server.client, *run_job(monitoring))
+def test_logs_that_can_t_be_read_are_told_to_be_elsewhere(run_job, localemr_server, monitoring):
+    sources = sources_of(localemr_server, *run_job(monitoring))
     assert isinstance(sources, NoSources)
-    assert told in (sources.note or "")
+    assert "neither to CloudWatch nor to S3" in (sources.note or "")
+
+
+def test_the_logs_of_one_attempt_can_be_asked_for(run_job, write_logs, lines):
+    ran = run_job(TO_S3, attempts=2)
+    write_logs()
+    assert lines(*ran, attempt=2) == [
+        ("stderr of attempt 2", "driver stderr 2"),
+        ("stdout of attempt 2", "driver stdout 2"),
+    ]
 
 
 def test_a_stream_that_appears_late_is_found(run_job, write_logs, localemr_server):
-    sources = serverless_sources(localemr_server.client, *run_job(to_cloudwatch()))
+    sources = sources_of(localemr_server, *run_job(to_cloudwatch()))
     clock = [0.0]
     sources.first.clock = lambda: clock[0]
     tail = LogTail(sources)

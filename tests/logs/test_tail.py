@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from airflow_provider_emrkit.logs.refusals import REFUSAL_PAUSE
-from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.logs.sources import LogLine, LogSources, Read
 from airflow_provider_emrkit.logs.tail import LogTail
 
 
@@ -38,7 +38,7 @@ class Source:
 
 
 @dataclass
-class Sources:
+class Sources(LogSources):
     sources: list[Source]
     seen: list[LogLine] = field(default_factory=list)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from serverless_rig import ROLE, ServerlessRig
 
-from airflow_provider_emrkit import ExistingCluster, SparkJob
+from airflow_provider_emrkit import ExistingCluster, ServerlessApplication, SparkJob
 from airflow_provider_emrkit.exceptions import (
     ClusterLostError,
     RunCancelledError,
@@ -27,6 +28,7 @@ from airflow_provider_emrkit.runs.protocol import FailureFacts, Released
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 from airflow_provider_emrkit.runs.token import RunToken
 from airflow_provider_emrkit.runs.watch import Pace
+from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +89,8 @@ class FakeRuns:
 @pytest.fixture
 def runs(monkeypatch):
     fake = FakeRuns()
-    monkeypatch.setattr(attended_module, "open_runs", lambda hook, pause: fake)
+    monkeypatch.setattr(attended_module, "open_runs", lambda hook, pause, left: fake)
+    monkeypatch.setattr(attended_module, "LATE_LIST", 0.01)
     return fake
 
 
@@ -332,6 +335,72 @@ def test_a_submission_that_is_interrupted_is_looked_for_unless_only_the_worker_g
     assert [run for run, _ in runs.ends] == [RUN] * ends
 
 
+class TestAJobThatIsNotListedYet:
+    """Its submission was interrupted, and EMR lists what was submitted a little later."""
+
+    @pytest.fixture
+    def looks(self, runs):
+        """What each look finds; the last answer is that of all further ones."""
+        answers: list[list[Found]] = [[], [Found(RUN, runs.status, TOKEN.mark)]]
+        runs.earlier = lambda compute, token, since: answers.pop(0) if len(answers) > 1 else answers[0]
+        return answers
+
+    @pytest.mark.parametrize("is_stopped", [True, False])
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SubmitRefusedError("stopped before")])
+    def test_it_is_looked_for_once_more(self, runs, looks, attend, airflow_says, tmp_path, is_stopped, error):
+        def interrupt() -> None:
+            if is_stopped:
+                attended.kill()
+            raise error
+
+        airflow_says("failed")
+        attended, runs.on_submit = attend(), interrupt
+        with pytest.raises((KeyboardInterrupt, SubmitRefusedError, RunCancelledError)):
+            attended.start(JOB, THERE, TOKEN, tmp_path)
+        was_refused = isinstance(error, SubmitRefusedError) and not is_stopped
+        assert [run for run, _ in runs.ends] == ([] if was_refused else [RUN])
+
+    @pytest.mark.parametrize(
+        ("compute", "place"),
+        [
+            (THERE, "the steps of cluster j-TEAM"),
+            (
+                ServerlessApplication("00app", execution_role_arn=ROLE),
+                "the job runs of application 00app",
+            ),
+        ],
+    )
+    def test_where_it_is_not_found_it_is_told_where_to_look(
+        self, runs, looks, attend, task_log, tmp_path, compute, place
+    ):
+        looks[:] = [[]]
+        runs.on_submit = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            attend().start(JOB, compute, TOKEN, tmp_path)
+        (told,) = [one.getMessage() for one in task_log.records if one.levelname == "WARNING"]
+        assert f"{TOKEN.marked()!r} among {place}" in told
+
+    def test_what_was_never_sent_is_not_looked_for(self, runs, attend, task_log, tmp_path):
+        runs.on_submit = lambda: (_ for _ in ()).throw(InvalidValueError("SparkJob", "args", [], "is bad"))
+        runs.earlier = lambda compute, token, since: pytest.fail("it was looked for")
+        with pytest.raises(InvalidValueError):
+            attend().start(JOB, THERE, TOKEN, tmp_path)
+
+
+def test_an_interruption_of_the_request_itself_ends_the_job_run(
+    localemr_server, attend, monkeypatch, tmp_path
+):
+    rig = ServerlessRig(localemr_server)
+    rig.server.jobs.script("job", hold=True)
+    monkeypatch.setattr(attended_module, "open_runs", lambda hook, pause, left: rig.runs)
+    monkeypatch.setattr(attended_module, "LATE_LIST", 0.01)
+    rig.emr.fail("start_job_run", KeyboardInterrupt(), done=True)
+    rig.emr.hide("list_job_runs", 2)  # those that go on, and all
+    with pytest.raises(KeyboardInterrupt):
+        attend().start(JOB, rig.compute(), TOKEN, tmp_path)
+    assert [one["state"] for one in rig.job_runs()] == ["CANCELLED"]
+
+
 @pytest.mark.parametrize(
     ("limits", "which"),
     [
@@ -478,3 +547,4 @@ def test_the_handler_leaves_airflow_time_to_spare_and_the_log_time_to_be_written
         < 5
     )
     assert attended_module.JUDGE_PATIENCE < attended_module.KILL_END_PATIENCE
+    assert attended_module.LATE_LIST < attended_module.KILL_END_PATIENCE

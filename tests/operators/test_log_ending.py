@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
-from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.logs.sources import LogLine, LogSources, Read
 from airflow_provider_emrkit.operators.log_ending import LogEnding, most_telling
 from airflow_provider_emrkit.runs.job_run import JobRun
 
@@ -41,10 +41,8 @@ class Output:
         return Read(self.written[-limit:], "end")
 
 
-class Runs:
+class Runs(LogSources):
     """A run's log sources; ``error`` for trouble with them."""
-
-    note = None
 
     def __init__(self, *outputs: Output, error: Exception | None = None) -> None:
         self.outputs = outputs
@@ -57,9 +55,6 @@ class Runs:
 
     def current(self) -> Any:
         return self.outputs
-
-    def observe(self, lines: Any) -> None:
-        pass
 
 
 @pytest.fixture

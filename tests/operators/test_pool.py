@@ -219,7 +219,12 @@ def test_a_pool_grows_and_shrinks(emr, ti, deferrable):
 def test_a_drained_pool_is_waited_for_until_its_work_is_done(localemr_server, emr, ti, deferrable):
     busy, _ = run(make(EmrPoolWarmUpOperator), ti)["started"]
     step = work(localemr_server, busy, "load")
-    threading.Timer(1.0, localemr_server.runner.finish, ["load"]).start()
+
+    def finish_when_the_idle_one_has_gone() -> None:
+        wait_for(lambda: set(states(emr)) == {busy})
+        localemr_server.runner.finish("load")
+
+    threading.Thread(target=finish_when_the_idle_one_has_gone).start()
     value = run(make(EmrPoolDrainOperator, deferrable=deferrable), ti)
     assert value["draining"] == [busy]
     assert states(emr) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -175,15 +175,15 @@ def test_a_job_on_a_pool_runs_in_the_image_of_the_moment_it_was_ordered(
         assert push(localemr_server, "new", "1.4") != digest
         localemr_server.runner.finish("sales.other")
 
-    mover = threading.Thread(target=move)
-    mover.start()
-    if deferrable:
-        trigger = deferred(operator, ti)
-        mover.join()
-        value = operator.execute_complete(context(ti), payload_of(trigger))
-    else:
-        value = operator.execute(context(ti))
-        mover.join()
+    with ThreadPoolExecutor() as pool:
+        moved = pool.submit(move)
+        if deferrable:
+            trigger = deferred(operator, ti)
+            moved.result()
+            value = operator.execute_complete(context(ti), payload_of(trigger))
+        else:
+            value = operator.execute(context(ti))
+            moved.result()
     assert value["state"] == "COMPLETED"
     assert [images(args) for args in steps(emr)] == [{f"{HOST}/etl@{digest}"}] * 2
     [cluster] = emr.list_clusters()["Clusters"]

@@ -98,7 +98,11 @@ def test_a_deferred_job_that_has_room_is_watched_like_any_other(ti):
 
 
 def test_a_worker_waits_for_room(busy, emr, ti, task_log):
-    threading.Timer(1.0, busy.end).start()
+    def end_when_it_waits() -> None:
+        wait_for(lambda: any(line.startswith("Waiting for room") for line in task_log.lines))
+        busy.end()
+
+    threading.Thread(target=end_when_it_waits).start()
     value = make().execute(context(ti))
     assert (value["state"], value["cluster_id"]) == ("COMPLETED", busy.cluster_id)
     (waiting,) = [

@@ -46,6 +46,37 @@ def test_a_job_that_is_to_be_left_is_left_when_the_task_ends(state):
     assert judged(state, on_kill="leave").why == "on_kill is 'leave'"
 
 
+@pytest.mark.parametrize("state", ["failed", "success", "restarting"])
+def test_a_look_finds_that_a_user_has_ended_the_task(state):
+    stopping = Stopping(TI, ask=lambda ti: state)
+    stopping.look(LOG)
+    assert stopping.is_set()
+    assert stopping.wait(0.0)
+    assert stopping.leaves is False
+
+
+@pytest.mark.parametrize("ask", [lambda ti: "running", lambda ti: "queued", lambda ti: None, no_answer])
+def test_a_look_at_a_task_that_goes_on_or_without_an_answer_changes_nothing(ask):
+    stopping = Stopping(TI, ask=ask)
+    stopping.look(LOG)
+    assert not stopping.is_set()
+    assert stopping.expect(0.0) is False
+
+
+def test_a_look_believes_the_answer_that_it_has():
+    states = iter(["failed"])
+    stopping = Stopping(TI, ask=lambda ti: next(states))
+    stopping.look(LOG)
+    assert stopping.is_set()
+    assert stopping.leaves is False
+
+
+def test_a_task_that_is_only_tried_out_has_no_state_that_means_anything():
+    stopping = Stopping(SimpleNamespace(test_mode=True), ask=lambda ti: "success")
+    stopping.look(LOG)
+    assert not stopping.is_set()
+
+
 def test_a_job_that_is_to_be_left_ends_all_the_same_when_its_task_is_to_run_again():
     assert judged("restarting", on_kill="leave").leaves is False
 

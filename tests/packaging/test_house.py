@@ -153,9 +153,10 @@ def test_what_makes_images_knows_jobs_and_clusters_and_nothing_that_runs_them() 
     assert listed([found for found in inside if not found.names(*names)]) == []
 
 
-def test_only_the_command_line_knows_what_makes_images() -> None:
-    outside = [found for found in package_imports() if found.room not in ("images", "cli")]
-    assert listed([found for found in outside if found.names(f"{PACKAGE}.images")]) == []
+def test_only_the_command_line_knows_what_makes_images_and_packages() -> None:
+    outside = [found for found in package_imports() if found.room not in ("images", "projects", "cli")]
+    rooms = (f"{PACKAGE}.images", f"{PACKAGE}.projects")
+    assert listed([found for found in outside if found.names(*rooms)]) == []
 
 
 def test_what_helps_other_peoples_tests_knows_the_local_emr_alone() -> None:

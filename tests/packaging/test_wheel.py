@@ -104,12 +104,12 @@ def test_its_entry_points_are_declared(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         text = archive.read(name).decode()
-    assert text.split("\n\n")[0].splitlines() == [
-        "[apache_airflow_provider]",
-        f"provider_info = {PACKAGE}.get_provider_info:get_provider_info",
+    assert [section.splitlines() for section in text.strip().split("\n\n")] == [
+        ["[airflow.plugins]", f"emrkit = {PACKAGE}.ui.plugin:EmrKitPlugin"],
+        ["[apache_airflow_provider]", f"provider_info = {PACKAGE}.get_provider_info:get_provider_info"],
+        ["[console_scripts]", f"emrkit = {PACKAGE}.cli:main"],
+        ["[pytest11]", f"localemr = {PACKAGE}.testing.plugin"],
     ]
-    assert text.split("\n\n")[1].splitlines() == ["[console_scripts]", f"emrkit = {PACKAGE}.cli:main"]
-    assert text.split("\n\n")[2].splitlines() == ["[pytest11]", f"localemr = {PACKAGE}.testing.plugin"]
 
 
 @pytest.mark.parametrize(

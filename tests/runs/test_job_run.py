@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from airflow_provider_emrkit.logs.wishes import LogWishes
 from airflow_provider_emrkit.runs.job_run import JobRun
@@ -31,6 +32,13 @@ def test_it_ignores_what_another_version_wrote_and_fills_in_what_it_did_not():
         "x": 1,
     }
     assert JobRun.from_dict(old) == JobRun("step", "j-1", "s-1", "t-1", "n", "r")
+
+
+def test_the_digests_of_its_image_survive_json():
+    run = replace(RUN, image_digests=("sha256:index", "sha256:platform"))
+    back = JobRun.from_dict(json.loads(json.dumps(run.to_dict())))
+    assert (back, back.image_digest) == (run, "")
+    assert replace(RUN, image_digests=("sha256:one",)).image_digest == "sha256:one"
 
 
 def test_it_can_be_a_key():

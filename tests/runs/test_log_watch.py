@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
-from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.logs.sources import LogLine, LogSources, Read
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.log_watch import (
     COUNTING_PAUSE,
@@ -33,7 +33,7 @@ class Clock:
 
 
 @dataclass
-class OneSource:
+class OneSource(LogSources):
     """A log that gives lines at the looks it is told, and takes its time."""
 
     clock: Clock
@@ -44,14 +44,13 @@ class OneSource:
     label: str = "stdout"
     looks: int = 0
     pause: float | None = None
+    uploaded_within: float = 0.0
+    silence: str | None = None
     lines_a_look: int = 1
     earlier: int = 0
 
     def current(self) -> Any:
         return [self]
-
-    def observe(self, lines: Any) -> None:
-        pass
 
     def read(self, cursor: Any) -> Read:
         self.looks += 1
@@ -207,7 +206,7 @@ def test_what_sources_have_to_say_is_told_once_and_what_is_new_of_it_later():
 def test_a_job_that_ended_without_a_line_is_told_why_that_may_be(lines_at, told):
     clock = Clock()
     source = OneSource(clock, lines_at=lines_at)
-    source.silence = "No permission?"  # type: ignore[attr-defined]
+    source.silence = "No permission?"
     watch = make(source, clock)
     watch.see(RUNNING)
     watch.read()
@@ -237,6 +236,21 @@ def test_what_is_uploaded_every_few_minutes_gets_one_last_look_and_is_not_waited
     lines, _ = watch.read()
     assert [line.text for line in lines] == ["2.0"]
     assert watch.is_over
+
+
+@pytest.mark.parametrize("pause", [15.0, None], ids=["alone", "beside streams"])
+def test_what_is_uploaded_within_seconds_is_waited_for_that_long(pause):
+    clock = Clock()
+    source = OneSource(clock, pause=pause, uploaded_within=15.0)
+    watch = make(source, clock)
+    watch.see(RUNNING)
+    watch.read()
+    clock.seconds += 5
+    watch.see(DONE)
+    while not watch.is_over:
+        clock.seconds = max(clock(), watch.due or 0.0)
+        watch.read()
+    assert 20 <= clock() < 20 + (watch.pace.logs if pause is None else 1)
 
 
 def told(notes: Any) -> list[str]:
@@ -456,7 +470,7 @@ def test_of_many_executors_the_silent_ones_are_read_seldom_and_all_of_them_at_th
 def test_where_the_logs_are_refused_nothing_is_said_of_their_silence():
     clock = Clock()
     source = Failing(clock, error=refused("AccessDeniedException"))
-    source.silence = "May the nodes write there?"  # type: ignore[attr-defined]
+    source.silence = "May the nodes write there?"
     watch = make(source, clock)
     watch.see(RUNNING)
     assert len(watch.read()[1]) == 1

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from airflow_provider_emrkit.runs.driver_ending import SCRIPT, DriverEnding
 from airflow_provider_emrkit.runs.job_run import JobRun
-from airflow_provider_emrkit.runs.step_ending import StepEnding, Waiting
+from airflow_provider_emrkit.runs.step_ending import StepEnding
 from airflow_provider_emrkit.runs.token import Mark, RunToken
 
 if TYPE_CHECKING:
@@ -376,17 +376,6 @@ def test_an_own_cluster_that_does_not_end_is_not_called_ended():
     released = ending(emr).end(OWN, patience=20)
     assert (released.done, released.ended, released.message) == (False, False, "it is still RUNNING")
     assert 20 <= emr.now < 21
-
-
-@pytest.mark.parametrize("goes", [True, False], ids=["clock goes", "clock stands"])
-def test_pauses_grow_and_end_with_the_patience(goes):
-    pauses: list[float] = []
-    waiting = Waiting(pauses.append, lambda: sum(pauses) if goes else 0.0, 30.0, jitter=lambda: 0.5)
-    while waiting.goes_on():
-        pass
-    assert pauses[:4] == [0.5, 0.75, 1.125, 1.6875]
-    assert max(pauses) == 5.0
-    assert sum(pauses) == pytest.approx(30.0)
 
 
 def yarn(folder: Path, program: str) -> dict[str, str]:

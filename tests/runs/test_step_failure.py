@@ -16,9 +16,10 @@ from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.logs.causes import find_cause
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.log_ends import MAX_LOGS
+from airflow_provider_emrkit.runs.log_patience import LOOK_EVERY
 from airflow_provider_emrkit.runs.outcome import failure
 from airflow_provider_emrkit.runs.step_calls import run_status
-from airflow_provider_emrkit.runs.step_failure import LOOK_EVERY, read_facts
+from airflow_provider_emrkit.runs.step_failure import read_facts
 from airflow_provider_emrkit.runs.step_sources import live_sources
 
 if TYPE_CHECKING:

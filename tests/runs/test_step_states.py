@@ -12,15 +12,14 @@ from airflow_provider_emrkit.runs.states import RunState
 from airflow_provider_emrkit.runs.step_states import (
     CLUSTER_CHECK,
     ENDED_STATES,
-    NEW,
     NEWEST_IN_VAIN,
     OPEN_STATES,
-    UNLISTED_FOR,
-    UNLISTED_LOOKS,
     ClusterMemory,
     StepMemory,
     step_states,
 )
+from airflow_provider_emrkit.runs.tolerance import NEW
+from airflow_provider_emrkit.runs.unlisted import UNLISTED_FOR, UNLISTED_LOOKS
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -56,6 +56,7 @@ def test_the_yarn_tag_is_one_yarn_takes():
         pytest.param({"map_index": 0}, id="another map index"),
         pytest.param({"task_id": "loads"}, id="another task"),
         pytest.param({"dag_id": "sale"}, id="another DAG"),
+        pytest.param({"deployment": "dev"}, id="another Airflow"),
     ],
 )
 def test_other_work_has_another_token(change):
@@ -81,3 +82,8 @@ def test_tags_hold_only_what_ec2_takes():
     assert tags["emrkit:map_index"] == "3"
     assert all(re.fullmatch(r"[\w\s.:/=+\-@]{1,256}", value) for value in tags.values())
     assert "emrkit:map_index" not in FIRST.tags()
+
+
+def test_the_airflow_is_told_where_it_has_a_name():
+    assert replace(FIRST, deployment="dev").tags()["emrkit:deployment"] == "dev"
+    assert "emrkit:deployment" not in FIRST.tags()

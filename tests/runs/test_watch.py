@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from airflow_provider_emrkit.exceptions import AccessDeniedError
 from airflow_provider_emrkit.logs.cluster_sources import NoSources
-from airflow_provider_emrkit.logs.sources import LogLine, Read
+from airflow_provider_emrkit.logs.sources import LogLine, LogSources, Read
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.states import RunState, RunStatus
 from airflow_provider_emrkit.runs.tolerance import REFUSALS
@@ -74,14 +74,9 @@ class FakeRuns:
             return NoSources(self.note)
         source = Source(self.reads)
 
-        class Sources:
-            note = None
-
+        class Sources(LogSources):
             def current(self) -> Any:
                 return [source]
-
-            def observe(self, lines: Any) -> None:
-                pass
 
         return Sources()
 

@@ -39,6 +39,11 @@ def run_of(step: str, cluster: str = "j-1", **rest: Any) -> JobRun:
     return JobRun("step", cluster, step, "t", "sales", "us-east-1", **rest)
 
 
+def job_run_of(job_run_id: str) -> JobRun:
+    ids = {"application_id": "00app", "job_run_id": job_run_id}
+    return JobRun("job_run", "", "", "t", "sales", "us-east-1", **ids)
+
+
 def aws_error(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "ListSteps")
 
@@ -159,6 +164,29 @@ def test_looks_keep_to_the_quota_and_the_longest_overdue_comes_first():
     each = [len(runs.times(f"j-{number}")) for number in range(20)]
     assert max(each) - min(each) <= 1
     assert min(each) >= 4
+
+
+@pytest.mark.parametrize(("count", "call"), [(FEW, "GetJobRun"), (FEW + 1, "ListJobRuns")])
+def test_looks_at_job_runs_keep_to_the_quota_of_the_call_that_they_make(count, call):
+    runs = FakeRuns()
+    job_runs = [
+        JobRun(
+            "job_run", "", "", "t", "sales", "us-east-1", application_id="00app", job_run_id=f"00run{number}"
+        )
+        for number in range(count)
+    ]
+
+    async def watch() -> None:
+        poller = make(runs, {call: (1, 0.01)})
+        for run in job_runs:
+            poller.watch(run, 10.0)
+        poller.connected.quotas.throttled(call)
+        await asyncio.sleep(99)
+        assert runs.looks == []
+        await asyncio.sleep(10)
+        assert len(runs.looks) == 1
+
+    run_virtually(watch())
 
 
 def test_a_run_that_has_just_come_is_looked_at_soon_on_a_quiet_cluster_only():
@@ -396,16 +424,38 @@ def test_while_events_come_looking_is_only_the_safety_net():
     assert len(runs.looks) == pytest.approx(6, abs=1)
 
 
+def test_a_step_s_event_makes_no_job_run_s_looks_rare():
+    """Nor do ends of job runs, of which no event tells, say that those of steps don't come any more."""
+
+    async def watch(*, with_events: bool) -> tuple[int, bool]:
+        runs = FakeRuns()
+        poller = make(runs)
+        poller._pushes._reader = type("Reader", (), {"is_up": True})()
+        if with_events:
+            poller._pushes._take(change("COMPLETED", "", cluster="j-9"))
+        watched = poller.watch(job_run_of("00run"), 10.0)
+        await asyncio.sleep(190)
+        poller.leave(watched)
+        looks, runs.status = len(runs.looks), DONE
+        for number in range(MISSES):
+            await poller.watch(job_run_of(f"00run{number}"), 10.0).wait(None)
+        return looks, poller._pushes.are_proven("step")
+
+    without, _ = run_virtually(watch(with_events=False))
+    assert without > 12
+    assert run_virtually(watch(with_events=True)) == (pytest.approx(without, abs=3), True)
+
+
 def test_events_that_do_not_come_any_more_are_noticed():
     async def watch() -> list[bool]:
         poller = make(FakeRuns(DONE))
         poller._pushes._reader = type("Reader", (), {"is_up": True})()
         poller._pushes._take(change("RUNNING"))
-        proven = [poller._pushes.are_proven]
+        proven = [poller._pushes.are_proven("step")]
         for number in range(MISSES):
             watched = poller.watch(run_of(f"s-{number}"), 10.0)
             await watched.wait(None)
-        return [*proven, poller._pushes.are_proven]
+        return [*proven, poller._pushes.are_proven("step")]
 
     assert run_virtually(watch()) == [True, False]
 

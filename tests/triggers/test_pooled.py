@@ -313,17 +313,25 @@ def test_a_job_that_waited_while_no_triggerer_was_there_is_given_a_round(emrkit_
     assert payload_of(make(order, wait_until=time.time() - 40.0))["state"] == "ended"
 
 
-def test_a_job_that_the_last_round_places_is_watched(rounds, localemr_server, emrkit_connection):
+def test_a_job_that_the_last_round_places_is_watched(rounds, localemr_server, emrkit_connection, monkeypatch):
     order = order_of("load")
     run = place(order)
     trigger = make(order)
+    withdraws, withdraw = threading.Event(), pool_desk.PoolDesk.withdraw
+
+    async def withdraw_seen(desk: Any, waiting: Any) -> None:
+        withdraws.set()
+        await withdraw(desk, waiting)
+
+    monkeypatch.setattr(pool_desk.PoolDesk, "withdraw", withdraw_seen)
+    monkeypatch.setattr(pooled, "CHANGED", 0.05)
 
     def outcome(order: Any) -> Any:
         if len(rounds["asked"]) == 1:
-            # Time enough for another round to begin, which goes on for longer.
-            trigger.wait_until = time.time() + 1.5
             return Waits("pool medium has no room")
-        threading.Event().wait(trigger.wait_until + 0.5 - time.time())
+        # Its time is up while this round goes on.
+        trigger.wait_until = time.time()
+        assert withdraws.wait(20)
         return Placed(run)
 
     rounds["outcome"] = outcome

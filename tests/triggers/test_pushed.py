@@ -56,11 +56,11 @@ async def follow(queue: FakeQueue) -> tuple[list[Any], bool]:
         lambda found, status: hints.append((found.run_id, status and status.state, threading.get_ident())),
         lambda found: found.run_id == "s-MINE",
     )
-    before = pushes.are_proven
+    before = pushes.are_proven("step")
     pushes.follow(queue)  # type: ignore[arg-type]
     await asyncio.to_thread(queue.dealt_with.wait, 10)
     await asyncio.sleep(0)
-    proven = pushes.are_proven
+    proven = pushes.are_proven("step")
     pushes._end()
     queue.over.set()
     assert before is False

@@ -9,6 +9,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_emrkit.images.building import BuildError
 from airflow_provider_emrkit.images.engine import CHOSEN, ENGINES, EngineError
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -88,7 +89,7 @@ def _run(run: Callable[[argparse.Namespace], int], given: argparse.Namespace) ->
             return run(given)
     except EngineError as error:
         say_error(str(error))
-        return FAILED
+        return error.code if isinstance(error, BuildError) else FAILED
     except InvalidValueError as error:
         say_error(str(error).removeprefix(f"{error.owner}."))
         return USAGE

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.images.commands.adding import OK, add_engine_option, say, say_error
+from airflow_provider_emrkit.images.building import built
+from airflow_provider_emrkit.images.checking import checked
+from airflow_provider_emrkit.images.commands.adding import OK, add_engine_option, say
 from airflow_provider_emrkit.images.commands.check import tell_findings
+from airflow_provider_emrkit.images.commands.targeting import add_target_options, options_of, target_of
 from airflow_provider_emrkit.images.dockerfile import PLATFORMS
 from airflow_provider_emrkit.images.engine import Build, ContainerEngine, EngineError
-from airflow_provider_emrkit.images.findings import Target
 from airflow_provider_emrkit.images.naming import OWNER, size_text, tagged
-from airflow_provider_emrkit.images.probing import facts_of
-from airflow_provider_emrkit.images.spark_needs import release_with_images
 from airflow_provider_emrkit.logs.text import one_line
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_emrkit.images.commands.adding import Adding
+    from airflow_provider_emrkit.images.findings import Target
     from airflow_provider_emrkit.jobs.image_reference import ImageReference
 
 _EXAMPLES = """examples:
   emrkit image build --tag etl:1.4
   emrkit image build --tag etl:1.4 --release emr-6.15.0      and check the image for a release
+  emrkit image build --tag etl:1.4 --target serverless --release emr-7.11.0
   emrkit image build app --tag etl:1.4 --file app/emr.Dockerfile
   emrkit image build --tag etl:1.4 --arch arm64 --build-arg UV_DEFAULT_INDEX=https://pypi.example.com/simple
 """
@@ -44,7 +46,7 @@ def add_to(adding: Adding) -> None:
         "--arch",
         choices=tuple(PLATFORMS),
         default="x86_64",
-        help="what the cluster's instances are: arm64 for Graviton (default: %(default)s)",
+        help="what instances or application are: arm64 for Graviton (default: %(default)s)",
     )
     parser.add_argument(
         "--build-arg",
@@ -54,50 +56,37 @@ def add_to(adding: Adding) -> None:
         help="for an ARG of the Dockerfile (may be repeated); the image keeps it, so no passwords",
     )
     parser.add_argument("--release", metavar="LABEL", help="check the image for a release of EMR, too")
-    parser.add_argument(
-        "--experimental-emr7", action="store_true", help="take EMR 7 too, for which AWS documents no images"
-    )
+    add_target_options(parser)
     parser.add_argument("--network", default="", metavar="NAME", help="network of the build, as none or host")
     add_engine_option(parser)
 
 
 def _run(given: argparse.Namespace) -> int:
     reference = tagged("--tag", given.tag)
-    target = _target(given)
+    # Before a long build.
+    target = target_of(given) if given.release else None
     file = _dockerfile(given.directory, given.file)
     engine = ContainerEngine.find(given.engine, os.environ)
-    platform = PLATFORMS[given.arch]
     build = Build(
         given.directory,
         str(file),
         str(reference),
-        # An engine that is told its own looks for base images of that name, which local ones may lack.
-        platform="" if platform == f"linux/{engine.architecture}" else platform,
+        platform=PLATFORMS[given.arch],
         arguments=tuple(given.build_arg),
         network=given.network,
     )
-    if code := engine.build(build):
-        say_error(f"{engine.name} could not build {reference}; see above")
-        return code
-    _tell(reference, _built(engine, reference))
+    _tell(reference, built(engine, build))
     code = _checked(engine, reference, target) if target else OK
     if code == OK:
-        _tell_next(reference)
+        _tell_next(reference, options_of(given))
     return code
 
 
-def _target(given: argparse.Namespace) -> Target | None:
-    """Give what the image is to be checked for, before a long build; None for nothing."""
-    if not given.release:
-        return None
-    return Target(release_with_images(given.release, experimental_emr7=given.experimental_emr7), given.arch)
-
-
 def _checked(engine: ContainerEngine, reference: ImageReference, target: Target) -> int:
-    facts = facts_of(engine, str(reference), target.python)
-    if facts is None:
+    found = checked(engine, str(reference), target)
+    if found is None:
         raise EngineError(f"{engine.name} does not have {reference} any more", "build it again")
-    return tell_findings(facts, target)
+    return tell_findings(found)
 
 
 def _dockerfile(directory: str, file: str | None) -> Path:
@@ -111,16 +100,6 @@ def _dockerfile(directory: str, file: str | None) -> Path:
     return found
 
 
-def _built(engine: ContainerEngine, reference: ImageReference) -> Mapping[str, Any]:
-    found = engine.inspect(str(reference))
-    if found is None:
-        raise EngineError(
-            f"{engine.name} has built {reference}, and kept it in its builder",
-            f"choose a builder that loads what it builds: {engine.name} buildx use default",
-        )
-    return found
-
-
 def _tell(reference: ImageReference, image: Mapping[str, Any]) -> None:
     say(f"image  {reference}")
     say(f"id     {image.get('Id', '')}")
@@ -128,8 +107,9 @@ def _tell(reference: ImageReference, image: Mapping[str, Any]) -> None:
     say(f"size   {size_text(int(image.get('Size') or 0))}, {architecture}\n")
 
 
-def _tell_next(reference: ImageReference) -> None:
+def _tell_next(reference: ImageReference, options: str) -> None:
     if reference.ecr:
-        say(f"next: emrkit image push {reference}")
+        say(f"next: emrkit image push {reference}{options}")
     else:
-        say(f"next: emrkit image push ACCOUNT.dkr.ecr.REGION.amazonaws.com/etl:1.4 --source {reference}")
+        name = "ACCOUNT.dkr.ecr.REGION.amazonaws.com/etl:1.4"
+        say(f"next: emrkit image push {name} --source {reference}{options}")

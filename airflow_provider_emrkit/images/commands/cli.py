@@ -10,7 +10,8 @@ from airflow_provider_emrkit.images.commands.adding import Adding
 if TYPE_CHECKING:
     import argparse
 
-_DESCRIPTION = """The images that Spark jobs bring along: SparkJob(docker=DockerImage(...)).
+_DESCRIPTION = """The images that Spark jobs bring along: SparkJob(docker=DockerImage(...)) on the clusters of
+EMR; with --target serverless those of applications of EMR Serverless: ApplicationSpec(image=...).
 Docker or Podman does the work on this machine."""
 
 _EXAMPLES = """examples:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.images.commands.adding import OK, say
-from airflow_provider_emrkit.images.dockerfile import (
-    EMRS_PYTHON,
-    PLATFORMS,
-    WRITTEN,
-    Recipe,
-    chosen_python,
-    dockerfile,
-    dockerignore,
+from airflow_provider_emrkit.images.commands.targeting import (
+    SERVERLESS,
+    add_target_options,
+    options_of,
+    release_of,
 )
+from airflow_provider_emrkit.images.dockerfile import PLATFORMS, WRITTEN, dockerignore
 from airflow_provider_emrkit.images.pyproject import from_pyproject
+from airflow_provider_emrkit.images.pythons import chosen_python
 from airflow_provider_emrkit.images.requirements import Libraries, from_requirements
-from airflow_provider_emrkit.images.spark_needs import release_with_images
+from airflow_provider_emrkit.images.serverless_dockerfile import ServerlessImage
+from airflow_provider_emrkit.images.yarn_dockerfile import EMRS_PYTHON, Recipe, dockerfile
 from airflow_provider_emrkit.jobs.image_reference import ImageReference
 from airflow_provider_emrkit.validation import InvalidValueError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from airflow_provider_emrkit.images.commands.adding import Adding
+    from airflow_provider_emrkit.releases import Release
 
 OWNER = "image new"
 REQUIREMENTS, PROJECT = "requirements.txt", "pyproject.toml"
@@ -36,11 +37,10 @@ DOCKERFILE, DOCKERIGNORE = "Dockerfile", ".dockerignore"
 # A file of this size is no list of libraries.
 MAX_BYTES = 20_000_000
 
-_PYTHON = re.compile(r"3\.(0|[1-9]\d?)(\.(0|[1-9]\d?))?", re.ASCII)
-
 _EXAMPLES = """examples:
   emrkit image new --release emr-6.15.0
   emrkit image new app --release emr-6.15.0 --python 3.9 --requirements app/requirements.txt
+  emrkit image new --target serverless --release emr-7.11.0 --requirements requirements.txt
   emrkit image new --release emr-6.15.0 --project pyproject.toml --arch arm64 --force
 """
 
@@ -63,22 +63,27 @@ Without --requirements and --project, a requirements.txt or pyproject.toml in DI
         "--project", metavar="FILE", help="install what this pyproject.toml, or its uv.lock, lists"
     )
     parser.add_argument(
-        "--base", metavar="IMAGE", help="begin with this image, which has Java (default: Corretto)"
+        "--base",
+        metavar="IMAGE",
+        help="begin with this image, which has Java (default: Corretto; EMR's own for EMR Serverless)",
     )
     parser.add_argument(
-        "--arch", choices=tuple(PLATFORMS), help="what the cluster's instances are: arm64 for Graviton"
+        "--arch", choices=tuple(PLATFORMS), help="what instances or application are: arm64 for Graviton"
     )
     parser.add_argument("--force", action="store_true", help="replace a Dockerfile that is there")
-    parser.add_argument(
-        "--experimental-emr7", action="store_true", help="take EMR 7 too, for which AWS documents no images"
-    )
+    add_target_options(parser)
 
 
 def _run(given: argparse.Namespace) -> int:
     directory = Path(given.directory)
-    recipe = _recipe(given, directory)
-    ignored = _write(directory, recipe, force=given.force)
-    say(_told(given, recipe, ignored))
+    if given.target == SERVERLESS:
+        image = _serverless_image(given, directory)
+        ignored = _write(directory, image.dockerfile(), image.copies, force=given.force)
+        say(_told_serverless(given, image, ignored))
+    else:
+        recipe = _recipe(given, directory)
+        ignored = _write(directory, dockerfile(recipe), recipe.libraries.copies, force=given.force)
+        say(_told(given, recipe, ignored))
     return OK
 
 
@@ -86,10 +91,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _recipe(given: argparse.Namespace, directory: Path) -> Recipe:
-    release = release_with_images(given.release, experimental_emr7=given.experimental_emr7)
-    if given.python and not _PYTHON.fullmatch(given.python):
-        mend = "write it like 3.11 or 3.11.9"
-        raise InvalidValueError(OWNER, "--python", given.python, "is no version", mend)
+    release = release_of(given, given.release)
     if given.base:
         try:
             ImageReference.parse(given.base)
@@ -98,6 +100,17 @@ def _recipe(given: argparse.Namespace, directory: Path) -> Recipe:
     libraries = _libraries(given, directory)
     python = chosen_python(release, given.python, libraries.python)
     return Recipe(release, python, libraries, given.base or "", given.arch or "")
+
+
+def _serverless_image(given: argparse.Namespace, directory: Path) -> ServerlessImage:
+    release = release_of(given, given.release)
+    libraries = _libraries(given, directory)
+    python = chosen_python(release, given.python, libraries.python)
+    # The release's own is there already.
+    own = given.python == release.python
+    return ServerlessImage(
+        given.release, given.arch or "", None if own else python, libraries, base=given.base or ""
+    )
 
 
 def _libraries(given: argparse.Namespace, directory: Path) -> Libraries:
@@ -159,16 +172,16 @@ def _unreadable(path: str, problem: str) -> InvalidValueError:
 # --- writing ----------------------------------------------------------------------------------------------
 
 
-def _write(directory: Path, recipe: Recipe, *, force: bool) -> str:
+def _write(directory: Path, text: str, copies: Sequence[str], *, force: bool) -> str:
     """Write both files. A ``.dockerignore`` of the user's own is kept; what to do about it is given."""
-    text, ignore = dockerfile(recipe), directory / DOCKERIGNORE
+    ignore = directory / DOCKERIGNORE
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / DOCKERFILE).open("w" if force else "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
         if ignore.exists() and WRITTEN not in ignore.read_text(encoding="utf-8", errors="replace"):
             return f"{ignore} is yours, and was kept: the build needs what the Dockerfile copies"
-        ignore.write_text(dockerignore(recipe), encoding="utf-8", newline="\n")
+        ignore.write_text(dockerignore(copies), encoding="utf-8", newline="\n")
     except FileExistsError as error:
         if not isinstance(error.filename, str | os.PathLike) or Path(error.filename).name != DOCKERFILE:
             raise InvalidValueError(
@@ -185,39 +198,62 @@ def _write(directory: Path, recipe: Recipe, *, force: bool) -> str:
 # --- what comes next --------------------------------------------------------------------------------------
 
 
+_NAME = "123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.0"
+
+
 def _told(given: argparse.Namespace, recipe: Recipe, ignored: str) -> str:
-    label, name = recipe.release.label, "123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1.0"
-    place = "" if given.directory == "." else f" {shlex.quote(given.directory)}"
-    arch = f" --arch {recipe.arch}" if recipe.arch else ""
-    emr7 = " --experimental-emr7" if given.experimental_emr7 else ""
+    release, emr7 = recipe.release, given.experimental_emr7
     notes = [*recipe.libraries.notes, *([ignored] if ignored else []), *_release_notes(recipe)]
-    lines = [f"wrote  {Path(given.directory) / DOCKERFILE}"]
-    lines += [
-        f"for    {label}: Spark {recipe.release.spark}, Java {recipe.release.java}, Python {recipe.python}"
-    ]
-    lines += [f"note   {note}" for note in notes]
-    lines += [
-        "",
-        "next, with a name of your own for the image:",
-        f"  emrkit image build{place} --tag {name}{arch}",
-        f"  emrkit image check {name} --release {label}{arch}{emr7}",
-        f"  emrkit image push {name} --create",
-        "",
+    options = f'["{_NAME.partition("/")[0]}"]' + (", experimental_emr7=True" if emr7 else "")
+    lines = [
+        *_written(given, release, recipe.python, notes),
         f"and in the DAG (the job's Python is {EMRS_PYTHON} of the image, as EMR has it):",
-        f'  SparkJob(entry_point="job.py", docker=DockerImage("{name}"))',
+        f'  SparkJob(entry_point="job.py", docker=DockerImage("{_NAME}"))',
+        "on:" if emr7 else "and on a pool, whose clusters have to trust the registry:",
+        f'  ClusterSpec(release_label="{release.label}", docker=DockerOnYarn({options}))',
     ]
-    options = f'["{name.partition("/")[0]}"]' + (", experimental_emr7=True" if emr7 else "")
-    spec = f'ClusterSpec(release_label="{label}", docker=DockerOnYarn({options}))'
-    lines += ["and on a pool, whose clusters have to trust the registry:" if not emr7 else "on:", f"  {spec}"]
     return "\n".join(lines)
 
 
+def _told_serverless(given: argparse.Namespace, image: ServerlessImage, ignored: str) -> str:
+    release, python = image.release, image.python or image.release.python
+    notes = [*image.libraries.notes, *([ignored] if ignored else []), *_unknown(release)]
+    lines = [
+        *_written(given, release, python, notes),
+        "and in the DAG:",
+        f'  spec = ApplicationSpec("etl", "{release.label}", image="{_NAME}")',
+        f'  python = "{image.python_path}"',
+        '  job = SparkJob("job.py", env={"PYSPARK_PYTHON": python, "PYSPARK_DRIVER_PYTHON": python})',
+        "  EmrSparkOperator(task_id=..., job=job, compute=ServerlessApplication(spec=spec))",
+    ]
+    return "\n".join(lines)
+
+
+def _written(given: argparse.Namespace, release: Release, python: str, notes: Sequence[str]) -> list[str]:
+    place = "" if given.directory == "." else f" {shlex.quote(given.directory)}"
+    arch, target = f" --arch {given.arch}" if given.arch else "", options_of(given)
+    serverless = " --target serverless" if given.target == SERVERLESS else ""
+    return [
+        f"wrote  {Path(given.directory) / DOCKERFILE}",
+        f"for    {release.label}: Spark {release.spark}, Java {release.java}, Python {python}",
+        *(f"note   {note}" for note in notes),
+        "",
+        "next, with a name of your own for the image:",
+        f"  emrkit image build{place} --tag {_NAME}{arch}",
+        f"  emrkit image check {_NAME} --release {release.label}{arch}{target}",
+        f"  emrkit image push {_NAME}{serverless} --create",
+        "",
+    ]
+
+
+def _unknown(release: Release) -> list[str]:
+    if release.exact:
+        return []
+    return [f"{release.label} is not known yet; its versions are those of the release before."]
+
+
 def _release_notes(recipe: Recipe) -> list[str]:
-    notes = []
-    if not recipe.release.exact:
-        notes.append(
-            f"{recipe.release.label} is not known yet; its versions are those of the release before."
-        )
+    notes = _unknown(recipe.release)
     if recipe.base:
         notes.append(f"`emrkit image check` tells whether {recipe.base} has bash, Java and JAVA_HOME.")
     if recipe.is_older_linux:

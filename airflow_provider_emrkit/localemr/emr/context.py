@@ -16,6 +16,7 @@ from airflow_provider_emrkit.localemr.emr.store import Store
 from airflow_provider_emrkit.localemr.emr.supervisor import Supervisor
 from airflow_provider_emrkit.localemr.faults.active import Faults
 from airflow_provider_emrkit.localemr.faults.logs import LateLogs
+from airflow_provider_emrkit.localemr.run.contract import KILLED_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +147,7 @@ class Emr:
     def stop(self, seconds: float = 15.0) -> bool:
         """End all clusters and wait for it.
 
-        :param seconds: How long to wait for them to end in good order, and again after killing them.
+        :param seconds: How long to wait for them to end in good order, before they are killed.
         :return: False when one did not end.
         """
         with self.store.lock:
@@ -158,7 +159,7 @@ class Emr:
         if not ended:
             for supervisor in supervisors:
                 supervisor.kill()
-            ended = _joined(supervisors, seconds)
+            ended = _joined(supervisors, KILLED_LIMIT)
         self.store.changes.settle(_LISTENERS_SECONDS)
         self._late_logs.flush(_LISTENERS_SECONDS)
         return ended

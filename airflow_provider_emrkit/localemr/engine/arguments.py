@@ -46,6 +46,7 @@ class ContainerSpec:
     :param work: Its working directory.
     :param mounts: What it sees of this machine.
     :param command: What it runs, for the image's entry point if it has one.
+    :param entry_point: A program that takes the place of the image's own entry point; empty for none.
 
     >>> ContainerSpec("one", "me", "sha256:0", "0:0", Path("/w"), (), ("bash",)).name
     'one'
@@ -58,11 +59,17 @@ class ContainerSpec:
     work: Path
     mounts: Sequence[Mount]
     command: Sequence[str]
+    entry_point: str = ""
 
 
 def labels(instance: str, name: str) -> list[str]:
     """Give the options that mark a container."""
     return ["--label", f"{LABEL}={instance}", "--label", f"{NAME_LABEL}={name}"]
+
+
+def entry_point_option(program: str) -> list[str]:
+    """Give the option by which a program takes the place of an image's entry point; none for no program."""
+    return [f"--entrypoint={program}"] if program else []
 
 
 def create_arguments(spec: ContainerSpec, traits: Traits) -> list[str]:
@@ -81,6 +88,7 @@ def create_arguments(spec: ContainerSpec, traits: Traits) -> list[str]:
         # Where SELinux watches, it would keep the container from the files of this machine.
         "--security-opt=label=disable",
         *(word for mount in spec.mounts for word in ("--mount", _mount(mount))),
+        *entry_point_option(spec.entry_point),
         spec.image,
         *spec.command,
     ]

@@ -7,7 +7,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.engine.arguments import Traits, labels
+from airflow_provider_emrkit.localemr.engine.arguments import Traits, entry_point_option, labels
 from airflow_provider_emrkit.localemr.engine.choice import EngineError
 from airflow_provider_emrkit.localemr.spark.image import LaunchFailure
 
@@ -47,15 +47,15 @@ class KnownJavas:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[tuple[object, str], str] = {}
+        self._found: dict[tuple[object, str, str], str] = {}
 
-    def of(self, client: EngineClient, image_id: str, instance: str, name: str) -> str:
+    def of(self, client: EngineClient, image_id: str, instance: str, name: str, entry_point: str = "") -> str:
         """Say which major of Java an image has; see :func:`ask_java`."""
-        key = (client.engine, image_id)
+        key = (client.engine, image_id, entry_point)
         with self._lock:
             found = self._found.get(key)
         if found is None:
-            found = ask_java(client, image_id, instance, name)
+            found = ask_java(client, image_id, instance, name, entry_point)
             with self._lock:
                 self._found[key] = found
         return found
@@ -102,12 +102,14 @@ def find_image(client: EngineClient, request: ImageRequest) -> str:
     return answer.out.strip()
 
 
-def ask_java(client: EngineClient, image_id: str, instance: str, name: str) -> str:
-    """Say which major of Java an image has, where YARN would look for it; empty for none."""
-    command = ("bash", "-c", _LOOK_FOR_JAVA)
-    answer = client.call(
-        "run", "--rm", "--network=none", *labels(instance, name), image_id, *command, seconds=_JAVA_SECONDS
-    )
+def ask_java(client: EngineClient, image_id: str, instance: str, name: str, entry_point: str = "") -> str:
+    """Say which major of Java an image has, where EMR would look for it; empty for none.
+
+    :param entry_point: A shell that takes the place of the image's own entry point; empty for none.
+    """
+    options = ("--rm", "--network=none", *labels(instance, name), *entry_point_option(entry_point))
+    command = ("-c", _LOOK_FOR_JAVA) if entry_point else ("bash", "-c", _LOOK_FOR_JAVA)
+    answer = client.call("run", *options, image_id, *command, seconds=_JAVA_SECONDS)
     found = _VERSION.search(answer.out)
     if found:
         return found[1]
@@ -120,9 +122,12 @@ def java_note(request: ImageRequest, java: str) -> str:
     if java in (request.java, _UNKNOWN):
         return ""
     has = f"Java {java}" if java else "no Java"
+    mend = f"give the image Java {request.java}, with JAVA_HOME"
+    if request.home:
+        mend = "build it on EMR Serverless's own image of the release"
     return (
         f"localemr: {request.image} has {has}, and runs here by this machine's; on EMR the job would fail: "
-        f"give the image Java {request.java}, with JAVA_HOME."
+        f"{mend}."
     )
 
 

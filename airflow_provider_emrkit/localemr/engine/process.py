@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import secrets
-import selectors
 import signal
 import subprocess
 import threading
@@ -30,6 +29,7 @@ from airflow_provider_emrkit.localemr.engine.images import (
     find_image,
     java_note,
 )
+from airflow_provider_emrkit.localemr.engine.reading import read_until_end
 from airflow_provider_emrkit.localemr.engine.script import launch_script
 from airflow_provider_emrkit.localemr.engine.settings import IS_LINUX
 from airflow_provider_emrkit.localemr.engine.sweeping import ContainerRecord, swept
@@ -37,7 +37,7 @@ from airflow_provider_emrkit.localemr.run.process import Session
 from airflow_provider_emrkit.localemr.spark.image import LaunchFailure, invalid_mount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_emrkit.localemr.engine.settings import ContainerSettings
@@ -46,11 +46,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _JAVAS = KnownJavas()
+_SHELL = "bash"
 _ANSWER_WITHIN = 10.0
 _CREATE_WITHIN = 60.0
 _TRY_AGAIN, _TRY_AGAIN_AT_LATEST = 15.0, 600.0
 _ASK_AGAIN = 0.2
-_CHUNK = _HELD_BACK = 64 * 1024
+_HELD_BACK = 64 * 1024
 _UNTESTED = "localemr: containers on this system are not tested: the image brings its own Java here."
 
 
@@ -99,7 +100,8 @@ class ContainerProcess:
         self._launched = job.directory / "launched"
         self._script = job.directory / "launch_container.sh"
         self._script.touch(mode=0o600)
-        self._script.write_text(launch_script(job.command, job.env, self._launched), encoding="utf-8")
+        script = launch_script(job.command, job.env, self._launched, job.request.home)
+        self._script.write_text(script, encoding="utf-8")
         self._client: EngineClient | None = None
         self._record: ContainerRecord | None = None
         self._recorded: Path | None = None
@@ -116,6 +118,13 @@ class ContainerProcess:
         """The reading ends of the command's stdout and stderr; whoever reads them closes them."""
         threading.Thread(target=self._run, name=f"localemr-{self._name}", daemon=True).start()
 
+    def wait_begun(self) -> bool:
+        """Wait until the command runs; False when it never will, e.g. since there is no such image."""
+        while not self._launched.exists():
+            if self._ended.wait(_ASK_AGAIN):
+                return self._launched.exists()
+        return True
+
     def wait(self) -> int:
         """Wait until the command has ended and its container is gone."""
         self._ended.wait()
@@ -124,6 +133,11 @@ class ContainerProcess:
     def wait_for(self, seconds: float) -> int | None:
         """Wait as :meth:`wait` does, but not longer than some seconds: then None."""
         return self._code if self._ended.wait(seconds) else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command has ended; its container may still be there."""
+        return self._ended.is_set() or (self._watcher is not None and self._watcher.poll() is not None)
 
     def cancel(self, *, force: bool = False, grace: float | None = None) -> None:
         """End the command: SIGTERM, or SIGKILL with ``force``; does not wait.
@@ -185,19 +199,29 @@ class ContainerProcess:
         image = find_image(client, request)
         self._may_be_there = True
         self._say_java(client, image)
-        spec = ContainerSpec(
+        spec = self._spec(image, mounts)
+        created = client.call(*create_arguments(spec, traits), seconds=_CREATE_WITHIN, must_end=True)
+        if created.code:
+            raise engine_failed(created)
+        return self._watch(client)
+
+    def _spec(self, image: str, mounts: Sequence[Mount]) -> ContainerSpec:
+        entry_point, script = self._entry_point, str(self._script)
+        return ContainerSpec(
             self._name,
             self._settings.instance,
             image,
             f"{os.getuid()}:{os.getgid()}",
             self._job.work,
             mounts,
-            ("bash", str(self._script)),
+            (script,) if entry_point else (_SHELL, script),
+            entry_point,
         )
-        created = client.call(*create_arguments(spec, traits), seconds=_CREATE_WITHIN, must_end=True)
-        if created.code:
-            raise engine_failed(created)
-        return self._watch(client)
+
+    @property
+    def _entry_point(self) -> str:
+        """What takes the place of the image's own entry point; YARN runs that."""
+        return _SHELL if self._job.request.home else ""
 
     def _asked_mounts(self) -> list[Mount]:
         """Give the job's own mounts, refused as YARN refuses them when there is nothing to mount."""
@@ -214,7 +238,7 @@ class ContainerProcess:
         if not IS_LINUX:
             self._say((_UNTESTED,))
             return
-        java = _JAVAS.of(client, image, self._settings.instance, self._name)
+        java = _JAVAS.of(client, image, self._settings.instance, self._name, self._entry_point)
         note = java_note(self._job.request, java)
         self._say((note,) if note else ())
 
@@ -312,25 +336,6 @@ class ContainerProcess:
         with contextlib.suppress(BrokenPipeError):
             while view:
                 view = view[os.write(self._error, view) :]
-
-
-def read_until_end(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Give what a process writes to stderr until it ends, whoever else still holds the pipe."""
-    over, end = os.pipe()
-
-    def tell() -> None:
-        process.wait()
-        os.close(end)
-
-    threading.Thread(target=tell, name="localemr-watch", daemon=True).start()
-    with open(over, "rb"), process.stderr as pipe, selectors.DefaultSelector() as both:  # type: ignore[union-attr] # noqa: PTH123
-        for file in (over, pipe):
-            both.register(file, selectors.EVENT_READ)
-        while any(key.fileobj is pipe for key, _ in both.select()):
-            chunk = os.read(pipe.fileno(), _CHUNK)
-            if not chunk:
-                return
-            yield chunk
 
 
 def _container_name(instance: str, owner: str) -> str:

@@ -23,21 +23,26 @@ _OF_THE_MACHINE = frozenset(
 )
 
 
-def inside(base: Mapping[str, str], exported: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+def inside(
+    base: Mapping[str, str], exported: Mapping[str, str], asked: Mapping[str, str], python: str = "python3"
+) -> dict[str, str]:
     """Give the environment of a job in a container.
 
     :param base: Its environment on this machine.
     :param exported: What of it the cluster's configuration asks for.
     :param asked: What the job asks for.
+    :param python: The Python of jobs that ask for none; empty for the one that the image itself names.
     """
     kept = {key: value for key, value in base.items() if key not in _OF_THE_MACHINE or key in exported}
-    return {"PYSPARK_PYTHON": "python3", "NO_PROXY": _DIRECT, "no_proxy": _DIRECT, **kept, **asked}
+    default = {"PYSPARK_PYTHON": python} if python else {}
+    return {**default, "NO_PROXY": _DIRECT, "no_proxy": _DIRECT, **kept, **asked}
 
 
-def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path) -> str:
+def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path, home: str = "") -> str:
     """Write the script.
 
     :param launched: A file that it makes before the command: what fails later is the job's.
+    :param home: A directory of the image whose files the command sees in its working directory.
     """
     exports = (f"export {key}={shlex.quote(value)}" for key, value in env.items() if _VARIABLE.fullmatch(key))
     return "\n".join(
@@ -47,7 +52,21 @@ def launch_script(command: Sequence[str], env: Mapping[str, str], launched: Path
             "unset ${!AWS_@}",
             *exports,
             f": > {shlex.quote(str(launched))} || exit 1",
+            *([_seen_here(home)] if home else []),
             f"exec {shlex.join(command)}",
             "",
         ]
+    )
+
+
+def _seen_here(home: str) -> str:
+    """Link to what is in a directory; what the job itself brings under the same name comes first."""
+    quoted = shlex.quote(home)
+    denied = shlex.quote(
+        f"localemr: what the image has in {home} can't be read by this machine's user, and is not seen: "
+        f"let everybody read it (RUN chmod -R a+rX {home})."
+    )
+    return (
+        f"if [ -d {quoted} ] && [ ! -r {quoted} ]; then echo {denied} >&2; fi\n"
+        f'for file in {quoted}/*; do [ ! -e "$file" ] || [ -e "./${{file##*/}}" ] || ln -s "$file" .; done'
     )

@@ -27,6 +27,28 @@ class SlowApplication(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailedApplication(Fault):
+    """An EMR Serverless application can't be started; the job runs that wait for it fail.
+
+    :param application: Its name or id.
+    :param message: Its ``stateDetails``, and theirs.
+
+    >>> FailedApplication(application="daily").message.partition(".")[0]
+    'Application failed to start'
+    """
+
+    kind = "failed_application"
+    text_field = "application"
+
+    application: str | None = scope()
+    message: str = option(
+        checks.TEXT,
+        "Application failed to start. EMR Serverless service principal is not authorized to perform: "
+        "ECR:DescribeImages on resource",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class FailedRun(RunFault):
     """An attempt of a job run fails.
 

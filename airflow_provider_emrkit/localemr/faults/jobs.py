@@ -6,7 +6,12 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.faults.job_kinds import FailedRun, SlowApplication, WaitingRun
+from airflow_provider_emrkit.localemr.faults.job_kinds import (
+    FailedApplication,
+    FailedRun,
+    SlowApplication,
+    WaitingRun,
+)
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunResult
 
 if TYPE_CHECKING:
@@ -54,13 +59,17 @@ class JobFaults:
         self._changed = changed
 
     def before_start(self, application: ApplicationRecord, is_wanted: Callable[[], bool]) -> None:
-        """Delay an application's start; without the lock.
+        """Delay an application's start, or let it fail; without the lock.
 
         :param is_wanted: Whether it is still to be started.
+        :raises ClusterStartError: when it fails.
         """
         slow = self._faults.strike(SlowApplication, _subject(application))
         if slow is not None:
             self._hold(slow, slow.fault.seconds, is_wanted)
+        failed = self._faults.strike(FailedApplication, _subject(application))
+        if failed is not None:
+            raise ClusterStartError(failed.fault.message, "INTERNAL_ERROR")
 
     def of_attempt(self, application: ApplicationRecord, run: RunRecord) -> AttemptFaults:
         """Decide what goes wrong with an attempt, in the order in which attempts are started."""

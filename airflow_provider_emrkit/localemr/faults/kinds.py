@@ -23,7 +23,12 @@ from airflow_provider_emrkit.localemr.faults.cluster_kinds import (
     NoCapacity,
     SlowStart,
 )
-from airflow_provider_emrkit.localemr.faults.job_kinds import FailedRun, SlowApplication, WaitingRun
+from airflow_provider_emrkit.localemr.faults.job_kinds import (
+    FailedApplication,
+    FailedRun,
+    SlowApplication,
+    WaitingRun,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +54,7 @@ KINDS: Mapping[str, type[Fault]] = {
         LogDelay,
         LateEvents,
         SlowApplication,
+        FailedApplication,
         FailedRun,
         WaitingRun,
     )

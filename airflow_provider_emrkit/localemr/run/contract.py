@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+KILLED_LIMIT = 15.0
+"""Longest wait (seconds) for the end of what was killed."""
+
 LogDelivery = Callable[[Any, str], Any]
 """Gives the client that delivers logs: the boto3 client it is given, or one whose calls are made later. The
 text says where to: ``cloudwatch`` or ``s3``."""
@@ -162,6 +165,7 @@ class JobRunRequest:
         application, merged, as a list of ``{"classification", "properties", "configurations"}``.
     :param monitoring: The ``monitoringConfiguration`` that holds: the run's, else the application's.
     :param image_uri: Custom image of the driver, or None.
+    :param executor_image_uri: Custom image of the executors, or None.
     :param region: AWS region the request was signed for.
     :param deliver: How its logs are delivered.
     :param keeps_attempts_apart: Whether the first attempt's logs too have a folder ``attempts/1``: EMR
@@ -178,6 +182,7 @@ class JobRunRequest:
     configurations: Sequence[Mapping[str, Any]] = ()
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     image_uri: str | None = None
+    executor_image_uri: str | None = None
     region: str = "us-east-1"
     deliver: LogDelivery = field(default=on_time, repr=False, compare=False)
     keeps_attempts_apart: bool = False
@@ -187,7 +192,8 @@ class JobRunRequest:
 class JobRunResult:
     """How an attempt ended.
 
-    :param succeeded: True only for exit code 0 of the driver.
+    :param succeeded: True only for exit code 0 of a driver that nobody had asked to end.
+    :param cancelled: Whether it was asked to end before it did, however it ended then.
     :param details: The API's ``stateDetails``: the line that shows the failure, and where the log is.
     """
 
@@ -198,6 +204,9 @@ class JobRunResult:
 
 class RunningJob(Protocol):
     """An attempt that has a process. ``wait`` and ``cancel`` are called from different threads."""
+
+    def wait_begun(self) -> bool:
+        """Block until the driver runs, for which an image may have to be pulled; False when it never will."""
 
     def wait(self) -> JobRunResult:
         """Block until the driver and all its processes are gone and its logs are written."""

@@ -42,7 +42,7 @@ LISTED_LIMIT = 15.0
 """Longest wait (seconds) until an application that has an event log is listed."""
 
 IDLE_LIMIT = 30 * 60.0
-"""Seconds after the last request for a page until the server is ended."""
+"""Seconds after the last request for a page until the server is ended; its start does not count."""
 
 PRUNE_EVERY = 600.0
 """Seconds between two looks for event logs that are too old or too many."""
@@ -165,7 +165,8 @@ class _Running:
         self.port = 0
         self._idle_limit = idle_limit
         self._changed = threading.Condition()
-        self._used = time.monotonic()
+        self._used: float | None = None
+        """When a page was last asked for; None while it starts."""
         self._ended = False
         streams = {"stdout": LogStream(own / "stdout"), "stderr": LogStream(own / "stderr", self._read)}
         self._logs = OpenLogs(streams)
@@ -196,7 +197,8 @@ class _Running:
     def stay(self) -> bool:
         """Keep it from ending for a while longer; False when it has ended."""
         with self._changed:
-            self._used = time.monotonic()
+            if self._used is not None:
+                self._used = time.monotonic()
             return not self._ended
 
     def wait_ready(self, seconds: float) -> bool:
@@ -204,7 +206,12 @@ class _Running:
         deadline = time.monotonic() + seconds
         with self._changed:
             self._changed.wait_for(lambda: self.port or self._ended, seconds)
-        return self._answers("applications?limit=1", deadline, lambda _: True)
+        if not self._answers("applications?limit=1", deadline, lambda _: True):
+            return False
+        with self._changed:
+            self._used = time.monotonic()
+            self._changed.notify_all()
+        return True
 
     def lists(self, found: Found) -> bool:
         """Wait until an application has a page that is up to date; False when that takes too long."""
@@ -250,7 +257,8 @@ class _Running:
 
     def _end_when_idle(self) -> None:
         with self._changed:
-            while not self._ended:
+            self._changed.wait_for(lambda: self._used is not None or self._ended)
+            while self._used is not None and not self._ended:
                 left = self._used + self._idle_limit - time.monotonic()
                 if left <= 0:
                     self._process.cancel()

@@ -7,6 +7,8 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
+from airflow_provider_emrkit.localemr.engine.settings import RECORDS
+from airflow_provider_emrkit.localemr.engine.sweeping import sweep_containers
 from airflow_provider_emrkit.localemr.run.clients import aws_client, s3_client
 from airflow_provider_emrkit.localemr.run.cluster import UPLOADS, sweep
 from airflow_provider_emrkit.localemr.run.commands import CommandPlanner
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 
 class SparkJobRunner:
-    """Runs EMR Serverless jobs as processes of this machine; implements the contract's ``JobRunner``.
+    """Runs EMR Serverless jobs on this machine, those with an image in containers.
+
+    It implements the contract's ``JobRunner``.
 
     Making one ends what an earlier process left running in the same data directory.
 
@@ -50,6 +54,7 @@ class SparkJobRunner:
         self._jobs: list[SparkJob] = []
         self._lock = threading.Lock()
         self._stopped = False
+        sweep_containers(config.data_dir.resolve() / RECORDS)
         sweep(self._directory)
 
     def check(self, release_label: str, architecture: str = "X86_64") -> None:  # noqa: ARG002 - this machine's own runs
@@ -72,11 +77,6 @@ class SparkJobRunner:
 
         :raises ClusterStartError: when its software can't be had, or its directory not be made.
         """
-        if request.image_uri:
-            raise ClusterStartError(
-                f"imageConfiguration: {request.image_uri} can't be run, this local EMR runs no images; leave "
-                "imageConfiguration out here and bring what the job needs with --archives or --py-files."
-            )
         directory = self._directory / job_application_id(request.run_id, request.attempt)
         with contextlib.ExitStack() as undo:
             undo.callback(shutil.rmtree, directory, ignore_errors=True)

@@ -61,7 +61,9 @@ def start_logged(
     )
     process: Process
     if command.image:
-        whole = inside(base, place.exported, variables(env))
+        # YARN's own setting stands above an image's, EMR Serverless has none.
+        python = "" if command.image.home else "python3"
+        whole = inside(base, place.exported, variables(env), python)
         process = _in_container(command, command.image, place, folders, owner, whole)
     else:
         whole = {**base, **variables(env)}
@@ -80,7 +82,7 @@ def _in_container(
 ) -> ContainerProcess:
     if place.containers is None:
         raise ValueError("no container can be made here")
-    files = named_files(command.argv[1:])
+    files = () if image.home else named_files(command.argv[1:])
     # The Java is this machine's, whichever of an EMR node's the job names.
     java = {"JAVA_HOME": os.fspath(place.java_home)} if IS_LINUX else {}
     env = {**{key: value for key, value in env.items() if key != "JAVA_HOME"}, **java}

@@ -160,6 +160,10 @@ class StepProcess:
             raise RuntimeError("StepProcess: the pipes are gone")
         return self._popen.stdout, self._popen.stderr
 
+    def wait_begun(self) -> bool:
+        """Tell whether the command has begun: it has, as nothing has to be brought here for it."""
+        return True
+
     def wait(self) -> int:
         """Wait for the command, then end what it left behind."""
         code = self._popen.wait()
@@ -174,6 +178,11 @@ class StepProcess:
         except subprocess.TimeoutExpired:
             return None
         return self.wait()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command itself has ended; what it left behind may be there."""
+        return self._popen.poll() is not None
 
     def cancel(self, *, force: bool = False, grace: float | None = None) -> None:
         """End the command: SIGTERM, or SIGKILL with ``force``; does not wait.

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.serverless.capacity_rules import check_capacity
 from airflow_provider_emrkit.localemr.serverless.errors import validation_error
 from airflow_provider_emrkit.localemr.serverless.ids import new_id
+from airflow_provider_emrkit.localemr.serverless.image_settings import check_images, without_empty_images
 from airflow_provider_emrkit.localemr.serverless.model import ApplicationRecord, Token
 from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
-from airflow_provider_emrkit.releases import Release, parse_label, release
+from airflow_provider_emrkit.releases import Release, release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-_FIRST_RELEASE = parse_label("emr-6.6.0")
-# Releases that EMR has and EMR Serverless hasn't.
-_MISSING_RELEASES = frozenset({"emr-6.8.1", "emr-6.9.1", "emr-6.10.1", "emr-6.11.1"})
-_QUEUE_RELEASE = parse_label("emr-7.0.0")
 _WORKERS = frozenset({"driver", "executor"})
 _LIMITS = {"queueTimeoutMinutes": (15, 720), "maxConcurrentRuns": (1, 1000)}
 _NO_SETTINGS = frozenset({"applicationId", "clientToken", "name", "tags", "type"})
@@ -51,10 +49,14 @@ def updated_settings(settings: Mapping[str, Any], request: Mapping[str, Any]) ->
     """
     asked = {name: value for name, value in request.items() if name not in _NO_SETTINGS}
     merged = {**settings, **asked}
-    new = {name: value for name, value in merged.items() if value != {} or name == "schedulerConfiguration"}
+    new = without_empty_images(
+        {name: value for name, value in merged.items() if value != {} or name == "schedulerConfiguration"}
+    )
     known = _check_release(new["releaseLabel"])
     for name in ("initialCapacity", "workerTypeSpecifications"):
-        _check_workers(name, new.get(name, {}))
+        _check_workers(name, merged.get(name, {}))
+    check_capacity(new, known)
+    check_images(new)
     _check_scheduler(new.get("schedulerConfiguration"), known)
     return new
 
@@ -71,10 +73,9 @@ def _check_release(label: str) -> Release:
         known = release(label)
     except ValueError as error:
         raise validation_error(f"Release label {label} is not valid; write it like emr-7.11.0.") from error
-    is_old = known.label.family == _FIRST_RELEASE.family and known.label < _FIRST_RELEASE
-    if is_old or label in _MISSING_RELEASES:
+    if not known.supports("serverless"):
         raise validation_error(
-            f"Release label {label} is not supported by EMR Serverless, which begins with {_FIRST_RELEASE}."
+            f"Release label {label} is not supported by EMR Serverless, which begins with emr-6.6.0."
         )
     return known
 
@@ -91,7 +92,7 @@ def _check_workers(name: str, workers: Mapping[str, Any]) -> None:
 def _check_scheduler(config: Mapping[str, int] | None, known: Release) -> None:
     if config is None:
         return
-    if known.label.family == _QUEUE_RELEASE.family and known.label < _QUEUE_RELEASE:
+    if not known.supports("serverless_queue"):
         raise validation_error(f"schedulerConfiguration is not supported by release {known.label}.")
     for name, value in config.items():
         low, high = _LIMITS[name]

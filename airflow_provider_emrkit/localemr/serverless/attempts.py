@@ -8,12 +8,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_emrkit.localemr.run.contract import ClusterStartError, JobRunResult
+from airflow_provider_emrkit.localemr.run.contract import KILLED_LIMIT, ClusterStartError, JobRunResult
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.effective import job_run_request
+from airflow_provider_emrkit.localemr.serverless.image_settings import image_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.faults.jobs import AttemptFaults, JobFaults
@@ -42,11 +43,13 @@ class Attempts:
     :param store: Where the records are; all but ``stop`` must be called with its lock held.
     :param runner: What really runs jobs.
     :param now: Clock.
+    :param digests: Finds the digests of images, by their URI.
     :param faults: What goes wrong on demand.
     :param ended: Called, with the lock held, when an attempt has ended.
     :param news: Called, with the lock held and an application's id, when a job run has a new state.
 
-    >>> Attempts(store, runner, utc_now, faults, print, print).start(application, run)  # doctest: +SKIP
+    >>> attempts = Attempts(store, runner, utc_now, digests, faults, print, print)  # doctest: +SKIP
+    >>> attempts.start(application, run)  # doctest: +SKIP
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Attempts:
         store: ServerlessStore,
         runner: JobRunner,
         now: Callable[[], datetime],
+        digests: Callable[[Iterable[str]], dict[str, str]],
         faults: JobFaults,
         ended: Callable[[], None],
         news: Callable[[str], None],
@@ -61,6 +65,7 @@ class Attempts:
         self._store = store
         self._runner = runner
         self._now = now
+        self._digests = digests
         self._faults = faults
         self._ended = ended
         self._news = news
@@ -90,7 +95,8 @@ class Attempts:
         """Cancel a job run; see ``transitions.request_cancel``."""
         transitions.request_cancel(run, self._now(), seconds, details)
         self._store.commit(run)
-        self._signal(run, force=False)
+        # Without a grace it is killed at once: told to end as well, it might end in good order, or might not.
+        self._signal(run, force=seconds <= 0)
 
     def kill(self, run: RunRecord) -> None:
         """Kill the process of a job run that was cancelled."""
@@ -129,6 +135,7 @@ class Attempts:
             self._runner.prepare(run.release_label, lambda _: self._check_wanted(run))
             with self._store.lock:
                 self._prepared[application.id] = run.release_label
+        self._resolve_images(run)
         self._faults.before_attempt(run, faults)
         with self._store.lock:
             request = self._faults.request(application, run, job_run_request(run))
@@ -136,13 +143,28 @@ class Attempts:
         with self._store.lock:
             self._live[run.id].process = process
             cancel = run.cancel
-            if cancel is None:
+        if cancel is not None:
+            process.cancel(force=cancel.killed)
+        if process.wait_begun():
+            self._note_running(run)
+        return faults.judge(process.wait())
+
+    def _note_running(self, run: RunRecord) -> None:
+        with self._store.lock:
+            if run.cancel is None:
                 transitions.move(run, "RUNNING", self._now())
                 self._store.commit(run)
                 self._news(run.application_id)
-        if cancel is not None:
-            process.cancel(force=cancel.killed)
-        return faults.judge(process.wait())
+
+    def _resolve_images(self, run: RunRecord) -> None:
+        """Find the digests of the images that are resolved for each attempt."""
+        uris = image_uris(run.application, at_start=False)
+        if not uris:
+            return
+        found = self._digests(uris)
+        with self._store.lock:
+            run.digests = {**run.digests, **found}
+            self._store.commit(run)
 
     def _check_wanted(self, run: RunRecord) -> None:
         with self._store.lock:
@@ -152,7 +174,7 @@ class Attempts:
     def stop(self, seconds: float) -> bool:
         """End all active job runs; False when a process did not end.
 
-        :param seconds: How long to wait for them to end in good order, and again after killing them.
+        :param seconds: How long to wait for them to end in good order, before they are killed.
         """
         with self._store.lock:
             for application_id in self._store.active_applications():
@@ -163,7 +185,7 @@ class Attempts:
             with self._store.lock:
                 for attempt in live:
                     self.kill(attempt.run)
-            if not _joined(live, seconds):
+            if not _joined(live, KILLED_LIMIT):
                 return False
         self._prepared.clear()
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.aws_json import ApiError
 from airflow_provider_emrkit.localemr.clock import utc_now
@@ -17,7 +17,7 @@ from airflow_provider_emrkit.localemr.serverless.scheduler import Scheduler
 from airflow_provider_emrkit.localemr.serverless.store import ServerlessStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from airflow_provider_emrkit.localemr.call import Call
@@ -40,7 +40,7 @@ class Serverless:
     :param now: Clock.
     :param journal: What there was in an earlier process, and where changes are kept; None for nowhere.
     :param max_running: How many attempts may run at once, of all applications.
-    :param digests: Finds the digests of an application's images, by their URI.
+    :param digests: Finds the digests of images, by their URI.
     :param faults: What goes wrong on demand; None for nothing.
 
     >>> serverless = Serverless(runner, page_url)  # doctest: +SKIP
@@ -55,7 +55,7 @@ class Serverless:
         now: Callable[[], datetime] = utc_now,
         journal: ServerlessJournal | None = None,
         max_running: int | None = None,
-        digests: Callable[[Mapping[str, Any]], dict[str, str]] = lambda _: {},
+        digests: Callable[[Iterable[str]], dict[str, str]] = lambda _: {},
         faults: Faults | None = None,
     ) -> None:
         self.runner = runner
@@ -150,7 +150,7 @@ class Serverless:
     def stop(self, seconds: float = 15.0) -> bool:
         """End all job runs and what runs them, and wait for it; applications stay as they are.
 
-        :param seconds: How long to wait for them to end in good order, and again after killing them.
+        :param seconds: How long to wait for them to end in good order, before they are killed.
         :return: False when one did not end.
         """
         ended = self._end_runs(seconds)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.run.contract import JobRunRequest
-from airflow_provider_emrkit.releases import parse_label
+from airflow_provider_emrkit.localemr.serverless.image_settings import worker_images
+from airflow_provider_emrkit.releases import release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_emrkit.localemr.serverless.model import RunRecord
-
-# From this release on, a job's properties are merged into its application's; before, a classification of the
-# job takes the place of the application's.
-_MERGING = parse_label("emr-spark-8.1.0")
 
 
 def configurations_of(run: RunRecord) -> list[dict[str, Any]]:
@@ -22,8 +19,8 @@ def configurations_of(run: RunRecord) -> list[dict[str, Any]]:
     held: dict[str, dict[str, Any]] = {}
     for item in run.application.get("runtimeConfiguration", []):
         held[item["classification"]] = dict(item)
-    label = parse_label(run.release_label)
-    is_merging = label.family == _MERGING.family and label >= _MERGING
+    # Else a classification of the job takes the place of the application's.
+    is_merging = release(run.release_label).supports("serverless_merging")
     for item in _overrides(run).get("applicationConfiguration", []):
         name = item["classification"]
         properties = held.get(name, {}).get("properties", {}) if is_merging else {}
@@ -37,19 +34,10 @@ def monitoring_of(run: RunRecord) -> dict[str, Any]:
     return {**inherited, **_overrides(run).get("monitoringConfiguration", {})}
 
 
-def driver_image(settings: Mapping[str, Any]) -> str | None:
-    """Give the URI of the image that an application's drivers run in."""
-    for name, worker in settings.get("workerTypeSpecifications", {}).items():
-        uri = worker.get("imageConfiguration", {}).get("imageUri")
-        if name.lower() == "driver" and uri:
-            return str(uri)
-    uri = settings.get("imageConfiguration", {}).get("imageUri")
-    return str(uri) if uri else None
-
-
 def job_run_request(run: RunRecord) -> JobRunRequest:
     """Give the runner's view of a job run's present attempt."""
     spark = run.request["jobDriver"]["sparkSubmit"]
+    driver_image, executor_image = worker_images(run.application)
     return JobRunRequest(
         application_id=run.application_id,
         run_id=run.id,
@@ -60,7 +48,8 @@ def job_run_request(run: RunRecord) -> JobRunRequest:
         spark_submit_parameters=spark.get("sparkSubmitParameters", ""),
         configurations=configurations_of(run),
         monitoring=monitoring_of(run),
-        image_uri=driver_image(run.application),
+        image_uri=driver_image,
+        executor_image_uri=executor_image,
         region=run.region,
         keeps_attempts_apart=run.keeps_attempts_apart,
     )

@@ -1,4 +1,4 @@
-"""The digests of custom images, which EMR Serverless finds out when an application is started."""
+"""The digests of custom images, which EMR Serverless finds out in ECR."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable
 
 _URI = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<name>[^:@]+)(?P<end>[:@].+)")
 
@@ -20,16 +20,16 @@ class ImageDigests:
 
     :param client_for: Gives the ECR client of a region.
 
-    >>> ImageDigests(client_for)({"imageConfiguration": {"imageUri": uri}})  # doctest: +SKIP
+    >>> ImageDigests(client_for)(["123456789012.dkr.ecr.us-east-1.amazonaws.com/jobs:1"])  # doctest: +SKIP
     {'123456789012.dkr.ecr.us-east-1.amazonaws.com/jobs:1': 'sha256:…'}
     """
 
     def __init__(self, client_for: Callable[[str], Any]) -> None:
         self._client_for = client_for
 
-    def __call__(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        """Give the digests of an application's images, by their URI."""
-        found = {uri: self._digest(uri) for uri in _uris(settings)}
+    def __call__(self, uris: Iterable[str]) -> dict[str, str]:
+        """Give the digests of images, by their URI."""
+        found = {uri: self._digest(uri) for uri in set(uris)}
         return {uri: digest for uri, digest in found.items() if digest}
 
     def _digest(self, uri: str) -> str | None:
@@ -46,11 +46,3 @@ class ImageDigests:
         except (ClientError, BotoCoreError):
             return None
         return next((str(found["imageDigest"]) for found in answer["imageDetails"]), None)
-
-
-def _uris(settings: Mapping[str, Any]) -> Iterator[str]:
-    workers = settings.get("workerTypeSpecifications", {}).values()
-    for holder in (settings, *workers):
-        uri = holder.get("imageConfiguration", {}).get("imageUri")
-        if uri:
-            yield uri

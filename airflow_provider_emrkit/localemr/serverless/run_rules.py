@@ -9,7 +9,7 @@ from airflow_provider_emrkit.localemr.serverless.errors import validation_error
 from airflow_provider_emrkit.localemr.serverless.ids import CREATED_BY, new_id
 from airflow_provider_emrkit.localemr.serverless.model import RunRecord, Token
 from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
-from airflow_provider_emrkit.releases import parse_label
+from airflow_provider_emrkit.releases import release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,6 @@ MAX_ATTEMPTS = 10
 MAX_GRACE = 1800
 LEAST_GRACE = 15
 STREAMING_GRACE = 120
-
-_RETRY_RELEASE = parse_label("emr-7.1.0")
 
 
 def run_record(
@@ -102,9 +100,7 @@ def _check_retries(policy: Mapping[str, int], mode: str) -> None:
 
 
 def _check_release(label: str) -> None:
-    found = parse_label(label)
-    if found.family == _RETRY_RELEASE.family and found < _RETRY_RELEASE:
+    if not release(label).supports("serverless_retries"):
         raise validation_error(
-            f"Release {label} supports neither STREAMING mode nor a retryPolicy; "
-            f"use {_RETRY_RELEASE} or later."
+            f"Release {label} supports neither STREAMING mode nor a retryPolicy; use emr-7.1.0 or later."
         )

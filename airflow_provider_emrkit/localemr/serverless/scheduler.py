@@ -8,18 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_emrkit.localemr.faults.jobs import JobFaults
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 from airflow_provider_emrkit.localemr.serverless import plan as plans
 from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.attempts import INTERNAL_ERROR, Attempts
+from airflow_provider_emrkit.localemr.serverless.image_settings import image_uris
 from airflow_provider_emrkit.localemr.serverless.model import WAITING_STATES
 from airflow_provider_emrkit.localemr.serverless.run_rules import grace_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_emrkit.localemr.faults.active import Faults
     from airflow_provider_emrkit.localemr.faults.logs import LateLogs
@@ -39,7 +40,7 @@ class Scheduler:
     :param runner: What really runs jobs.
     :param now: Clock.
     :param max_running: How many attempts may run at once, of all applications.
-    :param digests: Finds the digests of an application's images, by their URI.
+    :param digests: Finds the digests of images, by their URI.
     :param faults: What goes wrong on demand.
     :param late_logs: Delivers logs late when faults say so.
 
@@ -52,7 +53,7 @@ class Scheduler:
         runner: JobRunner,
         now: Callable[[], datetime],
         max_running: int,
-        digests: Callable[[Mapping[str, Any]], dict[str, str]],
+        digests: Callable[[Iterable[str]], dict[str, str]],
         faults: Faults,
         late_logs: LateLogs,
     ) -> None:
@@ -64,7 +65,7 @@ class Scheduler:
         self._digests = digests
         self._faults = JobFaults(faults, late_logs, self.changed)
         faults.subscribe(self._wake)
-        self._attempts = Attempts(store, runner, now, self._faults, self._attempt_ended, self.news)
+        self._attempts = Attempts(store, runner, now, digests, self._faults, self._attempt_ended, self.news)
         self._dirty: set[str] = set()
         self._due: dict[str, datetime] = {}
         self._starts: dict[str, threading.Thread] = {}
@@ -87,7 +88,7 @@ class Scheduler:
     def stop(self, seconds: float) -> bool:
         """End all job runs and the thread; False when a process did not end.
 
-        :param seconds: How long to wait for them to end in good order, and again after killing them.
+        :param seconds: How long to wait for them to end in good order, before they are killed.
         """
         with self.changed:
             self._is_stopping = True
@@ -200,7 +201,7 @@ class Scheduler:
         problem, digests = None, {}
         try:
             self._faults.before_start(application, lambda: self._is_wanted(application))
-            digests = self._digests(application.settings)
+            digests = self._digests(image_uris(application.settings, at_start=True))
             self._runner.prepare(application.release_label, lambda line: self._progress(application, line))
         except ClusterStartError as error:
             problem = str(error)

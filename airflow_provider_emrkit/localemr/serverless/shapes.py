@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit.localemr.serverless.ids import application_arn, run_arn
+from airflow_provider_emrkit.localemr.serverless.image_settings import resolves_at_start
 from airflow_provider_emrkit.localemr.serverless.model import (
     ENDED_STATES,
     FAILED_ATTEMPTS_PER_HOUR,
@@ -70,21 +71,20 @@ def _auto_stop(application: ApplicationRecord) -> dict[str, Any]:
 
 
 def _images(settings: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
+    def shown(holder: Mapping[str, Any]) -> dict[str, Any] | None:
+        config = holder.get("imageConfiguration")
+        return config and {
+            **config,
+            "applicationLevelDigestResolution": resolves_at_start(config, settings),
+            "resolvedImageDigest": digests.get(config["imageUri"]),
+        }
+
     workers = settings.get("workerTypeSpecifications")
     return {
-        "imageConfiguration": _image(settings.get("imageConfiguration"), digests),
+        "imageConfiguration": shown(settings),
         "workerTypeSpecifications": workers
-        and {
-            name: {"imageConfiguration": _image(worker.get("imageConfiguration"), digests)}
-            for name, worker in workers.items()
-        },
+        and {name: {"imageConfiguration": shown(worker)} for name, worker in workers.items()},
     }
-
-
-def _image(config: Mapping[str, Any] | None, digests: Mapping[str, str]) -> dict[str, Any] | None:
-    if not config or "imageUri" not in config:
-        return None
-    return {**config, "resolvedImageDigest": digests.get(config["imageUri"])}
 
 
 def run_summary(run: RunRecord) -> dict[str, Any]:

@@ -109,6 +109,17 @@ def workers_of(run: RunRecord) -> Workers:
     return Workers(sizes[0], sizes[1], _number(count or initial, _EXECUTORS))
 
 
+def size_of(config: Mapping[str, str]) -> Size:
+    """Read a ``workerConfiguration``.
+
+    >>> size_of({"cpu": "4 vCPU", "memory": "16 GB"})
+    Size(cpu=4, memory_gb=16, disk_gb=20)
+    """
+    return Size(
+        _number(config["cpu"]), _number(config["memory"]), _number(config.get("disk"), _number(_DISK))
+    )
+
+
 def _words(parameters: str) -> Sequence[str]:
     try:
         return shlex.split(parameters)

@@ -105,6 +105,9 @@ class ImageRequest:
     :param notes: What the step's log says about it.
     :param java: Java's major that the release's Spark needs of an image.
     :param refusal: Why EMR would not run it.
+    :param home: Of an image of EMR Serverless, where jobs begin: what is there is seen in the job's working
+        directory, the image's entry point plays no part, and files that the job names are the image's. Empty
+        for an image of YARN.
 
     >>> ImageRequest("123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1").names
     ('123456789012.dkr.ecr.us-east-1.amazonaws.com/etl:1', 'etl:1')
@@ -115,6 +118,7 @@ class ImageRequest:
     notes: tuple[str, ...] = ()
     java: str = ""
     refusal: LaunchFailure | None = None
+    home: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_emrkit.localemr.spark.submit import SWITCHES, parse
+from airflow_provider_emrkit.localemr.spark.image import ImageRequest, Mount
+from airflow_provider_emrkit.localemr.spark.submit import SWITCHES, Submission, parse
+from airflow_provider_emrkit.releases import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+HOME = "/home/hadoop"
+"""Where jobs begin in an image of EMR Serverless."""
+
+_USERS = Mount("/etc/passwd", "/etc/passwd")
+_OWN_IMAGE = "EMR Serverless's own image"
 _DRIVER_ENV = "spark.emr-serverless.driverEnv."
 _EXECUTOR_ENV = "spark.executorEnv."
 # Not a submission at all: spark-submit would end at once, and the run would be a success.
@@ -62,6 +70,42 @@ def split_parameters(text: str) -> list[str]:
         if name == "--conf" and "=" not in (value or ""):
             raise ParametersError(f"sparkSubmitParameters: --conf {value!r} is not of the form key=value.")
     return words
+
+
+def job_image(driver: str | None, executors: str | None, release_label: str) -> ImageRequest | None:
+    """Give the image that a whole job runs in here; None when EMR Serverless's own would do for all of it.
+
+    :param driver: The URI of the image of its driver, if there is one.
+    :param executors: The same of its executors.
+    """
+    image = driver or executors
+    if image is None:
+        return None
+    notes: tuple[str, ...] = ()
+    if driver != executors:
+        notes = (
+            f"localemr: the whole job runs in {image}; on EMR Serverless its driver would run in "
+            f"{driver or _OWN_IMAGE}, its executors in {executors or _OWN_IMAGE}.",
+        )
+    return ImageRequest(image, (_USERS,), notes, release(release_label).java, home=HOME)
+
+
+def brought(submission: Submission) -> Submission:
+    """Leave only those of a submission's files that are not in its image: they have to be fetched.
+
+    >>> brought(Submission((), files=("s3://b/a.txt", "local:///opt/b.txt", "/opt/c.txt"))).files
+    ('s3://b/a.txt',)
+    """
+    return replace(
+        submission,
+        files=tuple(filter(_is_remote, submission.files)),
+        archives=tuple(filter(_is_remote, submission.archives)),
+    )
+
+
+def _is_remote(uri: str) -> bool:
+    scheme, found, _ = uri.partition("://")
+    return bool(found) and scheme not in {"file", "local"}
 
 
 def job_environment(conf: Mapping[str, str]) -> dict[str, str]:

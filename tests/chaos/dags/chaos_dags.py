@@ -8,7 +8,15 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
-from airflow_provider_emrkit import ClusterSpec, DynamicCluster, EmrSparkOperator, ExistingCluster, SparkJob
+from airflow_provider_emrkit import (
+    ApplicationSpec,
+    ClusterSpec,
+    DynamicCluster,
+    EmrSparkOperator,
+    ExistingCluster,
+    ServerlessApplication,
+    SparkJob,
+)
 
 FOLDER = os.environ["EMRKIT_CHAOS_FOLDER"]
 MANY = 1_000
@@ -31,6 +39,7 @@ JOB = SparkJob(
 PLACES = {
     "dynamic": DynamicCluster(ClusterSpec("emr-7.11.0", size="tiny", cloudwatch_logs=False)),
     "existing": ExistingCluster("{{ cluster_id() }}"),
+    "serverless": ServerlessApplication(spec=ApplicationSpec("chaos", "emr-7.11.0")),
 }
 
 

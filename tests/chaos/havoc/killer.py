@@ -31,8 +31,8 @@ LIFE = (0.0, 7.0)
 
 
 def deaths(runs: int, kinds: tuple[str, ...]) -> Mapping[str, int]:
-    """How many of each kind for a number of runs; at least one of each."""
-    return {kind: max(1, round(DEATHS[kind] * runs / RUNS)) for kind in kinds}
+    """How many of each kind for a number of runs: at least one of each, twice as many where named twice."""
+    return {kind: max(1, round(DEATHS[kind] * runs / RUNS)) * kinds.count(kind) for kind in kinds}
 
 
 class Killer:

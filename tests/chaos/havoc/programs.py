@@ -7,7 +7,11 @@ import os
 import sqlite3
 import subprocess
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from havoc.witness import applications
 
 import demo.airflow
 import demo.localemr
@@ -56,12 +60,16 @@ class LocalEmrProgram:
 
     :param base: The environment of its process.
     :param folder: Where it keeps its data and its output; survives it.
+    :param faults: What goes wrong there by itself (``--faults``).
     """
 
-    def __init__(self, places: Places, base: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, places: Places, base: Mapping[str, str], folder: Path, faults: Mapping[str, Any] | None = None
+    ) -> None:
         self._places = places
         self._base = base
         self.folder = folder
+        self._faults = faults or {}
         self.starts = 0
         self.child: Child
 
@@ -70,14 +78,29 @@ class LocalEmrProgram:
         """A client of it."""
         return demo.localemr.emr_client(self._places.endpoint)
 
+    @property
+    def serverless(self) -> Any:
+        """A client of its EMR Serverless."""
+        return demo.localemr.session().client("emr-serverless", endpoint_url=self._places.endpoint)
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.starts += 1
         log = self.folder / f"localemr-{self.starts}.log"
         argv = [str(self._places.localemr_env / "bin" / "emrkit"), "local", "up", "--foreground"]
         argv += ["--port", str(self._places.localemr_port), "--data-dir", str(self.folder / "data")]
+        self.folder.mkdir(exist_ok=True)
+        faults = self.folder / "faults.json"
+        faults.write_text(json.dumps(self._faults))
+        argv += ["--faults", str(faults)]
         self.child = Child.start("localemr", argv, self._base, log)
         demo.localemr.wait_ready(self.child, self._places.endpoint, lambda _: None)
+
+    def stop_applications(self) -> None:
+        """Stop the applications that have nothing to do, so that the next job has one start."""
+        for application in applications(self.serverless):
+            with suppress(ClientError):  # a job has just come
+                self.serverless.stop_application(applicationId=application["id"])
 
     def new_cluster(self, name: str) -> str:
         """Start a cluster for many jobs; its id."""
@@ -185,6 +208,7 @@ def emrkit_connection(endpoint: str) -> str:
         "endpoint_url": endpoint,
         "staging_uri": f"s3://{BUCKET}/staging",
         "log_uri": f"s3://{BUCKET}/logs/",
+        "execution_role_arn": "arn:aws:iam::123456789012:role/emr-serverless-job",
     }
     return json.dumps({"conn_type": "emrkit", "extra": extra})
 

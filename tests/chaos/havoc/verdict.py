@@ -7,21 +7,25 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from havoc.job_run_verdict import judge_job_runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"})
+DONE = frozenset({"COMPLETED", "SUCCESS"})
+FINAL = DONE | {"FAILED", "CANCELLED", "INTERRUPTED"}
 CLUSTER_GONE = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step, as EMR tells of it at the end.
+    """A step, as EMR tells of it at the end; or a job run, whose cluster is its application.
 
     :param created: Seconds since 1970.
     :param ended: Seconds since 1970; None when EMR names no time.
     :param cluster_ended: Seconds since 1970; None while the cluster goes on.
     :param owned: Whether the cluster was made for this step.
+    :param vcpu_hours: What is billed for a job run; None when EMR does not say.
     """
 
     cluster_id: str
@@ -33,6 +37,12 @@ class Step:
     cluster_state: str
     cluster_ended: float | None
     owned: bool
+    vcpu_hours: float | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it did its work."""
+        return self.state in DONE
 
     @property
     def over(self) -> float | None:
@@ -46,12 +56,28 @@ class Execution:
 
     :param last: Its last sign of life, seconds since 1970.
     :param finished: Whether it came to its end.
+    :param marks: How many it has left.
     """
 
     name: str
     started: float
     last: float
     finished: bool
+    marks: int = 0
+
+
+@dataclass(frozen=True)
+class TaskLog:
+    """What a try's log shows, as Airflow gives it.
+
+    :param marks: Lines of the job, each by its execution and its number there, from 1.
+    :param raised: The type of what the operator has raised; empty when it has not.
+    :param billed: Whether it says what the job run is billed for.
+    """
+
+    marks: Sequence[tuple[str, int]] = ()
+    raised: str = ""
+    billed: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,10 @@ class Witnessed:
     :param result_step: The step that the task's result names.
     :param steps: Oldest first.
     :param executions: Oldest first.
+    :param logs: One for each try; read only of job runs.
+    :param result_vcpu_hours: What the task's result says of the bill.
+    :param stopped: When a user ended the task; None when nobody did.
+    :param unwatched: When somebody who watched its job died.
     """
 
     dag_id: str
@@ -72,6 +102,15 @@ class Witnessed:
     result_step: str | None = None
     steps: Sequence[Step] = field(default_factory=tuple)
     executions: Sequence[Execution] = field(default_factory=tuple)
+    logs: Sequence[TaskLog] = field(default_factory=tuple)
+    result_vcpu_hours: float | None = None
+    stopped: float | None = None
+    unwatched: Sequence[float] = field(default_factory=tuple)
+
+    @property
+    def is_serverless(self) -> bool:
+        """Whether its jobs are job runs of EMR Serverless."""
+        return "serverless" in self.dag_id
 
 
 @dataclass(frozen=True)
@@ -80,7 +119,8 @@ class Verdict:
 
     :param complaints: Sentences; none when all is well.
     :param excused: Work that was repeated although it was done, because the cluster that knew it was done was
-        lost before a try could ask, and the next try was sent to another cluster.
+        lost before a try could ask, and the next try was sent to another cluster; a job that went on after a
+        user had ended its task, because whoever could have ended it had died just then.
     """
 
     complaints: tuple[str, ...]
@@ -90,6 +130,9 @@ class Verdict:
 def judge(run: Witnessed) -> Verdict:
     """Judge one run."""
     repeated, excused = _repeated(run.steps)
+    if run.is_serverless:
+        wrong, left = judge_job_runs(run)
+        repeated, excused = [*repeated, *wrong], [*excused, *left]
     complaints = [
         *_wrong_end(run),
         *_same_attempt(run.steps),
@@ -105,7 +148,7 @@ def _wrong_end(run: Witnessed) -> Iterator[str]:
         yield f"is {run.state}, must be {run.expected}"
     if run.state != "success":
         return
-    done = {step.step_id for step in run.steps if step.state == "COMPLETED"}
+    done = {step.step_id for step in run.steps if step.done}
     if run.result_step not in done:
         yield f"names {run.result_step} as its result, but the completed steps are {sorted(done)}"
     if not any(execution.finished for execution in run.executions):
@@ -122,7 +165,7 @@ def _repeated(steps: Sequence[Step]) -> tuple[list[str], list[str]]:
     """Find steps that were submitted while the one before them was alive or done."""
     complaints, excused = [], []
     for before, after in pairwise(steps):
-        if before.state == "COMPLETED":
+        if before.done:
             text = f"{after.step_id} was submitted although {before.step_id} was completed"
             (excused if _lost_with_its_cluster(before, after) else complaints).append(text)
         elif before.over is None or before.over > after.created:

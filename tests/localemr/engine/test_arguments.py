@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ SPEC = ContainerSpec("one", "me", "sha256:0", "1000:1000", Path("/w"), MOUNTS, (
 
 def test_the_command_comes_last_after_the_image():
     assert create_arguments(SPEC, Traits())[-3:] == ["sha256:0", "bash", "/w/run.sh"]
+
+
+def test_a_program_may_take_the_place_of_the_images_entry_point():
+    assert not any(word.startswith("--entrypoint") for word in create_arguments(SPEC, Traits()))
+    words = create_arguments(replace(SPEC, entry_point="bash", command=("/w/run.sh",)), Traits())
+    assert "--entrypoint=bash" in words
+    assert words[-2:] == ["sha256:0", "/w/run.sh"]
 
 
 def test_it_carries_the_labels_by_which_it_is_swept():

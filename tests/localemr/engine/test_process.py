@@ -156,9 +156,11 @@ def test_cancel_ends_the_command_and_its_container(start, fake_engine, settings,
     process = start(*SLEEP)
     await_ready(process)
     assert len(fake_engine.containers()) == len(records(settings)) == 1
+    assert not process.has_ended
     process.cancel(force=force)
     process.cancel(force=force)
     assert process.wait_for(10) == code
+    assert process.has_ended
     assert process.launch_failure is None
     assert fake_engine.containers() == records(settings) == []
 
@@ -184,7 +186,8 @@ def test_sigterm_alone_leaves_one_that_ignores_it(start, fake_engine):
 @pytest.mark.parametrize("command", ["info", "image", "run", "create", "start"])
 @pytest.mark.parametrize("force", [False, True])
 def test_cancel_at_any_moment_leaves_no_container(start, fake_engine, settings, monkeypatch, command, force):
-    monkeypatch.setattr(module, "_CREATE_WITHIN", 1.0)
+    if command == "create":
+        monkeypatch.setattr(module, "_CREATE_WITHIN", 1.0)
     fake_engine.tell(f"stop-at-{command}")
     process = start(*SLEEP)
     fake_engine.await_file("stays")
@@ -235,7 +238,6 @@ def test_a_frozen_engine_holds_nobody_and_its_container_is_removed_later(
 def test_another_process_ends_what_a_killed_one_has_left(start, fake_engine, settings):
     process = start(*SLEEP)
     await_ready(process)
-    wait_until(lambda: "pid" in fake_engine.boxes()[0], "its process is known")
     (job,) = fake_engine.boxes()
     sweep_containers(settings.records)
     assert process.wait_for(10) == 137

@@ -61,6 +61,20 @@ def test_an_application_starts_slowly_until_the_fault_is_taken_away(jobs, url):
     jobs.wait_application(slow, "STARTED")
 
 
+def test_an_application_that_does_not_start_fails_the_runs_that_wait_for_it(jobs, url, localemr_server):
+    broken, other = jobs.application("broken"), jobs.application("other")
+    with faults(url, failed_application={"application": "broken", "times": 1}):
+        failed = jobs.wait_run(broken, jobs.run(broken, "etl"), "FAILED")
+        jobs.wait_run(other, jobs.run(other, "etl"), "SUCCESS")
+        shown = jobs.api.get_application(applicationId=broken)["application"]
+        assert shown["state"] == "STOPPED"
+        assert "not authorized to perform: ECR:DescribeImages" in shown["stateDetails"]
+        assert failed["stateDetails"] == shown["stateDetails"]
+        # The next start goes well.
+        jobs.wait_run(broken, jobs.run(broken, "etl"), "SUCCESS")
+    assert len(localemr_server.jobs.requests) == 2
+
+
 def test_a_run_waits_for_capacity_until_the_fault_is_taken_away(jobs, url):
     application = jobs.application()
     with faults(url, waiting_run={"seconds": 3600, "run": "waits"}):

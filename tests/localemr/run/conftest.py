@@ -12,6 +12,7 @@ from airflow_provider_emrkit.localemr.config import ServerConfig
 from airflow_provider_emrkit.localemr.run import preparation as module
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest
+from airflow_provider_emrkit.localemr.run.job_runner import SparkJobRunner
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 from airflow_provider_emrkit.localemr.spark.java import Java
 from airflow_provider_emrkit.localemr.spark.software import Software
@@ -83,3 +84,15 @@ def start(runner, request):
     yield call
     for cluster in clusters:
         cluster.stop()
+
+
+@pytest.fixture
+def jobs(server_config, fake_spark):
+    runner = SparkJobRunner(server_config)
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture
+def run_id(request):
+    return f"00f{abs(hash(request.node.name)):x}"

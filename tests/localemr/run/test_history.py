@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from airflow_provider_emrkit.localemr.processes import Process
 from airflow_provider_emrkit.localemr.run import history as module
@@ -218,12 +219,17 @@ def test_one_that_died_is_started_again_on_its_port(history, config):
 def test_one_that_nobody_asks_for_ends(config):
     history = HistoryServer(config, idle_limit=0.5)
     url = history.url()
-    pid = session_of(config).sid
-    deadline, pause = time.monotonic() + 10, threading.Event()
-    while Process.of(pid) is not None:
-        assert time.monotonic() < deadline
-        pause.wait(0.05)
+    ended = history._running
+    wait_until(lambda: ended._ended, "it has ended")
+    assert Process.of(ended._process.session.sid) is None
     assert history.url() == url
+    assert history._running is not ended
+    history.stop()
+
+
+def test_the_time_it_takes_to_start_is_no_idle_time(config):
+    history = HistoryServer(config, idle_limit=0.001)
+    assert history.url().startswith("http://127.0.0.1:")
     history.stop()
 
 

@@ -37,18 +37,6 @@ printf '<%s>\\n' "$@"
 
 
 @pytest.fixture
-def jobs(server_config, fake_spark):
-    runner = SparkJobRunner(server_config)
-    yield runner
-    runner.stop()
-
-
-@pytest.fixture
-def run_id(request):
-    return f"00f{abs(hash(request.node.name)):x}"
-
-
-@pytest.fixture
 def start(jobs, run_id):
     def call(entry_point: str = "job.py", *arguments: str, attempt: int = 1, **fields):
         request = JobRunRequest(APPLICATION, run_id, attempt, "emr-7.11.0", entry_point, arguments, **fields)
@@ -255,6 +243,24 @@ def test_a_cancelled_job_leaves_nothing(start, server_config, force):
     job.cancel(force=True)
 
 
+def test_a_job_that_ends_in_good_order_when_it_is_cancelled_is_cancelled(start, fake_spark, tmp_path):
+    begun = tmp_path / "begun"
+    (fake_spark / "bin/spark-submit").write_text(
+        f"#!/bin/sh\ntrap 'exit 0' TERM\n: > '{begun}'\nsleep 600 &\nwait\n"
+    )
+    job = start()
+    wait_until(begun.exists)
+    job.cancel()
+    assert job.wait() == JobRunResult(succeeded=False, cancelled=True)
+
+
+def test_a_job_that_is_cancelled_while_its_logs_are_written_has_succeeded(start, monkeypatch):
+    job = start()
+    close = job._logs.close
+    monkeypatch.setattr(job._logs, "close", lambda: (job.cancel(), close()))
+    assert job.wait() == JobRunResult(succeeded=True)
+
+
 def test_a_job_whose_end_comes_before_its_cancel_has_succeeded(start):
     job = start()
     assert job.wait().succeeded
@@ -289,13 +295,6 @@ def test_a_new_runner_ends_what_a_killed_one_left(server_config, fake_spark):
     process.wait()
     assert Process.of(process.session.sid) is None
     assert list((server_config.data_dir / "jobs").iterdir()) == []
-
-
-def test_an_image_is_refused_with_the_mend(start, server_config):
-    with pytest.raises(ClusterStartError, match="leave imageConfiguration out") as caught:
-        start(image_uri="1.dkr.ecr.us-east-1.amazonaws.com/mine:1")
-    assert "mine:1" in str(caught.value)
-    assert not (server_config.data_dir / "jobs").exists()
 
 
 def test_software_that_cannot_be_had_is_said(jobs, start, monkeypatch):

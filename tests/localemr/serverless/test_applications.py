@@ -278,9 +278,7 @@ def test_all_that_was_set_is_shown(emr):
 
 def test_images_have_the_digest_that_was_found_when_the_application_started(make_emr):
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/jobs:1"
-    emr = make_emr(
-        digests=lambda settings: {settings["imageConfiguration"]["imageUri"]: "sha256:" + "0" * 64}
-    )
+    emr = make_emr(digests=lambda uris: dict.fromkeys(uris, "sha256:" + "0" * 64))
     application_id = emr.create(
         imageConfiguration={"imageUri": image},
         workerTypeSpecifications={"Driver": {"imageConfiguration": {"imageUri": image}}},
@@ -288,7 +286,11 @@ def test_images_have_the_digest_that_was_found_when_the_application_started(make
     run_id = emr.start(application_id)
     run = emr.run(application_id, run_id)
     application = emr("GetApplication", applicationId=application_id)["application"]
-    shown = {"imageUri": image, "resolvedImageDigest": "sha256:" + "0" * 64}
+    shown = {
+        "imageUri": image,
+        "applicationLevelDigestResolution": True,
+        "resolvedImageDigest": "sha256:" + "0" * 64,
+    }
     assert application["imageConfiguration"] == shown
     assert application["workerTypeSpecifications"] == {"Driver": {"imageConfiguration": shown}}
     job_run = emr("GetJobRun", applicationId=application_id, jobRunId=run.id)["jobRun"]
@@ -315,6 +317,7 @@ def test_tags_of_what_is_not_there(emr):
         f"{arn}/jobruns/00x",
         f"{arn}/sessions/00x",
         arn.replace("us-east-1", "eu-west-1"),
+        arn.replace("123456789012", "999999999999"),
     ):
         assert emr.refused("ListTagsForResource", resourceArn=resource).code == "ResourceNotFoundException"
     many = {str(number): "" for number in range(201)}

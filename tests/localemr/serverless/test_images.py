@@ -17,13 +17,9 @@ def digests(localemr_server):
     return ImageDigests(lambda region: localemr_server.client("ecr", region))
 
 
-def of(uri):
-    return {"imageConfiguration": {"imageUri": uri}}
-
-
 def test_a_digest_in_the_uri_is_the_digest(digests):
     uri = f"{HOST}/team/jobs@sha256:{'a' * 64}"
-    assert digests(of(uri)) == {uri: "sha256:" + "a" * 64}
+    assert digests([uri]) == {uri: "sha256:" + "a" * 64}
 
 
 def test_the_digest_of_a_tag_is_what_ecr_says(digests, localemr_server):
@@ -32,10 +28,9 @@ def test_the_digest_of_a_tag_is_what_ecr_says(digests, localemr_server):
     manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {}, "layers": []})
     pushed = ecr.put_image(repositoryName="team/jobs", imageManifest=manifest, imageTag="1")
     uri = f"{HOST}/team/jobs:1"
-    settings = {"workerTypeSpecifications": {"Driver": of(uri), "Executor": {}}}
-    assert digests(settings) == {uri: pushed["image"]["imageId"]["imageDigest"]}
+    assert digests([uri, uri]) == {uri: pushed["image"]["imageId"]["imageDigest"]}
 
 
 def test_an_image_that_ecr_does_not_know_has_none(digests):
-    assert digests(of(f"{HOST}/nothing:1")) == {}
-    assert digests({}) == {}
+    assert digests([f"{HOST}/nothing:1"]) == {}
+    assert digests([]) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from waiting import wait_until
 
 from airflow_provider_emrkit.localemr.run.contract import ClusterStartError
 
@@ -125,6 +126,9 @@ def test_a_job_that_cannot_be_waited_for_is_killed(emr, monkeypatch):
     application_id, killed = emr.create(), threading.Event()
 
     class Odd:
+        def wait_begun(self):
+            return True
+
         def wait(self):
             raise OSError("no such process")
 
@@ -466,13 +470,38 @@ def test_a_second_cancel_can_shorten_the_time_but_not_lengthen_it(emr):
     emr.run(application_id, run_id, "CANCELLED")
 
 
-def test_a_job_that_succeeds_in_spite_of_its_cancel_has_succeeded(emr):
+def test_a_job_that_ends_in_good_order_in_the_time_it_is_given_is_cancelled(emr):
     application_id = emr.create()
-    emr.jobs.script("deaf", hold=True, ignores_cancel=True)
-    run_id = emr.start(application_id, "deaf")
+    emr.jobs.script("tidy", hold=True, ignores_cancel=True)
+    run_id = emr.start(application_id, "tidy")
     emr.run(application_id, run_id, "RUNNING")
     emr("CancelJobRun", applicationId=application_id, jobRunId=run_id, shutdownGracePeriodInSeconds=60)
-    emr.jobs.finish("deaf")
+    wait_until(lambda: emr.jobs.cancels, "it was asked to end")
+    emr.jobs.finish("tidy")
+    assert emr.run(application_id, run_id).details == "Job run was cancelled by the user"
+    assert emr.store.run(application_id, run_id).state == "CANCELLED"
+    assert emr.jobs.cancels == [(run_id, False)]
+
+
+def test_a_job_that_had_succeeded_before_its_cancel_reached_it_has_succeeded(emr, monkeypatch):
+    application_id = emr.create()
+    emr.jobs.script("done", hold=True)
+    writes_logs, written, ended = threading.Event(), threading.Event(), emr.jobs.ended
+
+    def end(job):
+        writes_logs.set()
+        assert written.wait(20)
+        ended(job)
+
+    monkeypatch.setattr(emr.jobs, "ended", end)
+    run_id = emr.start(application_id, "done")
+    emr.run(application_id, run_id, "RUNNING")
+    emr.jobs.finish("done")
+    assert writes_logs.wait(20)
+    emr("CancelJobRun", applicationId=application_id, jobRunId=run_id, shutdownGracePeriodInSeconds=60)
+    assert emr.store.run(application_id, run_id).state == "CANCELLING"
+    wait_until(lambda: emr.jobs.cancels, "the cancel has come")
+    written.set()
     emr.run(application_id, run_id, "SUCCESS")
 
 
@@ -650,3 +679,33 @@ def test_unknown_ids(emr):
     for operation in ("GetJobRun", "CancelJobRun", "ListJobRunAttempts", "GetDashboardForJobRun"):
         assert emr.refused(operation, **names).code == "ResourceNotFoundException"
     assert emr.refused("ListJobRuns", applicationId="00x").message == "Application 00x does not exist"
+
+
+def test_a_run_is_not_running_while_its_image_is_pulled(emr):
+    application_id = emr.create()
+    emr.jobs.script("job", pulls=True)
+    run_id = emr.start(application_id)
+    job = emr.jobs.wait_started("job")
+    assert emr.run(application_id, run_id, "SCHEDULED").attempt.started is None
+    job.begun.set()
+    assert emr.run(application_id, run_id).attempt.started is not None
+
+
+def test_a_run_whose_image_is_not_there_never_ran_and_costs_nothing(emr):
+    application_id = emr.create()
+    emr.jobs.script("job", never_begins=True, fails="the image could not be pulled")
+    run_id = emr.start(application_id)
+    assert emr.run(application_id, run_id).state == "FAILED"
+    run = emr("GetJobRun", applicationId=application_id, jobRunId=run_id)["jobRun"]
+    assert run["startedAt"] is None
+    assert set(run["billedResourceUtilization"].values()) == {0.0}
+
+
+def test_a_run_is_cancelled_while_its_image_is_pulled(emr):
+    application_id = emr.create()
+    emr.jobs.script("job", pulls=True, hold=True)
+    run_id = emr.start(application_id)
+    emr.jobs.wait_started("job")
+    emr("CancelJobRun", applicationId=application_id, jobRunId=run_id, shutdownGracePeriodInSeconds=60)
+    run = emr.run(application_id, run_id)
+    assert (run.state, run.attempt.started) == ("CANCELLED", None)

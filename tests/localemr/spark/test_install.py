@@ -12,6 +12,7 @@ from airflow_provider_emrkit.localemr.spark import install, prefetch
 from airflow_provider_emrkit.localemr.spark.install import InstallError, Package, ensure, uv_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PACKAGE = Package("pyspark", "3.5.6", "Spark 3.5.6", 1)
@@ -27,6 +28,18 @@ target = pathlib.Path(args[args.index("--target") + 1])
 """
 INSTALLS = 'time.sleep(0.2); (target / "pyspark").mkdir(parents=True)'
 ONLINE_ONLY = 'if "--offline" in args: sys.exit("Network connectivity is disabled")\n'
+# Until somebody has been told.
+DOWNLOADS = (
+    ONLINE_ONLY
+    + """
+cache, told = pathlib.Path(args[args.index("--cache-dir") + 1]), pathlib.Path(sys.argv[0]).with_name("told")
+cache.mkdir()
+(cache / "x").write_bytes(bytes(3 << 20))
+limit = time.monotonic() + 20
+while not told.exists() and time.monotonic() < limit: time.sleep(0.01)
+"""
+    + INSTALLS
+)
 
 
 @pytest.fixture
@@ -43,6 +56,17 @@ def fake_uv(tmp_path: Path, monkeypatch):
     return make
 
 
+def telling(lines: list[str], awaited: str, directory: Path) -> Callable[[str], None]:
+    """Keep lines of progress, and let the stand-in know when the one that is awaited has come."""
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        if awaited in line:
+            (directory / "told").touch()
+
+    return tell
+
+
 def test_what_uv_has_at_hand_is_not_downloaded(fake_uv, tmp_path):
     fake_uv(INSTALLS)
     lines: list[str] = []
@@ -56,13 +80,10 @@ def test_what_uv_has_at_hand_is_not_downloaded(fake_uv, tmp_path):
 
 def test_a_download_is_told_about(fake_uv, tmp_path, monkeypatch):
     monkeypatch.setattr(install, "REPORT_EVERY", 0.1)
-    fake_uv(
-        ONLINE_ONLY + 'cache = pathlib.Path(args[args.index("--cache-dir") + 1]); cache.mkdir()\n'
-        '(cache / "x").write_bytes(bytes(3 << 20)); time.sleep(0.5)\n' + INSTALLS
-    )
+    fake_uv(DOWNLOADS)
     lines: list[str] = []
     package = Package("pyspark", "3.5.6", "Spark 3.5.6", 5)
-    target = ensure(package, tmp_path / "cache" / "3.5.6", lines.append)
+    target = ensure(package, tmp_path / "cache" / "3.5.6", telling(lines, "so far", tmp_path))
     assert lines[0] == "installing Spark 3.5.6 (about 5 MB)"
     assert any("3 MB so far" in line and line.endswith(" s") for line in lines)
     assert [path.name for path in target.parent.iterdir() if path.name != ".3.5.6.lock"] == ["3.5.6"]
@@ -108,12 +129,9 @@ def test_what_an_interrupted_installation_left_is_removed(fake_uv, tmp_path):
 
 def test_unpacking_is_not_taken_for_a_download(fake_uv, tmp_path, monkeypatch):
     monkeypatch.setattr(install, "REPORT_EVERY", 0.1)
-    fake_uv(
-        ONLINE_ONLY + 'cache = pathlib.Path(args[args.index("--cache-dir") + 1]); cache.mkdir()\n'
-        '(cache / "x").write_bytes(bytes(3 << 20)); time.sleep(0.5)\n' + INSTALLS
-    )
+    fake_uv(DOWNLOADS)
     lines: list[str] = []
-    ensure(PACKAGE, tmp_path / "cache" / "3.5.6", lines.append)
+    ensure(PACKAGE, tmp_path / "cache" / "3.5.6", telling(lines, "unpacking", tmp_path))
     assert any("unpacking, " in line for line in lines)
     assert not any("so far" in line for line in lines)
 

@@ -8,11 +8,14 @@ import pytest
 
 from airflow_provider_emrkit.localemr.spark.serverless import (
     ParametersError,
+    brought,
     cluster_configurations,
     job_environment,
+    job_image,
     split_parameters,
     submit_arguments,
 )
+from airflow_provider_emrkit.localemr.spark.submit import Submission
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,29 @@ def test_configurations_are_written_as_emr_has_them():
             ],
         },
     ]
+
+
+def test_a_job_with_one_image_needs_no_note():
+    request = job_image("host/a:1", "host/a:1", "emr-7.11.0")
+    assert (request.image, request.notes, request.java) == ("host/a:1", (), "17")
+    assert (request.home, request.refusal) == ("/home/hadoop", None)
+    assert job_image(None, None, "emr-7.11.0") is None
+
+
+@pytest.mark.parametrize(
+    ("driver", "executors", "whole"),
+    [("host/a:1", "host/b:1", "host/a:1"), ("host/a:1", None, "host/a:1"), (None, "host/b:1", "host/b:1")],
+)
+def test_a_job_runs_as_a_whole_in_one_image_and_says_so(driver, executors, whole):
+    request = job_image(driver, executors, "emr-7.11.0")
+    assert request.image == whole
+    (note,) = request.notes
+    assert f"the whole job runs in {whole}" in note
+    assert ("EMR Serverless's own image" in note) is not bool(driver and executors)
+
+
+def test_only_what_is_not_in_the_image_has_to_be_fetched():
+    files = ("s3://b/a.txt#x", "local:///opt/b.txt", "file:///c.txt", "/d.txt", "e.txt")
+    submission = Submission((), files=files, archives=("s3a://b/a.zip", "local:///opt/b.zip#e"))
+    kept = brought(submission)
+    assert (kept.files, kept.archives) == (("s3://b/a.txt#x",), ("s3a://b/a.zip",))

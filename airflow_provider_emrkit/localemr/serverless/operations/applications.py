@@ -9,6 +9,10 @@ from airflow_provider_emrkit.localemr.serverless import transitions
 from airflow_provider_emrkit.localemr.serverless.application_rules import application_record, updated_settings
 from airflow_provider_emrkit.localemr.serverless.errors import validation_error
 from airflow_provider_emrkit.localemr.serverless.ids import application_arn
+from airflow_provider_emrkit.localemr.serverless.image_settings import (
+    has_same_images,
+    may_change_while_started,
+)
 from airflow_provider_emrkit.localemr.serverless.model import RESTING_STATES, ApplicationRecord
 from airflow_provider_emrkit.localemr.serverless.paging import listed
 from airflow_provider_emrkit.localemr.serverless.shapes import application_details, application_summary
@@ -71,12 +75,15 @@ def list_applications(serverless: Serverless, call: Call) -> dict[str, Any]:
 
 
 def update_application(serverless: Serverless, call: Call) -> dict[str, Any]:
-    """UpdateApplication: only what is named is changed."""
+    """UpdateApplication: only what is named is changed; some of it while the application is STARTED."""
     application = serverless.application(call)
-    _need_state(application, RESTING_STATES)
+    is_live = may_change_while_started(application.settings, call.params)
+    _need_state(application, RESTING_STATES | {"STARTED"} if is_live else RESTING_STATES)
     settings = updated_settings(application.settings, call.params)
     _check_runnable(serverless, settings)
-    application.settings, application.digests = settings, {}
+    if not has_same_images(settings, application.settings):
+        application.digests = {}
+    application.settings = settings
     application.updated = serverless.now()
     serverless.changed(application)
     return {"application": application_details(application)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_emrkit.localemr.config import ACCOUNT_ID
 from airflow_provider_emrkit.localemr.serverless.errors import not_found
 from airflow_provider_emrkit.localemr.serverless.ids import parse_arn
 from airflow_provider_emrkit.localemr.serverless.tag_rules import checked_tags
@@ -37,8 +38,8 @@ def list_tags_for_resource(serverless: Serverless, call: Call) -> dict[str, Any]
 
 
 def _resource(serverless: Serverless, call: Call) -> ApplicationRecord | RunRecord:
-    region, application_id, kind, name = parse_arn(call.params["resourceArn"])
-    if region != call.region:
+    region, account, application_id, kind, name = parse_arn(call.params["resourceArn"])
+    if (region, account) != (call.region, ACCOUNT_ID):
         raise not_found("Resource", call.params["resourceArn"])
     application = serverless.find_application(region, application_id)
     if name is None:

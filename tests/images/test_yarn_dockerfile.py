@@ -9,15 +9,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_emrkit import localemr
-from airflow_provider_emrkit.images.dockerfile import (
-    Recipe,
-    chosen_python,
-    dockerfile,
-    dockerignore,
-    version_of,
-)
+from airflow_provider_emrkit.images.dockerfile import dockerignore
+from airflow_provider_emrkit.images.pythons import chosen_python, version_of
 from airflow_provider_emrkit.images.requirements import Libraries
 from airflow_provider_emrkit.images.spark_needs import needs_of, release_with_images
+from airflow_provider_emrkit.images.yarn_dockerfile import Recipe, dockerfile
 from airflow_provider_emrkit.releases import known_labels, release
 from airflow_provider_emrkit.validation import InvalidValueError
 
@@ -191,6 +187,12 @@ def test_a_lock_is_exported_as_it_is():
     assert "-r /tmp/locked.txt" in text
 
 
+def test_no_group_of_a_developers_environment_is_exported():
+    files = ("pyproject.toml", "uv.lock")
+    text = text_of(libraries=Libraries("uv.lock", files[0], files))
+    assert "--no-default-groups --no-emit-project" in text
+
+
 def test_git_is_only_in_the_stage_that_needs_it():
     text = text_of(libraries=Libraries("requirements", "r.txt", ("r.txt",), needs_git=True))
     assert "RUN yum install -y git" in text
@@ -217,7 +219,7 @@ def test_another_base_is_taken_as_it_is():
 
 def test_a_build_sees_nothing_that_is_not_copied():
     recipe = Recipe(release("emr-6.15.0"), "3.11", Libraries("requirements", "r.txt", ("r.txt", "wheels/")))
-    assert dockerignore(recipe).splitlines()[1:] == ["*", "!r.txt", "!wheels"]
+    assert dockerignore(recipe.libraries.copies).splitlines()[1:] == ["*", "!r.txt", "!wheels"]
 
 
 def test_its_lines_are_short_enough_to_read():

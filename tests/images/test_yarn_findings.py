@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_emrkit.images.findings import Target, findings_of
+from airflow_provider_emrkit.images.findings import Target
 from airflow_provider_emrkit.images.probing import ImageFacts, Inside, Program, inspected_facts, read_inside
+from airflow_provider_emrkit.images.yarn_findings import yarn_findings
 from airflow_provider_emrkit.releases import release
 
 EMR6 = Target(release("emr-6.15.0"))
@@ -31,7 +32,7 @@ def image(java=java(), pythons=(python(),), inside=None, **facts):  # noqa: B008
 
 
 def judged(facts, target=EMR6):
-    return findings_of(facts, target)
+    return yarn_findings(facts, target)
 
 
 def problems(facts, target=EMR6):

@@ -1,0 +1,3 @@
+"""The command ``emrkit package``."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""One module for each pipeline."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Settings of the project: Kedro's own."""
+
+from __future__ import annotations
