@@ -44,7 +44,7 @@ def _environment_or_this(name: str, program: str) -> Path:
     return named if (named / "bin" / program).exists() else Path(sys.prefix)
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
     """Wait for a condition and return its value; fail with ``what`` when it doesn't come."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -119,6 +119,17 @@ class LocalEmr:
     def steps(self, cluster_id: str) -> list[dict[str, Any]]:
         """The steps of a cluster, newest first."""
         return list(self.emr.list_steps(ClusterId=cluster_id)["Steps"])
+
+    def stdout(self, cluster_id: str) -> list[tuple[float, str]]:
+        """What a cluster's only step wrote, as CloudWatch has it: seconds since 1970, and lines."""
+        (step,) = self.steps(cluster_id)
+        logs = demo.localemr.session().client("logs", endpoint_url=self.endpoint)
+        events = logs.get_log_events(
+            logGroupName=f"/aws/emr/{cluster_id}",
+            logStreamName=f"steps/{step['Id']}/stdout",
+            startFromHead=True,
+        )["events"]
+        return [(event["timestamp"] / 1000, event["message"]) for event in events]
 
     def download(self, prefix: str, folder: Path) -> Path:
         """Copy all objects below a prefix of the demo's bucket into a folder."""
@@ -245,7 +256,8 @@ class Standalone:
         for sent in (by, signal.SIGKILL):
             alive = [one for one in targets if process(one.pid) is not None]
             for one in alive:
-                os.kill(one.pid, sent)
+                with suppress(ProcessLookupError):  # it has ended with the one before
+                    os.kill(one.pid, sent)
             with suppress(AssertionError):
                 until(lambda: all(process(one.pid) is None for one in targets), "its end", 5)
                 return

@@ -19,6 +19,8 @@ from demo.record import Record, read
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
+# Seconds that a process may take from its fork to its program, on a machine that is busy.
+BECOMES_WITHIN = 5.0
 USERS_AWS = {
     "AWS_ACCESS_KEY_ID": "AKIAQYLPMN5HFIQR7XYA",
     "AWS_SECRET_ACCESS_KEY": "users-own-secret-key",
@@ -71,7 +73,7 @@ class RunningDemo:
         """Leave nothing behind, whatever the test has met."""
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
-            self.popen.wait(60)
+            self.popen.wait(120)
         record = self.record()
         if record is not None:
             record.stop()
@@ -101,15 +103,13 @@ def users_aws(tmp_path) -> dict[str, str]:
     return {**USERS_AWS, **files}
 
 
-def _watch(
-    demo: RunningDemo, environments: dict[int, dict[str, str]], programs: set[str], forked: set[int]
-) -> None:
+def _watch(demo: RunningDemo, environments: dict[int, dict[str, str]], programs: set[str]) -> None:
     own = command_of(demo.popen.pid)
     for one in demo.processes():
-        command = command_of(one.pid)
-        if command == own and one.pid not in forked:
-            forked.add(one.pid)  # has not become its program yet; one that is still no other next time counts
-            continue
+        # One that has not become its program yet shows the demo's; one that stays what it is counts.
+        deadline = time.monotonic() + BECOMES_WITHIN
+        while (command := command_of(one.pid)) == own and time.monotonic() < deadline:
+            time.sleep(0.01)
         found = environment_of(one.pid)
         if found:
             environments[one.pid] = found
@@ -120,9 +120,8 @@ def test_the_demo_shows_its_result_and_never_sees_the_users_aws_account(demo, us
     kept = demo("--keep", user=users_aws)
     environments: dict[int, dict[str, str]] = {}
     programs: set[str] = set()
-    forked: set[int] = set()
     while kept.popen.poll() is None:
-        _watch(kept, environments, programs, forked)
+        _watch(kept, environments, programs)
         time.sleep(0.1)
     text = kept.text()
     assert kept.popen.returncode == 0, text
@@ -167,12 +166,12 @@ def _is_kept_and_stopped(kept: RunningDemo, demo) -> None:
     assert record.kept
 
     again = demo(ports=(kept.airflow_port, kept.localemr_port))
-    assert again.popen.wait(30) == 1
+    assert again.popen.wait(120) == 1
     assert "an earlier demo has left Airflow" in again.text()
     assert "make demo-stop" in again.text()
 
     stopped = demo("--stop")
-    assert stopped.popen.wait(60) == 0
+    assert stopped.popen.wait(120) == 0
     assert record.processes() == []
     assert is_free(kept.airflow_port)
     assert is_free(kept.localemr_port)
@@ -184,14 +183,14 @@ def test_a_taken_port_is_said_with_its_holder_and_the_mend(demo):
         server.listen(1)
         port = server.getsockname()[1]
         refused = demo(ports=(port, any_free()))
-        assert refused.popen.wait(30) == 1
+        assert refused.popen.wait(120) == 1
     assert f"port {port}, wanted for Airflow, is taken by pid {os.getpid()}" in refused.text()
     assert "make demo AIRFLOW_PORT=" in refused.text()
 
 
 def test_the_demo_with_an_image_runs_in_it_and_leaves_no_container(demo, docker_engine, example_image):
     shown = demo("--docker")
-    assert shown.popen.wait(300) == 0, shown.text()
+    assert shown.popen.wait(450) == 0, shown.text()
     lines = shown.text().splitlines()
     assert any("image: " in line and example_image in line for line in lines), shown.text()
     for who in ("driver", "executors"):
@@ -211,7 +210,7 @@ def test_the_demo_with_an_image_runs_in_it_and_leaves_no_container(demo, docker_
 def test_a_demo_with_an_image_and_no_engine_starts_nothing(demo):
     nowhere = {"DOCKER_HOST": "unix:///nowhere/socket", "CONTAINER_HOST": "unix:///nowhere/socket"}
     refused = demo("--docker", user=nowhere)
-    assert refused.popen.wait(60) == 1
+    assert refused.popen.wait(120) == 1
     (line,) = refused.text().splitlines()
     assert line.startswith("The demo can't start: no container engine runs here (")
 
@@ -243,7 +242,7 @@ def test_a_demo_that_is_stopped_leaves_nothing(demo, wait_until, number, sign):
 
     stopped.popen.send_signal(number)
 
-    assert stopped.popen.wait(60) == 128 + number, stopped.text()
+    assert stopped.popen.wait(120) == 128 + number, stopped.text()
     assert f"stopped by {number.name}" in stopped.text()
     _leaves_nothing(stopped, record, seen)
 
@@ -256,7 +255,7 @@ def test_a_demo_whose_airflow_is_killed_says_so_and_leaves_nothing(demo, wait_un
 
     os.kill(record.roots[0].pid, signal.SIGKILL)
 
-    assert failed.popen.wait(60) == 1, failed.text()
+    assert failed.popen.wait(120) == 1, failed.text()
     assert "Airflow ended with exit code -9" in failed.text()
     assert str(failed.folder / "airflow.log") in failed.text()
     _leaves_nothing(failed, record, seen)
@@ -264,5 +263,5 @@ def test_a_demo_whose_airflow_is_killed_says_so_and_leaves_nothing(demo, wait_un
 
 def test_stopping_nothing_is_no_error(demo):
     nothing = demo("--stop")
-    assert nothing.popen.wait(30) == 0
+    assert nothing.popen.wait(120) == 0
     assert "no demo is running" in nothing.text()

@@ -30,7 +30,7 @@ from havoc.gate import Gate  # noqa: E402
 from havoc.programs import AirflowPrograms, LocalEmrProgram, marker_of, shared_environment  # noqa: E402
 from havoc.verdict import judge  # noqa: E402
 from havoc.victims import NotOursError, Victims  # noqa: E402
-from havoc.witness import Planned, steps_by_stem, witness  # noqa: E402
+from havoc.witness import Planned, steps_by_stem, still_running, witness  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,9 +231,14 @@ def test_a_worker_that_dies_leaves_one_job(death, house, wait_until):
         except AirflowError:  # a busy machine; it is asked again
             return False
 
+    def steps():
+        return {planned.stem: steps_by_stem(emr).get(planned.stem, ())}
+
     wait_until(ended, "the end of the run", ENDS_WITHIN)
+    # A cluster takes its time to end, and nobody waits for it once its job is done.
+    wait_until(lambda: not still_running(steps()), "the end of the job's cluster", 120)
     assert assassin.struck.get(planned.run_id) == "killed"
-    told = witness(planned, airflow, steps_by_stem(emr), folder)
+    told = witness(planned, airflow, steps(), folder)
     assert judge(told).complaints == ()
     assert (len(told.steps), len(told.executions)) == (1, 1)
     assert told.tries > 1 or death.name == "deferred"
