@@ -194,11 +194,17 @@ def test_a_python_that_the_job_names_is_the_one_that_is_judged(built, problems):
 
 
 @pytest.mark.parametrize(
-    ("entrypoint", "level"),
-    [('["/usr/bin/env"]', "warning"), ('["echo", "[red]"]', "error"), ('["sleep", "600"]', "error")],
+    ("entrypoint", "level", "seconds"),
+    [
+        # An engine that starts a container late makes no good entrypoint a bad one.
+        ('["/usr/bin/env"]', "warning", 120.0),
+        ('["echo", "[red]"]', "error", 120.0),
+        # This one never ends.
+        ('["sleep", "600"]', "error", 3.0),
+    ],
 )
-def test_an_entrypoint_is_put_to_the_test(built, problems, monkeypatch, entrypoint, level):
-    monkeypatch.setattr("airflow_provider_emrkit.images.probing.ENTRYPOINT_SECONDS", 3.0)
+def test_an_entrypoint_is_put_to_the_test(built, problems, monkeypatch, entrypoint, level, seconds):
+    monkeypatch.setattr("airflow_provider_emrkit.images.probing.ENTRYPOINT_SECONDS", seconds)
     assert set(problems(built(f"ENTRYPOINT {entrypoint}"))) == {(level, "entrypoint")}
 
 
