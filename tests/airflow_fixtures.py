@@ -131,7 +131,7 @@ def _begun(method: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
         return None, deferral
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

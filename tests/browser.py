@@ -32,6 +32,6 @@ def browser() -> Iterator[Any]:
     with sync_playwright() as playwright:
         # Its sandbox does not start as root, as which most CIs run; it only sees this machine's own pages.
         options = ["--no-sandbox", "--no-proxy-server"]
-        started = playwright.chromium.launch(executable_path=program, args=options)
+        started = playwright.chromium.launch(executable_path=program, args=options, timeout=120_000)
         yield started
         started.close()

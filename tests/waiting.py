@@ -6,7 +6,7 @@ import threading
 import time
 
 
-def wait_until(condition, what: str = "it", seconds: float = 20.0) -> None:
+def wait_until(condition, what: str = "it", seconds: float = 60.0) -> None:
     """Wait for a condition; fail with what was waited for when it doesn't come."""
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not condition():

@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 DAG_ID, TASK_ID = "e2e_dashboard", "job"
-MILLISECONDS = 60_000
+MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="module")
