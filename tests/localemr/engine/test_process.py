@@ -187,12 +187,13 @@ def test_sigterm_alone_leaves_one_that_ignores_it(start, fake_engine):
 @pytest.mark.parametrize("force", [False, True])
 def test_cancel_at_any_moment_leaves_no_container(start, fake_engine, settings, monkeypatch, command, force):
     if command == "create":
-        monkeypatch.setattr(module, "_CREATE_WITHIN", 1.0)
+        # Enough for the engine's program to get that far.
+        monkeypatch.setattr(module, "_CREATE_WITHIN", 5.0)
     fake_engine.tell(f"stop-at-{command}")
     process = start(*SLEEP)
     fake_engine.await_file("stays")
     process.cancel(force=force)
-    assert process.wait_for(15) not in (0, None)
+    assert process.wait_for(30) not in (0, None)
     assert fake_engine.containers() == records(settings) == []
 
 
@@ -230,6 +231,8 @@ def test_a_frozen_engine_holds_nobody_and_its_container_is_removed_later(
     process.cancel(force=True)
     assert process.wait_for(15) not in (0, None)
     assert len(fake_engine.containers()) == len(records(settings)) == 1
+    for where in (module, sweeping):
+        monkeypatch.setattr(where, "_ANSWER_WITHIN", 10.0)
     fake_engine.forget("silent")
     wait_until(lambda: not records(settings), "the record is gone")
     assert fake_engine.containers() == []
@@ -246,7 +249,8 @@ def test_another_process_ends_what_a_killed_one_has_left(start, fake_engine, set
         os.killpg(job["pid"], 0)
 
 
-def test_a_sweep_lets_a_container_be_made_before_it_removes_it(fake_engine, settings):
+def test_a_sweep_lets_a_container_be_made_before_it_removes_it(fake_engine, settings, monkeypatch):
+    monkeypatch.setattr(sweeping, "_CALL_ENDS_WITHIN", 60.0)
     record = ContainerRecord("one", "me", "its mark", find_engine(None, os.environ))
     record.save(settings.records)
     fake_engine.tell("slow-create")
