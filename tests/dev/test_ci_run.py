@@ -79,6 +79,21 @@ def test_an_engine_that_answers_is_taken(machine):
     assert not (machine.folder / "pid").exists()
 
 
+def test_apt_that_is_busy_for_a_moment_is_asked_once_more(machine):
+    programs, later = machine.folder / "bin", machine.folder / "make"
+    (programs / "make").rename(later)
+    # The machine's own make is not to be found.
+    for name in ("bash", "dirname", "mv", "timeout", "touch"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    busy = f"test -e {machine.folder}/asked || {{ touch {machine.folder}/asked; exit 100; }}"
+    machine.put(**{"apt-get": f"[[ $* != *install* ]] || {{ {busy}; mv {later} {programs}; }}"})
+    machine.put(id="echo 0", sleep="")
+    (machine.folder / "socket").touch()
+    done = machine.run(PATH=str(programs), DOCKER_HOST=f"unix://{machine.folder}/socket")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "test PYTHON=python3"
+
+
 def test_where_none_can_be_started_the_tests_run_without_and_it_is_said(machine):
     machine.put(dockerd="echo failed to start daemon: no cgroups; exit 1")
     done = machine.run()
