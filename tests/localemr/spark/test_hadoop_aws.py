@@ -120,13 +120,17 @@ def test_a_cluster_that_is_given_up_ends_the_download(software, tmp_path):
     class StoppedError(Exception):
         pass
 
+    pid = tmp_path / "pid"
+
     def stop(text):
-        if isinstance(text, Transfer):
+        # Not before it has begun.
+        if isinstance(text, Transfer) and pid.exists():
             raise StoppedError
 
+    sleeping = software(f"echo $$ > {pid}.part; mv {pid}.part {pid}; exec sleep 600")
     with pytest.raises(StoppedError):
-        install_s3a(software(f"echo $$ > {tmp_path}/pid; exec sleep 600"), tmp_path / "cache", stop)
-    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+        install_s3a(sleeping, tmp_path / "cache", stop)
+    assert not Path("/proc", pid.read_text().strip()).exists()
 
 
 def test_a_mirror_takes_mavens_place(software, tmp_path, monkeypatch):
