@@ -34,7 +34,10 @@ DOWNLOADS = (
     + """
 cache, told = pathlib.Path(args[args.index("--cache-dir") + 1]), pathlib.Path(sys.argv[0]).with_name("told")
 cache.mkdir()
-(cache / "x").write_bytes(bytes(3 << 20))
+# All at once: a look at a part of it would tell another stage.
+part = pathlib.Path(sys.argv[0]).with_name("part")
+part.write_bytes(bytes(3 << 20))
+part.rename(cache / "x")
 limit = time.monotonic() + 20
 while not told.exists() and time.monotonic() < limit: time.sleep(0.01)
 """
