@@ -94,6 +94,11 @@ class Primary:
     def does(self, program: str, script: str) -> None:
         (self.folder / f"{program}.sh").write_text(script)
 
+    def gets(self, token: str) -> None:
+        """Give logins a token from now on; one that is under way sees no half of it."""
+        (self.folder / "token.new").write_text(f"{token}\n")
+        (self.folder / "token.new").rename(self.folder / "token")
+
     def end(self) -> None:
         (self.folder / "end").touch()
 
@@ -206,7 +211,7 @@ def test_nobody_sees_the_token(primary):
 def test_the_login_is_renewed_while_the_job_runs_and_no_longer(primary):
     process = primary.start(logged_in(primary.job(), [HOST], every=1))
     seen_by(process)
-    (primary.folder / "token").write_text(f"{TOKEN[:-4]}NEW=\n")
+    primary.gets(f"{TOKEN[:-4]}NEW=")
     wait_until(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
     wait_until(lambda: len(primary.calls("hdfs")) >= 3)
     primary.end()
@@ -229,10 +234,10 @@ def test_a_step_that_is_killed_leaves_nothing_running(primary):
 def test_a_step_that_is_killed_while_a_login_is_renewed_leaves_its_output_to_nobody(primary):
     process = primary.start(logged_in(primary.job(), [HOST], every=1))
     seen_by(process)
-    primary.does("aws", 'until [[ -e "$RECORDS/go" ]]; do /bin/sleep 0.05; done')
-    wait_until(lambda: len(primary.calls("aws")) == 2)
+    primary.does("aws", 'touch "$RECORDS/held"; until [[ -e "$RECORDS/go" ]]; do /bin/sleep 0.05; done')
+    wait_until((primary.folder / "held").exists)
     process.kill()
-    process.communicate(timeout=5)  # the ends of both pipes
+    process.communicate(timeout=PATIENCE)  # the ends of both pipes
     assert primary.processes()
     (primary.folder / "go").touch()
     wait_until(lambda: not primary.processes())
@@ -248,7 +253,7 @@ def test_a_login_that_is_not_renewed_is_told_and_tried_again(primary):
         "emrkit: the login to ECR is not renewed yet: "
         f"could not log in to ECR registry {HOST}: Could not connect to the endpoint URL\n"
     )
-    (primary.folder / "token").write_text(f"{TOKEN[:-4]}NEW=\n")
+    primary.gets(f"{TOKEN[:-4]}NEW=")
     (primary.folder / "aws.sh").unlink()
     wait_until(lambda: primary.stored["auths"][HOST]["auth"].endswith("NEW="))
     primary.end()
@@ -332,12 +337,12 @@ def test_a_program_that_is_not_there_is_told(primary):
 
 
 def test_a_step_that_is_stopped_before_the_job_leaves_its_output_to_nobody(primary):
-    (primary.folder / "bin" / "sleep").write_text("#!/bin/sh\ntouch $RECORDS/sleeps; exec /bin/sleep 10\n")
+    (primary.folder / "bin" / "sleep").write_text("#!/bin/sh\ntouch $RECORDS/sleeps; exec /bin/sleep 60\n")
     primary.does("aws", "exit 254")
     process = primary.start(logged_in(primary.job(), [HOST]))
     wait_until((primary.folder / "sleeps").exists)
     process.terminate()
-    process.communicate(timeout=5)
+    process.communicate(timeout=PATIENCE)
     for pid in primary.processes():
         os.kill(pid, signal.SIGKILL)
 
