@@ -93,9 +93,11 @@ def _stat(pid: int) -> list[str] | None:
 
 def _linux_start(pid: int) -> str | None:
     fields = _stat(pid)
-    if fields is None or fields[0] in "ZX":
+    if fields is None:
         return None
-    return fields[19]
+    # The first thread is a zombie before the others are gone, which hold ports, locks and files till then.
+    has_ended = fields[0] in "ZX" and int(fields[17]) <= 1
+    return None if has_ended else fields[19]
 
 
 def _ps_start(pid: int) -> str | None:
