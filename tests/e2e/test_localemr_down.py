@@ -241,7 +241,7 @@ def test_after_down_during_an_installation(installing):
 def kill(emrkit) -> None:
     server = emrkit.status.process
     server.send(signal.SIGKILL)
-    assert server.wait_gone(10)
+    assert server.wait_gone(60)
 
 
 @pytest.mark.parametrize("actions", [["up", "down"], ["down"]], ids=["up-and-down", "down-alone"])

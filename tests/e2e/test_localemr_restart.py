@@ -50,7 +50,7 @@ def up(config):
 
 def kill(status) -> None:
     status.process.send(signal.SIGKILL)
-    assert status.process.wait_gone(10)
+    assert status.process.wait_gone(60)
 
 
 def command(name: str, *args: str) -> dict:
@@ -82,7 +82,7 @@ def test_a_killed_server_has_forgotten_nothing_and_leaves_nothing_running(up, tm
     assert job is not None
 
     _, emr = up(port=status.port)
-    assert job.wait_gone(10)
+    assert job.wait_gone(60)
     assert [cluster["Name"] for cluster in emr.list_clusters()["Clusters"]] == ["lost", "over"]
     cluster = emr.describe_cluster(ClusterId=second)["Cluster"]
     assert cluster["Status"]["State"] == "TERMINATED_WITH_ERRORS"
@@ -119,7 +119,7 @@ def test_a_server_that_is_killed_during_a_step_has_kept_s3_and_finished_work(up,
     log = s3.get_object(Bucket="emrkit-local", Key=f"logs/{cluster}/steps/{done}/stdout.gz")["Body"].read()
     assert gzip.decompress(log) == b"from the step\n"
     assert emr.describe_step(ClusterId=cluster, StepId=done)["Step"]["Status"]["State"] == "COMPLETED"
-    assert job.wait_gone(10)
+    assert job.wait_gone(60)
     listed = s3.list_objects_v2(Bucket="emrkit-local", Prefix="data/")["Contents"]
     assert [found["Key"] for found in listed] == ["data/big", "data/last"]
 
