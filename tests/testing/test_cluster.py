@@ -66,8 +66,13 @@ def test_a_step_that_fails_is_an_error_with_the_reason_and_the_end_of_what_it_sa
 def test_a_step_that_takes_too_long_is_named_with_its_state(start, localemr_server):
     localemr_server.runner.script("long", hold=True)
     cluster = start()
-    with pytest.raises(TimeoutError, match=f"of cluster {cluster.id} is RUNNING after 0.1 s"):
-        cluster.run("spark-submit", "s3://code/long.py", timeout=0.1)
+    step_id = cluster.submit("spark-submit", "s3://code/long.py")
+    localemr_server.runner.wait_started("long")
+    with pytest.raises(TimeoutError, match=f"step {step_id} of cluster {cluster.id} is RUNNING after 0.1 s"):
+        cluster.wait(step_id, timeout=0.1)
+    # Its turn does not come before the other has ended.
+    with pytest.raises(TimeoutError, match=f"of cluster {cluster.id} is PENDING after 0.1 s"):
+        cluster.run("spark-submit", "s3://code/next.py", timeout=0.1)
 
 
 def test_a_step_can_be_waited_for_later(start, localemr_server):
