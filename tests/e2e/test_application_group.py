@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_emrkit.testing.faults import faults
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 DAGS = Path(__file__).parent / "dags"
 ROLE = "arn:aws:iam::123456789012:role/emr-serverless-job"

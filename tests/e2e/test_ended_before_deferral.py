@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
     from demo.rest import Airflow
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+# An Airflow and a local EMR of its own are started, and have minutes for that.
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(900)]
 
 # Its job takes longer than the test has patience.
-RUN = Planned("chaos_serverless_deferred", "ended-before-deferral", 240)
+RUN = Planned("chaos_serverless_deferred", "ended-before-deferral", 600)
 
 
 class User:
@@ -80,6 +81,6 @@ def test_a_task_that_a_user_ends_just_before_it_is_deferred_leaves_no_job(house,
     def states() -> list[str]:
         return [run.state for run in job_runs_by_stem(localemr.serverless).get(RUN.stem, ())]
 
-    wait_until(lambda: states() == ["CANCELLED"], "the job run has been cancelled", 120)
+    wait_until(lambda: states() == ["CANCELLED"], "the job run has been cancelled", 300)
     assert user.has_acted
     assert RUN.task(user.airflow)["state"] == "failed"

@@ -41,7 +41,7 @@ def dags(tmp_path_factory):
     # No test downloads a Python; those of CI are on its machine.
     variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     done = subprocess.run(
-        [*command, *pinned], env=variables, capture_output=True, text=True, check=False, timeout=280
+        [*command, *pinned], env=variables, capture_output=True, text=True, check=False, timeout=600
     )
     if "is the system's own" in done.stderr:
         pytest.skip("no Python of this machine can be taken along; uv python install gives one")
