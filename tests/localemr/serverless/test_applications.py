@@ -63,11 +63,12 @@ def test_an_application_can_be_stopped_while_it_starts(emr):
 
 
 def test_a_start_that_was_given_up_does_not_decide_the_next_one(emr, monkeypatch):
-    first, second = threading.Event(), threading.Event()
+    begun, first, second = threading.Event(), threading.Event(), threading.Event()
     waiting = iter((first, second))
 
     def prepare(*_):
         event = next(waiting)
+        begun.set()
         assert event.wait(20)
         if event is first:
             raise ClusterStartError("given up")
@@ -76,6 +77,7 @@ def test_a_start_that_was_given_up_does_not_decide_the_next_one(emr, monkeypatch
     application_id = emr.create()
     emr("StartApplication", applicationId=application_id)
     given_up = emr.serverless.scheduler._starts[application_id]
+    assert begun.wait(20)
     emr("StopApplication", applicationId=application_id)
     emr.application(application_id, "STOPPED")
     emr("StartApplication", applicationId=application_id)
