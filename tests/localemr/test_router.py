@@ -19,7 +19,7 @@ SIGNATURE = f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature
 def request(localemr_server, method, path, body=None, **headers):
     """Send a raw request and return status, content type and body."""
     host, _, port = localemr_server.endpoint_url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     with connection.getresponse() as response:
         return response.status, response.getheader("Content-Type"), response.read()
@@ -158,7 +158,7 @@ def test_web_pages_are_refused(localemr_server, headers, path):
 
 def test_the_answer_to_head_has_no_body(localemr_server):
     host, _, port = localemr_server.endpoint_url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(b"HEAD /_emrkit/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
