@@ -143,9 +143,11 @@ def test_a_real_build_that_is_ended_leaves_no_container(engine, base_image, own_
         wait_until(
             lambda: (
                 subprocess.run([*there, "--filter", "status=running"], capture_output=True, check=True).stdout
-            )
+            ),
+            "its container",
+            120,
         )
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143
-    wait_until(lambda: not subprocess.run(there, capture_output=True, check=True).stdout)
+    wait_until(lambda: not subprocess.run(there, capture_output=True, check=True).stdout, "its end", 120)
     assert engine.inspect(name) is None

@@ -138,7 +138,7 @@ def built(engine, base, own_name, tmp_path):
 
 def docker_build(program, directory, name):
     argv = [program, "build", "--quiet", "--network", "none", "--tag", name, str(directory)]
-    ran = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return name
 

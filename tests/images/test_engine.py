@@ -8,6 +8,7 @@ import threading
 import uuid
 
 import pytest
+from waiting import wait_until
 
 from airflow_provider_emrkit.images import processes
 from airflow_provider_emrkit.images.engine import LABEL, Build, ContainerEngine, EngineError
@@ -138,18 +139,28 @@ def test_a_program_that_writes_without_end_costs_no_more_than_what_is_kept():
 
 
 def test_a_program_that_does_not_listen_is_ended_all_the_same(monkeypatch, tmp_path):
+    file, part = tmp_path / "pid", tmp_path / "part"
+
+    class Begun(subprocess.Popen):
+        """A program whose time begins when it does not listen any more."""
+
+        def wait(self, timeout=None):
+            wait_until(file.exists, "its pid", 60)
+            return super().wait(timeout)
+
     monkeypatch.setattr(processes, "SHORT_GRACE", 0.2)
-    file = tmp_path / "pid"
-    script = f"trap '' TERM; echo $$ > {file}; while :; do sleep 0.1; done"
+    monkeypatch.setattr(processes.subprocess, "Popen", Begun)
+    script = f"trap '' TERM; echo $$ > {part}; mv {part} {file}; while :; do sleep 0.1; done"
     with pytest.raises(TimeoutError):
-        run_captured(["bash", "-c", script], os.environ, timeout=2)
+        run_captured(["bash", "-c", script], os.environ, timeout=0.2)
     with pytest.raises(ProcessLookupError):
         os.kill(int(file.read_text()), 0)
 
 
 def test_a_child_of_a_program_that_keeps_its_output_open_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(processes, "LEFT_OVER", 0.2)
-    ran = run_captured(["bash", "-c", "sleep 5 & echo yes"], os.environ, timeout=4)
+    # What it wrote itself is to be read within that time.
+    monkeypatch.setattr(processes, "LEFT_OVER", 3.0)
+    ran = run_captured(["bash", "-c", "sleep 60 2>/dev/null & echo yes"], os.environ, timeout=30)
     assert ran.stdout == "yes\n"
     assert threading.active_count() < 50
 

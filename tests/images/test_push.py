@@ -361,7 +361,7 @@ def test_a_push_that_is_ended_leaves_no_login_and_no_engine(
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "push", NAME]
     pushing = recording.directory / "pushing"
     with hearing(number, [*command, "--endpoint-url", localemr_server.endpoint_url]) as process:
-        wait_until(pushing.exists, "the push")
+        wait_until(pushing.exists, "the push", 120)
         assert len(left_logins(tmp_path)) == 1
         process.send_signal(number)
         assert process.wait(20) == (130 if number == signal.SIGINT else 128 + number)
@@ -455,7 +455,7 @@ def test_a_real_push_that_is_ended_ends_at_once(tiny, registry, own_name):
     name = own_name(f"{registry.host}/etl:1")
     command = [sys.executable, "-m", "airflow_provider_emrkit.cli", "image", "push", name, "--source", tiny]
     with hearing(signal.SIGINT, command) as process:
-        assert registry.waiting.wait(30)
+        assert registry.waiting.wait(120)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert registry.manifests == {}
