@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 JOB = """
 from pyspark.sql import SparkSession

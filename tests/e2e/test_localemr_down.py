@@ -20,7 +20,8 @@ from airflow_provider_emrkit.localemr.instance import running_instance
 from airflow_provider_emrkit.localemr.processes import Process
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "import sys; from airflow_provider_emrkit.cli import main; sys.exit(main())"]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.run.cluster import SparkCluster
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SPARK_3_3, SPARK_3, SPARK_4 = "emr-6.9.0", "emr-7.11.0", "emr-spark-8.0.0"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import uv
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 

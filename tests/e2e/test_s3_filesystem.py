@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_emrkit.localemr.config import S3FileSystem
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SCRIPTS = Path(__file__).parent / "s3_filesystem"
 RELEASE = os.environ.get("EMRKIT_TEST_S3_RELEASE", "emr-7.11.0")
@@ -122,7 +123,7 @@ class S3AndSpark:
         """Run a script of checks to its end."""
         process = self.start(*arguments)
         try:
-            output, _ = process.communicate(timeout=280)
+            output, _ = process.communicate(timeout=800)
         finally:
             kill(process)
         found = [line for line in output.splitlines() if line.startswith("VERDICTS ")]
@@ -138,7 +139,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def until(condition: Callable[[], Any], seconds: float = 90) -> None:
+def until(condition: Callable[[], Any], seconds: float = 200) -> None:
     """Wait until another process has come to a point that only S3 shows."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -20,7 +20,8 @@ from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SCRIPTS = Path(__file__).parent / "s3_filesystem"
 LABEL = os.environ.get("EMRKIT_TEST_S3_RELEASE", "emr-7.11.0")
