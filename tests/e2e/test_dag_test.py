@@ -15,7 +15,7 @@ from expected_flights import KEYS, expected_summary
 import demo.input
 from demo.environment import BUCKET
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 DAGS = Path(__file__).parent / "dags"
@@ -75,7 +75,6 @@ def test_a_job_that_raises_fails_the_task_with_its_last_line(dag_test, localemr,
     wait_until(
         lambda: localemr.cluster_state(cluster["Id"]) in ("TERMINATED", "TERMINATED_WITH_ERRORS"),
         "the cluster is gone",
-        20,
     )
     (step,) = localemr.steps(cluster["Id"])
     assert step["Status"]["State"] == "FAILED"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from demo.rest import Airflow
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 SYNC, DEFERRED = "e2e_kill_sync", "e2e_kill_deferred"
 
@@ -126,7 +126,8 @@ def test_a_cleared_task_runs_again_and_what_it_had_started_ends(
 
 
 def test_the_end_of_a_worker_ends_nothing_and_the_retry_goes_on_with_the_job(start, wait_until):
-    run = start(SYNC, beats=50)
+    # Beats for a minute, so that it still does when Airflow has noticed the end and tries again.
+    run = start(SYNC, beats=120)
     # What a pod's end does: a signal to the supervisor, which it passes on to the task's own process.
     title = f"airflow worker -- {run.task()['id']}"
     (task_process,) = [one for one in all_processes() if command_of(one.pid) == title]
@@ -134,7 +135,7 @@ def test_the_end_of_a_worker_ends_nothing_and_the_retry_goes_on_with_the_job(sta
 
     wait_until(lambda: run.task()["try_number"] == 2, "the task is tried again", 60)
     assert run.states() == ["RUNNING"]
-    wait_until(lambda: run.task()["state"] in ("success", "failed"), "the task has ended", 120)
+    wait_until(lambda: run.task()["state"] in ("success", "failed"), "the task has ended", 180)
     assert run.task()["state"] == "success"
     assert run.states() == ["COMPLETED"]
     assert any("goes on: the worker is stopped, the task is running" in line for line in run.log())

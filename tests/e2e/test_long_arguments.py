@@ -14,7 +14,7 @@ from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, StepRequest
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 TELL = """\
 import json, sys
