@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.alone,
-    pytest.mark.timeout(300),
+    # The first of them may have to make the image, and to install Spark.
+    pytest.mark.timeout(900),
     pytest.mark.usefixtures("example_image"),
 ]
 
@@ -150,7 +151,7 @@ def cluster_id(localemr: Any, wait_until: Any) -> str:
         JobFlowRole="EMR_EC2_DefaultRole",
         ServiceRole="EMR_DefaultRole",
     )["JobFlowId"]
-    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster is up", 120)
+    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster is up", 600)
     return cluster_id
 
 

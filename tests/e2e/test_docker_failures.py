@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from images.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("connections")]
+# The first of them may have to make the image, and to install Spark.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.usefixtures("connections")]
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 BUCKET = "emrkit-demo"
@@ -108,7 +109,7 @@ def _cluster(localemr: Any, wait_until: Any, **request: Any) -> str:
     logs = {"LogUri": f"s3://{BUCKET}/logs/", "ReleaseLabel": "emr-6.15.0"}
     made = localemr.emr.run_job_flow(Name="team", Instances=instances, **logs, **roles, **request)
     cluster_id = str(made["JobFlowId"])
-    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster is up", 120)
+    wait_until(lambda: localemr.cluster_state(cluster_id) == "WAITING", "the cluster is up", 600)
     return cluster_id
 
 

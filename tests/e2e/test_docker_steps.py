@@ -20,7 +20,8 @@ from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, StepRe
 from airflow_provider_emrkit.localemr.run.event_logs import EventLogs, event_log_directory
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+# The first of them may have to make the image, and to install Spark.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 RELEASE = "emr-6.15.0"
 LABEL = "emrkit.localemr"

@@ -18,7 +18,8 @@ from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, StepRequest
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 
-pytestmark = pytest.mark.e2e
+# The first of them may have to make the image, and to install Spark.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 FILE = client_config_of([HOST])
