@@ -17,7 +17,7 @@ from airflow_provider_emrkit.localemr.launcher import start, stop
 from airflow_provider_emrkit.localemr.processes import Process
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROLE = "arn:aws:iam::123456789012:role/job"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -58,7 +58,7 @@ def up(tmp_path):
 
 
 def in_state(read, *states):
-    deadline, pause = time.monotonic() + 120, threading.Event()
+    deadline, pause = time.monotonic() + 240, threading.Event()
     while (found := read())["state"] not in states:
         assert time.monotonic() < deadline, found
         pause.wait(0.2)
@@ -117,11 +117,11 @@ def test_a_job_that_dies_with_localemr_is_lost_and_not_forgotten(up, tmp_path):
     in_state(lambda: {"state": (tmp_path / "pid").exists()}, True)
     driver = Process.of(int((tmp_path / "pid").read_text()))
     status.process.send(signal.SIGKILL)
-    assert status.process.wait_gone(10)
+    assert status.process.wait_gone(60)
     assert driver is not None
 
     jobs = Jobs(up(status.port).url, tmp_path, jobs.names["applicationId"])
-    assert driver.wait_gone(10)
+    assert driver.wait_gone(60)
     lost = jobs.run(run_id)
     assert (lost["state"], "localemr ended" in lost["stateDetails"]) == ("FAILED", True)
     assert jobs.submit("long", clientToken="once") == run_id

@@ -30,7 +30,7 @@ from airflow_provider_emrkit.logs.wishes import NO_WISHES
 from airflow_provider_emrkit.runs.serverless_runs import ServerlessRuns
 from airflow_provider_emrkit.runs.token import RunToken
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 RELEASE = "emr-7.11.0"
 LABEL = "emrkit.localemr"
@@ -151,7 +151,7 @@ class Emr:
 
     def await_output(self, text: str) -> None:
         """Wait until a driver that runs has written a text."""
-        deadline, pause = time.monotonic() + 90, threading.Event()
+        deadline, pause = time.monotonic() + 200, threading.Event()
         while not any(text in path.read_text() for path in self.data_dir.glob("jobs/*/steps/driver/stdout")):
             assert time.monotonic() < deadline, f"no {text}"
             pause.wait(0.1)
@@ -321,7 +321,7 @@ def test_neither_an_orderly_stop_nor_a_kill_leaves_a_container(tmp_path, image, 
     run_id = emr.start(application, "sleeps.py")
     emr.await_output("RUNNING")
     first.process.send(signal.SIGKILL)
-    assert first.process.wait_gone(10)
+    assert first.process.wait_gone(60)
     assert len(docker_engine.containers(mine)) == 1
     second = start_server(config, lambda _: None)
     try:

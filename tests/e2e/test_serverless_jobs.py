@@ -202,7 +202,7 @@ def test_a_running_job_has_a_page_and_a_cancelled_one_no_process(
             return [event["message"] for event in page["events"]] == ["sleeping"]
         return False
 
-    wait_until(says_so, "the job's line in CloudWatch Logs while it runs")
+    wait_until(says_so, "the job's line in CloudWatch Logs while it runs", 180)
     page = history.url(run_id)
     assert "/history/local-" in page
     (running,) = [one for one in applications(history) if one["id"] in page]
