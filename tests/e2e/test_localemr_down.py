@@ -43,7 +43,7 @@ spark.sparkContext.parallelize(range(2), 2).foreach(work)
 CLINGS = "trap '' TERM; setsid sleep 600 & env -i sleep 600 & echo runs > {}; sleep 600; wait"
 
 
-def until(condition, what, seconds=120.0):
+def until(condition, what, seconds=300.0):
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not after {seconds} s: {what}"
@@ -199,7 +199,7 @@ def test_after_the_end_of_a_server_in_the_foreground(emrkit, number):
     emrkit.start_step(emrkit.cluster(), "bash", "-c", CLINGS)
     emrkit.look()
     server.send_signal(number)
-    assert server.wait(60) == 0
+    assert server.wait(200) == 0
     emrkit.assert_nothing_is_left()
 
 

@@ -14,7 +14,8 @@ from airflow_provider_emrkit.localemr.launcher import start, stop
 from airflow_provider_emrkit.localemr.run.clients import aws_client
 from airflow_provider_emrkit.testing.faults import faults
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+# The cluster's Spark may have to be downloaded first.
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(900)]
 
 GROUP = "/aws/emr/faults"
 CLUSTER = {
@@ -46,7 +47,7 @@ def url(tmp_path):
         ephemeral=True,
         faults=tmp_path / "faults.json",
     )
-    status = start(config, print)
+    status = start(config, print, timeout=200)
     yield status.url
     stop(status, print)
 
@@ -72,8 +73,8 @@ def test_a_step_fails_and_logs_are_late(url, wait_until):
     with faults(url, log_delay=3600):
         cluster_id = emr.run_job_flow(**CLUSTER)["JobFlowId"]
         ids = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step("runs"), step("fails")])["StepIds"]
-        first = wait_until(lambda: ended(cluster_id, ids[0]), "the first step's end", 120)
-        second = wait_until(lambda: ended(cluster_id, ids[1]), "the second step's end")
+        first = wait_until(lambda: ended(cluster_id, ids[0]), "the first step's end", 300)
+        second = wait_until(lambda: ended(cluster_id, ids[1]), "the second step's end", 200)
         assert (first["State"], second["State"]) == ("COMPLETED", "FAILED")
         assert lines(cluster_id) == []
         assert logs.describe_log_groups()["logGroups"] == []

@@ -39,7 +39,7 @@ def up(config):
 
     def call(**changes):
         given = {"data_dir": config.data_dir, "cache_dir": config.cache_dir, "port": config.port, **changes}
-        started.append(start(ServerConfig(**given), lambda _: None))
+        started.append(start(ServerConfig(**given), lambda _: None, timeout=200))
         return started[-1], aws_client("emr", started[-1].url, "us-east-1")
 
     yield call
@@ -59,7 +59,7 @@ def command(name: str, *args: str) -> dict:
 
 
 def await_file(path: Path) -> str:
-    deadline, pause = time.monotonic() + 120, threading.Event()
+    deadline, pause = time.monotonic() + 200, threading.Event()
     while not (path.exists() and path.read_text().endswith("\n")):
         assert time.monotonic() < deadline, f"no {path}"
         pause.wait(0.1)
