@@ -38,7 +38,11 @@ def start(code: str, cwd: Path) -> StepProcess:
 
 
 def children(process: StepProcess) -> list[int]:
-    return [int(pid) for pid in os.read(process.pipes[0].fileno(), 4096).split()]
+    """Give the ids of the tree, when the one in another session can be told by its environment."""
+    pids = [int(pid) for pid in os.read(process.pipes[0].fileno(), 4096).split()]
+    if Path("/proc").is_dir():
+        wait_environment(pids[2])
+    return pids
 
 
 def running(pid: int) -> bool:
@@ -49,7 +53,6 @@ def running(pid: int) -> bool:
     return state not in "ZX"
 
 
-@needs_proc
 def wait_environment(pid: int) -> None:
     """Wait until a process shows its environment: for a moment after its start the kernel has none of it."""
     deadline, pause = time.monotonic() + 10, threading.Event()
