@@ -43,6 +43,7 @@ def test_a_cluster_starts_slowly_and_is_up_when_the_fault_is_gone(localemr_serve
     with faults(url, slow_start={"seconds": 3600, "cluster": "slow*"}):
         slow = localemr_server.run_cluster(Name="slow one")
         localemr_server.wait_cluster(localemr_server.run_cluster(Name="other"), "WAITING")
+        localemr_server._wait(slow, lambda record: record.reason_message != "", "progress")
         shown = status(localemr_server, slow)
         assert shown["State"] == "STARTING"
         assert shown["StateChangeReason"]["Message"] == "Provisioning Amazon EC2 capacity"
