@@ -55,6 +55,18 @@ def late(faults):
     return LateLogs(faults)
 
 
+@pytest.fixture
+def clock():
+    """Seconds that pass only when the test says so."""
+    return [0.0]
+
+
+@pytest.fixture
+def timed(faults, clock):
+    """Late logs by that clock, at which they look when as many real seconds have passed."""
+    return LateLogs(faults, lambda: clock[0])
+
+
 def client(late, service, logs="cloudwatch", cluster="etl"):
     return late.client(service, logs, {"cluster": (cluster, "j-1")}, "j-1")
 
@@ -64,12 +76,13 @@ def test_without_a_fault_calls_are_made_at_once(late, service):
     assert service.calls == [{"line": 1}]
 
 
-def test_late_calls_are_made_when_their_time_has_come_in_their_order(faults, late, service):
+def test_late_calls_are_made_when_their_time_has_come_in_their_order(faults, timed, service, clock):
     faults.put("x", [LogDelay(seconds=0.2)])
-    logs = client(late, service)
+    logs = client(timed, service)
     for line in range(3):
         assert logs.put_log_events(line=line) is None
     assert service.calls == []
+    clock[0] = 0.2
     assert service.wait(3) == [{"line": 0}, {"line": 1}, {"line": 2}]
 
 
@@ -150,9 +163,10 @@ def test_a_part_of_the_lines_comes_after_later_ones_with_their_old_times(faults,
     ]
 
 
-def test_late_lines_come_by_themselves_when_their_time_has_come(faults, late, service):
+def test_late_lines_come_by_themselves_when_their_time_has_come(faults, timed, service, clock):
     faults.put("x", [LateEvents(seconds=0.2, times=1)])
-    client(late, service).put_log_events(logEvents=lines(1, 2))
+    client(timed, service).put_log_events(logEvents=lines(1, 2))
+    clock[0] = 0.2
     assert service.wait(2) == [{"logEvents": lines(2)}, {"logEvents": lines(1)}]
 
 
