@@ -439,6 +439,7 @@ def test_a_running_job_is_asked_to_end_and_then_killed(emr):
     names = {"applicationId": application_id, "jobRunId": run_id}
     assert emr("CancelJobRun", **names, shutdownGracePeriodInSeconds=30) == names
     emr.run(application_id, run_id, "CANCELLING")
+    wait_until(lambda: emr.jobs.cancels, "it was asked to end")
     emr.settled()
     emr.later(seconds=29)
     emr.settled()
