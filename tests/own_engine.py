@@ -56,7 +56,7 @@ def own_engine(hosts: Mapping[str, str], authority: Path) -> Iterator[Engine]:
         yield _that_answers(folder, daemon)
     finally:
         daemon.terminate()
-        daemon.wait(60)
+        daemon.wait(120)
         remove(folder)
 
 
@@ -78,14 +78,22 @@ def _options(folder: Path) -> list[str]:
 def _that_answers(folder: Path, daemon: subprocess.Popen[bytes]) -> Engine:
     from images.engine import Engine, EngineError
 
-    socket = folder / "socket"
-    with contextlib.suppress(AssertionError):
-        wait_until(lambda: socket.exists() or daemon.poll() is not None, "an engine", 60)
-    named = {"DOCKER_HOST": f"unix://{socket}", "EMRKIT_ENGINE": "docker"}
+    named = {"DOCKER_HOST": f"unix://{folder / 'socket'}", "EMRKIT_ENGINE": "docker"}
     # A context of the user's would be another engine.
     user = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
+    engine = Engine("docker", {**user, **named})
+
+    def answers() -> bool:
+        # Its socket is there long before it does.
+        with contextlib.suppress(EngineError):
+            engine.run("ps", "--quiet", seconds=20)
+            return True
+        return daemon.poll() is not None
+
+    with contextlib.suppress(AssertionError):
+        wait_until(answers, "an engine", 120)
     try:
-        return Engine.find({**user, **named})
+        return Engine.find(engine.environ)
     except EngineError as error:
         said = (folder / "log").read_text(errors="replace")[-500:]
         reason = f"{error}; {said}"

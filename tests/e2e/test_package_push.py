@@ -41,7 +41,8 @@ from airflow_provider_emrkit.runs.serverless_runs import ServerlessRuns
 from airflow_provider_emrkit.runs.token import RunToken
 from benchmarks.endpoint.tls import make_certificate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+# The first of them makes an engine and its images; each packages, and pushes, up to three times.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 RELEASE = "emr-7.11.0"
@@ -126,7 +127,7 @@ def download_wheels(folder):
     python = ["--python-version=3.11", "--abi=cp311", "--abi=abi3", "--abi=none", "--platform=any"]
     pip = [sys.executable, "-m", "uv", "tool", "run", "pip", "download", "--quiet", "--no-deps"]
     command = [*pip, *python, *tags, "--dest", folder, *listed, "setuptools", "wheel"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
 
 
@@ -196,7 +197,7 @@ def package(engine, emr, home):
             capture_output=True,
             text=True,
             check=False,
-            timeout=200,
+            timeout=600,
         )
 
     return run
@@ -326,7 +327,7 @@ def test_a_pipeline_of_a_kedro_project_runs_in_the_image_that_was_pushed(
     started = runs.submit(job, compute, RunToken("dag", "run", "task", -1, 0, 1), NO_WISHES)
     asked = {"applicationId": started.application_id, "jobRunId": started.job_run_id}
     ended = ("SUCCESS", "FAILED", "CANCELLED")
-    wait_until(lambda: serverless.get_job_run(**asked)["jobRun"]["state"] in ended, "its end", 200)
+    wait_until(lambda: serverless.get_job_run(**asked)["jobRun"]["state"] in ended, "its end", 600)
 
     run = serverless.get_job_run(**asked)["jobRun"]
     assert run["state"] == "SUCCESS", run["stateDetails"]
