@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import signal
+import statistics
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(600)]
 
 DAG_ID, TASK_ID = "e2e_ticks", "job"
 TICK = re.compile(r"\btick (\d+) (\d+\.\d+)")
 LIVE_SECONDS = 5.0
+# Seconds by which a line may be shown later than CloudWatch has it, to have a moment of its own.
+SHIFT = 0.5
 
 
 class Run:
@@ -23,6 +26,7 @@ class Run:
     def __init__(self, airflow, ticks: int) -> None:
         self.airflow = airflow
         self.run_id = f"e2e-{uuid.uuid4().hex[:8]}"
+        self._has_begun = False
         airflow.trigger(DAG_ID, self.run_id, {"ticks": ticks})
 
     def state(self) -> str:
@@ -34,7 +38,9 @@ class Run:
 
     def ticks(self) -> list[tuple[int, float, str]]:
         """Number, time and log time of each tick in the task's log, in the log's order."""
-        if self.state() in ("", "scheduled", "queued"):
+        # Once there is a log, it is read: a task that was deferred is scheduled and queued once more.
+        self._has_begun = self._has_begun or self.state() not in ("", "scheduled", "queued")
+        if not self._has_begun:
             return []
         log = self.airflow.log(DAG_ID, self.run_id, TASK_ID)
         found = [(TICK.search(line.text), line.timestamp) for line in log]
@@ -53,28 +59,39 @@ def start(standalone, localemr):
     return start
 
 
-def test_log_lines_come_while_the_job_runs_in_order_and_once(start, wait_until):
+def test_log_lines_come_while_the_job_runs_in_order_and_once(start, localemr):
     run = start(10)
-    first_seen: dict[int, float] = {}
+    looks: list[tuple[float, set[int]]] = []
     deferred = False
     while run.run_state() not in ("success", "failed"):
         deferred = deferred or run.state() == "deferred"
-        for number, *_ in run.ticks():
-            first_seen.setdefault(number, time.time())
+        began = time.time()
+        looks.append((began, {number for number, *_ in run.ticks()}))
         time.sleep(0.3)
     assert run.run_state() == "success"
     assert deferred
 
     ticks = run.ticks()
     assert [number for number, *_ in ticks] == list(range(10))
-    late = {number: first_seen.get(number, 1e12) - written for number, written, _ in ticks}
     # The last one may come with the end of the task.
-    assert {
-        number: seconds for number, seconds in late.items() if seconds > LIVE_SECONDS and number < 9
-    } == {}
-    for _, written, stamp in ticks:
-        logged = datetime.fromisoformat(stamp.replace("Z", "+00:00")).astimezone(timezone.utc)
-        assert abs(logged.timestamp() - written) < 1.0
+    assert set(range(9)) <= set().union(*(seen for _, seen in looks))
+    # A look that itself takes long shows nothing to be late.
+    late = {
+        number: began - written
+        for number, written, _ in ticks[:9]
+        for began, seen in looks
+        if number not in seen and began - written > LIVE_SECONDS
+    }
+    assert late == {}
+    # The log's times are CloudWatch's, to which a line may come late on a machine that was busy just then.
+    (cluster_id,) = start.clusters()
+    told = [(TICK.match(text), when) for when, text in localemr.stdout(cluster_id)]
+    arrived = {int(tick[1]): when for tick, when in told if tick}
+    for number, written, stamp in ticks:
+        logged = datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+        assert abs(logged - arrived[number]) <= SHIFT
+        assert arrived[number] - written > -0.01
+    assert statistics.median(arrived[number] - written for number, written, _ in ticks) < 1.0
 
 
 def test_marking_a_deferred_task_failed_ends_the_step_and_the_cluster(
@@ -90,7 +107,6 @@ def test_marking_a_deferred_task_failed_ends_the_step_and_the_cluster(
     wait_until(
         lambda: localemr.cluster_state(cluster_id) in ("TERMINATED", "TERMINATED_WITH_ERRORS"),
         "cluster gone",
-        40,
     )
     (step,) = localemr.steps(cluster_id)
     assert step["Status"]["State"] in ("CANCELLED", "FAILED", "INTERRUPTED")
