@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import partial
 
 import pytest
@@ -29,13 +30,12 @@ def step(name, *args, action="CONTINUE"):
     }
 
 
-def poll(look, *wanted, times=200):
+def poll(look, *wanted, seconds=20):
     """Look until the answer is a wanted one; every look is a request, so none has to sleep between them."""
-    for _ in range(times):
-        found = look()
-        if found in wanted:
-            return found
-    raise AssertionError(f"still {found}, not one of {wanted}")
+    deadline = time.monotonic() + seconds
+    while (found := look()) not in wanted:
+        assert time.monotonic() < deadline, f"still {found}, not one of {wanted}"
+    return found
 
 
 def cluster_state(emr, cluster_id):
@@ -174,7 +174,7 @@ def test_mrjobs_cluster_pooling(emr, localemr_server):
         record = emulator.store.cluster("us-east-1", made)
         record.auto_termination = 0.05
         emulator.changed(record)
-    poll(lambda: cluster_state(emr, made), *ENDED, times=2000)
+    poll(lambda: cluster_state(emr, made), *ENDED)
     reason = emr.describe_cluster(ClusterId=made)["Cluster"]["Status"]["StateChangeReason"]
     assert reason["Code"] == "ALL_STEPS_COMPLETED"
 
@@ -212,4 +212,4 @@ def test_dagsters_emr_job_runner(emr, localemr_server):
     key = f"{prefix}{made}/steps/{steps[1]}/stderr.gz"
     assert localemr_server.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
     emr.terminate_job_flows(JobFlowIds=[made])
-    poll(lambda: cluster_state(emr, made), *ENDED, times=2000)
+    poll(lambda: cluster_state(emr, made), *ENDED)

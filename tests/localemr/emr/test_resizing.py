@@ -22,16 +22,16 @@ FLEETS = [
 
 
 class Clock:
-    """The server's clock, which can be put forward."""
+    """The server's clock, which stands until it is put forward: a resize takes two seconds."""
 
     def __init__(self) -> None:
-        self.ahead = timedelta()
+        self.now = utc_now()
 
     def __call__(self):
-        return utc_now() + self.ahead
+        return self.now
 
     def forward(self, seconds=60):
-        self.ahead += timedelta(seconds=seconds)
+        self.now += timedelta(seconds=seconds)
 
 
 @pytest.fixture
