@@ -26,7 +26,8 @@ def status_of_this_process(data_dir, port) -> Status:
     )
 
 
-def test_a_port_that_a_killed_server_is_about_to_let_go_is_waited_for(tmp_path):
+def test_a_port_that_a_killed_server_is_about_to_let_go_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(launcher, "PORT_PATIENCE", 30.0)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
