@@ -13,9 +13,10 @@ from airflow_provider_emrkit.logs.user_streams import UserStreams
 def follow(logs):
     """Follow streams from 20 seconds after the fixture's start on; gives the tail and a clock to move."""
     clock = [0.0]
+    submitted = int(time.time() * 1000) - 40_000
 
     def follow(*streams: tuple[str, str], since: int | None = None):
-        since = int(time.time() * 1000) - 40_000 if since is None else since
+        since = submitted if since is None else since
         sources = UserStreams(logs, streams, since, clock=lambda: clock[0])
         return LogTail(sources), clock
 
