@@ -67,7 +67,7 @@ def project(pytester, monkeypatch):
     return Project(pytester, monkeypatch)
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=120):
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         assert time.monotonic() < deadline
@@ -164,7 +164,7 @@ def test_nothing_is_left_of_a_session_that_dies(project, number):
     session = project.start("import time\ndef test_it(localemr):\n    tell(localemr)\n    time.sleep(600)")
     until(project.told)
     session.send_signal(number)
-    session.wait(10)
+    session.wait(60)
     until(lambda: Process.of(project.told()[0]["pid"]) is None)
     assert project.local_emrs_left() == []
 
