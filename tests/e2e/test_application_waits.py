@@ -5,6 +5,7 @@ These also run on the oldest Airflow that is supported.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -13,13 +14,17 @@ import pytest
 
 from airflow_provider_emrkit.testing.faults import faults
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DAGS = Path(__file__).parent / "dags"
 ROLE = "arn:aws:iam::123456789012:role/emr-serverless-job"
 STARTS, RUNS = "e2e_waits_for_start", "e2e_waits_for_job_runs"
-# Looks at an application that a task makes on its worker before it leaves the rest to its trigger.
+# The most looks of a wait that a task takes on its worker before it leaves the rest to its trigger, and those
+# at an application that it makes before it waits for its start.
 ON_THE_WORKER = 5
+WHEN_MADE = 2
+# What is waited for must not come before the wait is the trigger's, however slow the worker is.
+NEVER = 600
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +49,28 @@ def busy(localemr, serverless, wait_until):
         jobDriver={"sparkSubmit": driver},
     )["jobRunId"]
     ids = {"applicationId": application, "jobRunId": run}
-    wait_until(lambda: serverless.get_job_run(**ids)["jobRun"]["state"] == "RUNNING", "it runs", 60)
+    wait_until(lambda: serverless.get_job_run(**ids)["jobRun"]["state"] == "RUNNING", "it runs", 120)
     return ids
+
+
+@pytest.fixture
+def when_triggered(localemr, wait_until):
+    """Do something as soon as a trigger looks: when a call was made more often than a worker makes it."""
+
+    @contextlib.contextmanager
+    def call(operation, most, act):
+        with faults(localemr.endpoint, latency={"operation": operation, "seconds": 0.001}) as looks:
+
+            def wait_and_act():
+                wait_until(lambda: looks.struck > most, "the trigger looks", 180)
+                act()
+
+            acting = threading.Thread(target=wait_and_act, daemon=True)
+            acting.start()
+            yield
+            acting.join(20)
+
+    return call
 
 
 def one_of(serverless, name):
@@ -59,8 +84,12 @@ def run_states(serverless, application_id):
     return [run["state"] for run in sorted(runs, key=lambda run: run["createdAt"])]
 
 
-def test_a_start_is_waited_for_in_the_triggerer(dag_test, localemr, serverless):
-    with faults(localemr.endpoint, slow_application={"application": STARTS, "seconds": 8}):
+def test_a_start_is_waited_for_in_the_triggerer(dag_test, localemr, serverless, when_triggered):
+    slow = {"application": STARTS, "seconds": NEVER}
+    with (
+        faults(localemr.endpoint, slow_application=slow) as starting,
+        when_triggered("GetApplication", WHEN_MADE + ON_THE_WORKER, starting.end),
+    ):
         ended, printed = dag_test(STARTS, DAGS)
     assert ended == '{"state": "success"}', printed
     application_id = one_of(serverless, STARTS)
@@ -69,20 +98,9 @@ def test_a_start_is_waited_for_in_the_triggerer(dag_test, localemr, serverless):
     assert run_states(serverless, application_id) == ["SUCCESS"]
 
 
-def test_the_end_of_other_job_runs_is_waited_for_in_the_triggerer(
-    dag_test, localemr, serverless, busy, wait_until
-):
-    counter = {"operation": "ListJobRuns", "seconds": 0.001}
-    with faults(localemr.endpoint, latency=counter) as looks:
-
-        def end_it_when_it_is_deferred() -> None:
-            wait_until(lambda: looks.struck > ON_THE_WORKER, "the trigger looks", 60)
-            serverless.cancel_job_run(**busy)
-
-        ending = threading.Thread(target=end_it_when_it_is_deferred)
-        ending.start()
+def test_the_end_of_other_job_runs_is_waited_for_in_the_triggerer(dag_test, serverless, busy, when_triggered):
+    with when_triggered("ListJobRuns", ON_THE_WORKER, lambda: serverless.cancel_job_run(**busy)):
         ended, printed = dag_test(RUNS, DAGS)
-        ending.join(20)
     assert ended == '{"state": "success"}', printed
     said = f"application {busy['applicationId']} is to be updated: it has the job runs {busy['jobRunId']}"
     assert f"Waiting in the triggerer: {said}" in printed, printed
