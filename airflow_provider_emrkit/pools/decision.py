@@ -138,8 +138,9 @@ def _settled(record: PoolRecord, survey: Survey, tokens: Collection[str], now: f
     listed: dict[Deed, Collection[str]] = {"start": started, "place": tokens}
     claims = [one for one in record.claims if one.until > now and one.id not in listed[one.deed]]
     there = {cluster.id for cluster in survey.clusters} | {one.cluster_id for one in claims}
+    kept = set(claims)
     return replace(
-        record.remembering(set(record.claims).difference(claims), now),
+        record.remembering([one for one in record.claims if one not in kept], now),
         claims=tuple(claims),
         draining=record.draining & there,
         waiting={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import random
+import secrets
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
@@ -48,11 +49,15 @@ def virtual(world: World) -> Iterator[None]:
     def some_uuid() -> uuid.UUID:
         return uuid.UUID(int=chance.getrandbits(128), version=4)
 
+    def some_hex(length: int) -> str:
+        return chance.randbytes(length).hex()
+
     with ExitStack() as patches:
         for module, name, value in (
             (time, "time", world.clock),
             (time, "monotonic", world.clock),
             (uuid, "uuid4", some_uuid),
+            (secrets, "token_hex", some_hex),
             (clock.elapsed, "_clocks", (world.clock,)),
             (clock.elapsed, "_seen", [world.clock()]),
             (looking, "ThreadPoolExecutor", _OneAfterTheOther),
