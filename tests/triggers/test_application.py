@@ -272,5 +272,6 @@ def test_it_looks_less_and_less_often_and_says_now_and_then_what_it_waits_for(mo
     assert pauses[0] < 2.5 < 7.9 < min(pauses[6:-1])
     assert max(pauses) <= 12.0
     assert len(set(pauses[6:])) > 10  # those who wait together do not come together
-    lines = [record.getMessage() for record in caplog.records]
+    # Threads of a local EMR that an earlier test has used may log, too.
+    lines = [record.getMessage() for record in caplog.records if record.name == "tests.rhythm"]
     assert lines == ["Waiting in the triggerer: application 00f1abcdefgh2i0j is STARTING"] * 3
