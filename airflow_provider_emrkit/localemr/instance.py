@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import json
 import os
+import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
@@ -23,6 +25,7 @@ ACCESS_LOG_FILE = "access.log"
 _STATUS_FILE = "instance.json"
 _LOCK_FILE = "instance.lock"
 
+_LOCK_POLL = 0.05
 _HEALTH_TIMEOUT = 2.0
 _HEALTH_LIMIT = 1024 * 1024
 
@@ -96,14 +99,17 @@ def is_found_by(data_dir: Path, pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(data_dir: Path) -> Iterator[None]:
+def locked(data_dir: Path, *, patience: float = 0.0) -> Iterator[None]:
     """Hold a data directory's lock, which goes away with the process that holds it, its file in good order.
 
+    :param patience: Seconds to wait for one who holds it: a command does for a moment, to see if it is free.
     :raises InstanceTakenError: when another instance holds it.
     :raises InstanceError: when the directory can't be used.
     """
+    deadline, pause = time.monotonic() + patience, threading.Event()
     try:
-        lock = _open_lock(data_dir)
+        while (lock := _open_lock(data_dir)) is None and time.monotonic() < deadline:
+            pause.wait(_LOCK_POLL)
     except OSError as error:
         raise InstanceError(data_dir_unusable(data_dir, error)) from error
     if lock is None:

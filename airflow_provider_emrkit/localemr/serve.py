@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _ACCESS_LOG_BYTES = 5_000_000
 # Seconds between looks at whether the data directory is still there.
 _LOOK_EVERY = 2.0
+# Seconds for commands that hold the lock of the data directory for a moment, to see if somebody serves.
+_LOCK_PATIENCE = 2.0
 
 OWNED = "--owned"
 """Option of a server that ends when its standard input does, and so with the process that started it."""
@@ -88,7 +90,7 @@ def serve(config: ServerConfig, *, owned: bool = False, temporary: bool = False)
     if owned:
         threading.Thread(target=_await_end_of_input, args=(stop,), name="localemr-owner", daemon=True).start()
     try:
-        with locked(config.data_dir):
+        with locked(config.data_dir, patience=_LOCK_PATIENCE):
             _log_to(config.data_dir)
             code = _serve(config, stop)
             if temporary:

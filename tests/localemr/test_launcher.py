@@ -58,6 +58,14 @@ def test_a_start_that_fails_is_not_waited_for(tmp_path):
     assert launcher.await_start(tmp_path) is None
 
 
+def test_a_server_waits_for_a_command_that_holds_the_lock_for_a_moment(tmp_path):
+    lock = locked(tmp_path)
+    lock.__enter__()
+    threading.Timer(0.2, lock.__exit__, (None, None, None)).start()
+    with locked(tmp_path, patience=30.0):
+        assert (tmp_path / "instance.lock").exists()
+
+
 def test_a_start_that_comes_to_no_end_is_named(tmp_path):
     with locked(tmp_path), pytest.raises(InstanceError, match="does not come up"):
         launcher.await_start(tmp_path, timeout=0.1)
