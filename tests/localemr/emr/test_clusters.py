@@ -201,6 +201,8 @@ def test_a_protected_cluster_is_not_terminated_but_its_neighbour_is(localemr_ser
     assert refused["Code"] == "ValidationException"
     assert "termination protected" in refused["Message"]
     localemr_server.wait_cluster(other, "TERMINATED")
+    # It may still be on its way up.
+    localemr_server.wait_cluster(protected, "WAITING")
     assert describe(localemr_server, protected)["Status"]["State"] == "WAITING"
     emr.set_termination_protection(JobFlowIds=[protected], TerminationProtected=False)
     emr.terminate_job_flows(JobFlowIds=[protected])

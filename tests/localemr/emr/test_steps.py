@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 
 def error(call, **params):
@@ -255,6 +256,9 @@ def test_a_step_that_ignores_its_clusters_end_is_killed(localemr_server, monkeyp
     cluster_id = localemr_server.run_cluster()
     step_id = localemr_server.add_step(cluster_id, "stubborn")
     localemr_server.runner.wait_started("stubborn")
+    supervisor = localemr_server.server.emr.supervisor(localemr_server.wait_cluster(cluster_id, "RUNNING"))
+    # A process that its cluster does not know yet is not asked to end, but killed at once.
+    wait_until(lambda: step_id in supervisor._steps, "the cluster knows the process")
     localemr_server.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
     localemr_server.wait_cluster(cluster_id, "TERMINATED")
     assert localemr_server.runner.cancels == [(step_id, False), (step_id, True)]
