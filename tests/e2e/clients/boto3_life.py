@@ -85,7 +85,7 @@ def serverless_life(bucket: str) -> dict[str, object]:
     run = serverless.start_job_run(**request)["jobRunId"]
     again = serverless.start_job_run(**request)["jobRunId"]
     names = {"applicationId": application, "jobRunId": run}
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while (found := serverless.get_job_run(**names)["jobRun"])["state"] not in ENDED:
         assert time.monotonic() < deadline, found
         time.sleep(0.5)
