@@ -68,7 +68,7 @@ def gate(servers):
 
 
 def ask(gate, path="/", body=b"question", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60)
     connection.request("POST", path, body, headers)
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
@@ -89,12 +89,12 @@ def test_airflows_own_calls_go_to_airflow(gate, servers):
 
 def test_a_body_in_chunks_arrives_whole(gate):
     request = urllib.request.Request(f"{gate.url}/", data=iter([b"a" * 10, b"b"]), method="POST")
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
         assert json.load(answer)["body"] == "a" * 10 + "b"
 
 
 def test_an_answer_without_a_body_keeps_its_length(gate):
-    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60)
     connection.request("HEAD", "/bucket/key")
     assert connection.getresponse().getheader("Content-Length") == "77"
 
@@ -117,6 +117,6 @@ def test_the_caller_is_known_by_its_connection(gate):
 def test_a_server_that_is_gone_is_told(gate, servers):
     servers[0].shutdown()
     servers[0].server_close()
-    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=60)
     connection.request("POST", "/", b"")
     assert connection.getresponse().status == 502
