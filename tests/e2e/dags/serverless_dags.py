@@ -11,7 +11,10 @@ except ImportError:  # Airflow 2
 
 from airflow_provider_emrkit import ApplicationSpec, EmrSparkOperator, ServerlessApplication, SparkJob
 
-_BEATS = SparkJob(entry_point="jobs/beats.py", args=["{{ params.label }}", "{{ params.beats }}"])
+_BEATS = SparkJob(
+    entry_point="jobs/ending_beats.py",
+    args=["{{ params.label }}", "{{ params.beats }}", "{{ params.end }}"],
+)
 _RAISES = SparkJob(entry_point="jobs/raises.py", conf={"spark.log.level": "WARN"})
 _NIGHTLY = ServerlessApplication(spec=ApplicationSpec("e2e-serverless", "emr-7.11.0"))
 
@@ -22,7 +25,7 @@ def _dag(dag_id: str, job: SparkJob, retries: int, *, deferrable: bool) -> DAG:
         schedule=None,
         start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
         catchup=False,
-        params={"label": "none", "beats": 300},
+        params={"label": "none", "beats": 300, "end": "no-such-file"},
     ) as dag:
         EmrSparkOperator(
             task_id="job",
