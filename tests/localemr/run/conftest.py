@@ -26,8 +26,8 @@ for arg do
 done
 for arg do
   [ "$arg" = job-that-sleeps ] || continue
-  echo "sleeping in $PWD"
   sleep 600 &
+  echo "sleeping in $PWD"
   wait
 done
 printf '%s\\n' "$@"

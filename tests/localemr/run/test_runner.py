@@ -265,7 +265,10 @@ def test_without_logs_on_s3_the_reason_says_what_a_bootstrap_action_wrote(start,
 
 def test_a_bootstrap_action_ends_when_the_cluster_is_not_wanted_any_more(runner, tmp_path):
     pid_file, script = tmp_path / "pid", tmp_path / "boot.sh"
-    script.write_text(f"setsid sleep 600 &\necho $! > {pid_file}\nsleep 600\n")
+    # The file is there with its text.
+    script.write_text(
+        f"setsid sleep 600 &\necho $! > {pid_file}.part\nmv {pid_file}.part {pid_file}\nsleep 600\n"
+    )
 
     def progress(_: str) -> None:
         if pid_file.exists():
