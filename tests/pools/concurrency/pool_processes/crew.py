@@ -26,7 +26,8 @@ PROCESSES = 50
 LEASE, MARGIN, CLAIM_LIFE, WAITING_LIFE = 4.0, 1.0, 9.0, 9.0
 PATIENCE, PAUSE = 10.0, (0.2, 0.6)
 STANDS_STILL = (0.5, 7.0)
-LONGEST = 150.0
+# Only bounds a hang.
+LONGEST = 600.0
 
 
 class Clients:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 START = (0.2, 0.8)
 STEP = (0.1, 0.6)
 # No step ends before so many clusters were started, unless it takes too long.
-CLUSTERS, LONGEST_STEP = 3, 50.0
+CLUSTERS, LONGEST_STEP = 3, 300.0
 
 
 def make_server(directory: Path) -> LocalEmr:
@@ -63,6 +63,7 @@ def make_server(directory: Path) -> LocalEmr:
                 step.gate.opened.set()
 
     scripted.ScriptedRunner = PacedRunner
+    scripted.LIMIT = 2 * LONGEST_STEP
     config = ServerConfig(data_dir=directory / "data", port=0, ephemeral=True)
     return scripted_server(config, hold_seconds=5.0)
 
@@ -83,7 +84,7 @@ def main(directory: Path) -> None:
             for line in sys.stdin:
                 if line.strip() == "forget":
                     server.runner.forget()
-                print(server.emr.store.changes.settle(20), flush=True)
+                print(server.emr.store.changes.settle(120), flush=True)
 
 
 if __name__ == "__main__":
