@@ -15,7 +15,8 @@ from airflow_provider_emrkit.localemr.run.contract import ClusterRequest, JobRun
 from airflow_provider_emrkit.localemr.run.job_runner import SparkJobRunner
 from airflow_provider_emrkit.localemr.run.runner import SparkClusterRunner
 
-pytestmark = pytest.mark.e2e
+# Some Sparks, one after the other, the first of which may have to be downloaded.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 WORDS = "('{}', 42, 'mine', 'localemr')"
 GROUP, JOB_GROUP = "/aws/emr/executors", "/aws/emr-serverless/executors"
@@ -33,6 +34,11 @@ def tell(number):
     sys.stderr.write(f"TASK {number} {words}\\n")
     time.sleep(0.5)
     return os.getcwd()
+# One that starts late would find no task left. The driver is among those that are counted.
+deadline = time.monotonic() + 120
+while spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() < 3:
+    assert time.monotonic() < deadline, "no two executors"
+    time.sleep(0.1)
 where = set(spark.sparkContext.parallelize(range(8), 8).map(tell).collect())
 print("EXECUTORS", len(where), os.getcwd() in where, spark.sparkContext.getConf().get("spark.executor.cores"))
 spark.range(10).write.mode("overwrite").parquet("s3://data/executors")
@@ -53,14 +59,19 @@ DIES = (
 import os, time
 def die(_):
     print("DYING", flush=True)
-    # What it prints takes its way through the executor.
-    time.sleep(1)
     daemon = os.getppid()
     executor = int(open(f"/proc/{daemon}/stat").read().rpartition(")")[2].split()[1])
+    # What it prints takes its way through the executor, into a file where that runs.
+    deadline = time.monotonic() + 60
+    while "DYING" not in open(f"/proc/{executor}/cwd/stderr").read():
+        assert time.monotonic() < deadline, "what was printed is not in the executor's log"
+        time.sleep(0.1)
     os.kill(executor, 9)
 spark.sparkContext.parallelize([1], 1).map(die).collect()
 """
 )
+# Spark waits five seconds for the exit code of an executor whose connection has ended, then it tells of that.
+TELLS_EXIT_CODE = ("--conf", "spark.standalone.executorRemoveDelayOnDisconnection=120s")
 RUNS_OUT_OF_MEMORY = HEAD + 'spark.range(1).selectExpr("length(repeat(string(id), 1900000000))").collect()\n'
 SLEEPS = (
     HEAD
@@ -137,7 +148,10 @@ def read(endpoint):
     def call(pattern: str, group: str = GROUP) -> dict[str, str]:
         found = {}
         pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
-        names = [one["logStreamName"] for page in pages for one in page["logStreams"]]
+        try:
+            names = [one["logStreamName"] for page in pages for one in page["logStreams"]]
+        except logs.exceptions.ResourceNotFoundException:  # it is made with its first line
+            return {}
         for name in filter(re.compile(pattern).search, names):
             events = logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)["events"]
             found[name] = "\n".join(event["message"] for event in events)
@@ -209,7 +223,7 @@ def test_a_task_that_fails_only_in_an_executor_fails(submit, driver, read):
 
 
 def test_a_job_whose_executor_is_killed_has_lost_it(submit, driver, read):
-    conf = ("--num-executors", "1", "--conf", "spark.task.maxFailures=1")
+    conf = ("--num-executors", "1", "--conf", "spark.task.maxFailures=1", *TELLS_EXIT_CODE)
     step_id, running = submit(*conf, "s3://data/dies.py")
     assert not running.wait().succeeded
     application, written = driver(step_id)
@@ -220,6 +234,7 @@ def test_a_job_whose_executor_is_killed_has_lost_it(submit, driver, read):
 
 def test_an_executor_without_memory_ends_as_on_emr_and_another_takes_its_place(submit, driver, read):
     conf = ("--num-executors", "1", "--executor-memory", "512m", "--conf", "spark.task.maxFailures=2")
+    conf += TELLS_EXIT_CODE
     step_id, running = submit(*conf, "s3://data/memory.py")
     assert not running.wait().succeeded
     application, written = driver(step_id)
@@ -248,9 +263,13 @@ def test_a_job_that_is_killed_leaves_no_executor(submit, read, data_dir, force, 
             r"Submitted application (application_\w+)", "".join(read(f"^steps/{step_id}/stderr$").values())
         ),
         "an application",
+        120,
     )[1]
-    wait_until(lambda: "SLEEPING" in "".join(read(f"{application}/").values()), "a task")
-    assert sum("CoarseGrainedExecutorBackend" in line for line in processes(data_dir)) == 2
+    wait_until(lambda: "SLEEPING" in "".join(read(f"{application}/").values()), "a task", 120)
+    wait_until(
+        lambda: sum("CoarseGrainedExecutorBackend" in line for line in processes(data_dir)) == 2,
+        "two executors",
+    )
     running.cancel(force=force)
     assert running.wait().cancelled
     assert processes(data_dir / "clusters" / "j-EMR7110" / "steps" / step_id) == []
