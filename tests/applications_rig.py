@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from faulty_emr import FaultyEmr, clients_of
+from serverless_settling import wait_settled
 from waiting import wait_until
 
 from airflow_provider_emrkit.applications.applications import Applications
@@ -38,12 +39,14 @@ class FaultyServerless(FaultyEmr):
 
 
 class Pause:
-    """Waits a moment whatever is asked for, and notes it.
+    """Waits a moment whatever is asked for, and until the local EMR has done its part; notes what was asked.
 
+    :param server: The local EMR.
     :param stop_after: Pauses after which the work is to stop; None for never.
     """
 
-    def __init__(self, stop_after: int | None = None) -> None:
+    def __init__(self, server: Any, stop_after: int | None = None) -> None:
+        self.server = server
         self.seconds: list[float] = []
         self.stop_after = stop_after
         self.before: dict[int, Any] = {}
@@ -53,6 +56,7 @@ class Pause:
         if act := self.before.pop(len(self.seconds), None):
             act()
         threading.Event().wait(0.005)
+        wait_settled(self.server)
         return self.stop_after is not None and len(self.seconds) >= self.stop_after
 
 
@@ -68,7 +72,7 @@ class ApplicationsRig:
         self.emr = server.client("emr-serverless")
         self.ecr = FaultyServerless(server.client("ecr"))
         self.faulty = FaultyServerless(self.emr)
-        self.pause = Pause()
+        self.pause = Pause(server)
         self.defaults = ApplicationDefaults(region_name="us-east-1")
 
     def applications(self, *, on_aws: bool = False, left: LeftWaits | None = None) -> Applications:
@@ -137,9 +141,10 @@ class ApplicationsRig:
         self.emr.start_application(applicationId=application_id)
         return self.wait(application_id, "STARTED")
 
-    def hold_run(self, application_id: str, name: str = "theirs") -> str:
+    def hold_run(self, application_id: str, name: str = "theirs", **request: Any) -> str:
         """Start a job run that lasts until ``jobs.finish(name)``, and wait until it runs."""
         self.jobs.script(name, hold=True)
-        run_id = self.run(application_id, name)
-        self.jobs.wait_started(name)
+        run_id = self.run(application_id, name, **request)
+        # Its process is there a moment before the job run is RUNNING.
+        wait_until(lambda: self.run_state(application_id, run_id) == "RUNNING", f"{run_id} is RUNNING")
         return run_id

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from faulty_emr import FaultyEmr, clients_of
+from serverless_settling import wait_settled
 
 from airflow_provider_emrkit.compute.defaults import ApplicationDefaults
 from airflow_provider_emrkit.compute.serverless import ServerlessApplication
@@ -52,10 +54,11 @@ class ServerlessRig:
         self.runs = ServerlessRuns(clients, ApplicationDefaults(), self.pause, self.pause)
 
     def pause(self, seconds: float) -> bool:
-        """Wait no longer than the jobs of a test need."""
+        """Wait no longer than the local EMR needs for its part."""
         self.pauses.append(seconds)
         self.during_pause()
         threading.Event().wait(0.02)
+        wait_settled(self.server)
         return self.stopped
 
     def compute(self, **options: Any) -> ServerlessApplication:
@@ -103,6 +106,18 @@ class ServerlessRig:
         ids = {"applicationId": run.application_id, "jobRunId": run.job_run_id}
         found: dict[str, Any] = self.really.get_job_run(**ids)["jobRun"]
         return found
+
+    def age(self, run: JobRun, seconds: float = 60.0) -> JobRun:
+        """Let a job run that has ended have ended earlier."""
+        store, earlier = self.server.server.serverless.store, timedelta(seconds=seconds)
+        with store.lock:
+            record = store.run(run.application_id, run.job_run_id)
+            for one in (record, *record.attempts):
+                one.created, one.updated = one.created - earlier, one.updated - earlier
+                one.ended = one.ended - earlier
+            for attempt in record.attempts:
+                attempt.started = attempt.started - earlier
+        return run
 
     def status(self, run: JobRun) -> RunStatus:
         """Ask how a job run is doing, as a watcher does."""

@@ -116,11 +116,8 @@ class TestRunsThatAreAboutToEnd:
         return rig.describe(application_id)["state"] == {"stop": "STOPPED", "delete": "TERMINATED"}[act]
 
     def hold_ours(self, rig, application_id, name="ours"):
-        rig.jobs.script(name, hold=True)
         tags = {key: value for key, value in OURS.items() if value}
-        run_id = rig.run(application_id, name, tags={**tags, "emrkit:task_id": name})
-        rig.jobs.wait_started(name)
-        return run_id
+        return rig.hold_run(application_id, name, tags={**tags, "emrkit:task_id": name})
 
     def cancelling(self, rig, application_id, tags=None):
         rig.jobs.script("ended", hold=True, ignores_cancel=True)
@@ -195,9 +192,7 @@ class TestRunsThatAreAboutToEnd:
 
     @pytest.mark.parametrize("tags", OTHERS, ids=["of nobody", "of another run", "of another Airflow"])
     def test_one_of_another_dag_run_keeps_it_at_once(self, rig, act, compute, application_id, tags):
-        rig.jobs.script("theirs", hold=True)
-        rig.run(application_id, tags=tags)
-        rig.jobs.wait_started("theirs")
+        rig.hold_run(application_id, tags=tags)
         assert self.end(rig, act, compute, over=OURS)["state"] == "STARTED"
         assert rig.pause.seconds == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -43,11 +42,11 @@ class TestStart:
         yield left_by(rig, auto_start=False)
         rig.jobs.release_prepares()
 
-    def test_a_long_start_is_left_after_some_seconds(self, rig, starting):
+    def test_a_long_start_is_left_after_some_seconds(self, rig, starting, now):
         assert sum(rig.pause.seconds) <= HERE
         assert (starting.state, starting.busy) == ("STARTING", False)
         assert starting.what == f"application {starting.application_id} is STARTING, and to be started"
-        assert starting.until - time.time() == pytest.approx(1_200 - sum(rig.pause.seconds), abs=1.0)
+        assert starting.until - now == pytest.approx(1_200 - sum(rig.pause.seconds), abs=1e-3)
 
     def test_a_short_one_is_not(self, rig):
         rig.jobs.hold_prepares()
@@ -101,11 +100,11 @@ class TestRest:
         rig.hold_run(rig.set_up()["applicationId"])
         return left_by(rig, idle_minutes=5)
 
-    def test_job_runs_of_others_are_waited_for_elsewhere(self, rig, busy):
+    def test_job_runs_of_others_are_waited_for_elsewhere(self, rig, busy, now):
         assert sum(rig.pause.seconds) <= HERE
         assert (busy.state, busy.busy) == ("STARTED", True)
         assert "is to be updated: it has the job runs" in busy.what
-        assert busy.until - time.time() == pytest.approx(1_800 - sum(rig.pause.seconds), abs=1.0)
+        assert busy.until - now == pytest.approx(1_800 - sum(rig.pause.seconds), abs=1e-3)
         assert not {"stop_application", "update_application"} & set(rig.faulty.calls)
 
     def test_their_end_is_what_is_waited_for(self, rig, busy):
@@ -134,12 +133,12 @@ class TestRest:
         rig.jobs.finish("theirs")
         assert ready(rig, LeftWaits(awaited, "STARTED"), image=IMAGE).image_digests == (new,)
 
-    def test_what_a_trigger_can_t_see_is_looked_at_again_by_a_worker(self, rig):
+    def test_what_a_trigger_can_t_see_is_looked_at_again_by_a_worker(self, rig, now):
         rig.start(rig.set_up()["applicationId"])
         rig.faulty.fail("stop_application", *[NOT_NOW] * 20)
         awaited = left_by(rig, idle_minutes=5)
         assert "interactive sessions" in awaited.what
-        assert 0 < awaited.until - time.time() <= UNSEEN
+        assert 0 < awaited.until - now <= UNSEEN
 
 
 def test_a_task_that_is_being_stopped_leaves_nothing_to_a_trigger(rig):

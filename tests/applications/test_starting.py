@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from faulty_emr import aws_error, throttled
@@ -184,9 +183,9 @@ class TestNobodyWaitsForIt:
         assert rig.describe(for_ever)["state"] == "STARTING"
         assert "stop_application" not in rig.faulty.calls
 
-    def test_also_when_another_worker_had_asked_for_its_start(self, rig, for_ever):
+    def test_also_when_another_worker_had_asked_for_its_start(self, rig, for_ever, now):
         awaited = left_by(rig, for_ever)
-        late = Awaited.from_dict({**awaited.to_dict(), "since": {"start": time.time() - 1_200}})
+        late = Awaited.from_dict({**awaited.to_dict(), "since": {"start": now - 1_200}})
         with pytest.raises(ApplicationStartError, match="did not start, and is STARTING"):
             start(rig, for_ever, LeftWaits(late, "STARTING"))
         rig.wait(for_ever, "STOPPED")

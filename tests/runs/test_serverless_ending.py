@@ -53,6 +53,7 @@ def test_a_run_that_takes_its_time_is_going_and_needs_nobody(rig):
     assert (ended.done, ended.ended) == (True, False)
     assert "CANCELLING" in ended.message
     assert "1800 s" in ended.message
+    rig.server.jobs.finish("slow")  # or the server's reset waits for it before it kills it
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "FAILED", "CANCELLED"])
