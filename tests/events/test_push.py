@@ -52,7 +52,8 @@ def test_a_failed_step_tells_so(localemr_server, read, heard):
 def test_the_end_of_a_cluster_made_for_a_run_arrives(localemr_server, read, heard):
     read(heard)
     cluster_id = localemr_server.run_cluster(Name=NAME)
-    localemr_server.wait_cluster(cluster_id, "WAITING")
+    # The reader's threads may deliver two that come at once in any order.
+    heard.wait(lambda found: states(found, "cluster") == ["WAITING"])
     localemr_server.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
     changes = heard.wait(lambda found: "TERMINATED" in states(found, "cluster"))
     assert {(change.compute_id, change.run_id) for change in changes} == {(cluster_id, "")}

@@ -70,8 +70,10 @@ def run(localemr_server: Any, application_id: str, name: str = "theirs", **reque
         jobDriver={"sparkSubmit": {"entryPoint": f"s3://code/{name}.py"}},
         **request,
     )
-    localemr_server.jobs.wait_started(name)
-    return str(answer["jobRunId"])
+    run_id = str(answer["jobRunId"])
+    emr = localemr_server.client("emr-serverless")
+    wait_for(lambda: run_state(emr, application_id, run_id) == "RUNNING")
+    return run_id
 
 
 def run_state(serverless: Any, application_id: str, run_id: str) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow_fixtures import wait_for
 from botocore.exceptions import ClientError
 from serverless_rig import ROLE, ServerlessRig
 
@@ -285,7 +286,9 @@ def test_a_kill_that_aws_does_not_answer_comes_back_and_names_the_run(
     attended = attend()
     task = watching(attended)
     attended.kill()
-    told = [record for record in task_log.records if record.levelname == "ERROR"]
+    assert not answered.is_set()
+    told: list[Any] = []
+    wait_for(lambda: told.extend(one for one in task_log.records if one.levelname == "ERROR") or bool(told))
     assert "s-1 on cluster j-TEAM in us-east-1 may go on: AWS has not answered" in told[0].getMessage()
     answered.set()
     assert isinstance(task.ends_with(), RunCancelledError)
@@ -525,7 +528,7 @@ def test_a_run_after_a_lost_one_is_attended_anew(runs, attend, airflow_says, tmp
     attended.abandon(attended.start(JOB, THERE, TOKEN, tmp_path))
     attended.start(JOB, THERE, replace(TOKEN, relaunch=1), tmp_path)
     attended.kill()
-    assert len(runs.ends) == 2
+    wait_for(lambda: len(runs.ends) == 2)
 
 
 def test_an_attached_run_is_killed_like_one_s_own(runs, attend, airflow_says, monkeypatch):
@@ -535,7 +538,7 @@ def test_an_attached_run_is_killed_like_one_s_own(runs, attend, airflow_says, mo
     attended = attend()
     assert attended.take_over(JOB, THERE, replace(TOKEN, try_number=2), None, "attach") == found
     attended.kill()
-    assert [run.step_id for run, _ in runs.ends] == ["s-0"]
+    wait_for(lambda: [run.step_id for run, _ in runs.ends] == ["s-0"])
 
 
 def test_the_handler_leaves_airflow_time_to_spare_and_the_log_time_to_be_written():

@@ -221,7 +221,8 @@ def test_a_kill_that_aws_does_not_answer_in_time_is_an_error_that_names_the_clus
                 operator._attended.runs, "end", lambda *given: (answered.wait(20), really(*given))[1]
             )
             operator.on_kill()
-            told = [record for record in task_log.records if record.levelname == "ERROR"]
+            told: list[Any] = []
+            wait_for(lambda: told.extend(r for r in task_log.records if r.levelname == "ERROR") or bool(told))
             assert "AWS has not answered" in told[0].getMessage()
             assert "on cluster j-" in told[0].getMessage()
             answered.set()

@@ -87,9 +87,16 @@ def states(serverless) -> list[str]:
     return [run["state"] for run in job_runs(serverless)]
 
 
-def killed_when_it_runs(jobs, operator: EmrSparkOperator) -> threading.Thread:
+def wait_running(jobs, serverless, name: str = "job.py") -> None:
+    """Wait until a job run is RUNNING, which its process is a moment before."""
+    request = jobs.wait_started(name).request
+    which = {"applicationId": request.application_id, "jobRunId": request.run_id}
+    wait_for(lambda: serverless.get_job_run(**which)["jobRun"]["state"] == "RUNNING")
+
+
+def killed_when_it_runs(jobs, serverless, operator: EmrSparkOperator) -> threading.Thread:
     def kill() -> None:
-        jobs.wait_started("job.py")
+        wait_running(jobs, serverless)
         operator.on_kill()
 
     thread = threading.Thread(target=kill)
@@ -195,7 +202,7 @@ def test_a_job_for_which_the_application_is_too_small_says_so(ti):
 def test_a_killed_task_cancels_its_run_and_the_application_goes_on(jobs, serverless, ti, tell_state):
     tell_state("failed")
     jobs.script("job.py", hold=True)
-    thread = killed_when_it_runs(jobs, operator := make())
+    thread = killed_when_it_runs(jobs, serverless, operator := make())
     with pytest.raises(RunCancelledError):
         operator.execute({"ti": ti})
     thread.join()
@@ -234,12 +241,12 @@ class TestWaitingForTheApplication:
         """An application that does not start with a job by itself."""
         return replace(NIGHTLY, spec=replace(NIGHTLY.spec, auto_start=False))
 
-    def busy(self, jobs, ti):
+    def busy(self, jobs, serverless, ti):
         """An application with another task's job run."""
         jobs.script("theirs.py", hold=True)
         job = SparkJob("s3://code/theirs.py")
         deferred(make(job=job, deferrable=True), replace(ti, task_id="theirs"))
-        jobs.wait_started("theirs.py")
+        wait_running(jobs, serverless, "theirs.py")
         return replace(NIGHTLY, spec=replace(NIGHTLY.spec, idle_minutes=5))
 
     @pytest.fixture
@@ -264,7 +271,7 @@ class TestWaitingForTheApplication:
     def test_job_runs_that_keep_it_from_its_update_are_waited_for_there_too(
         self, jobs, serverless, ti, when_told
     ):
-        compute = self.busy(jobs, ti)
+        compute = self.busy(jobs, serverless, ti)
         when_told("is to be updated: it has the job runs", lambda: jobs.finish("theirs.py"))
         value, _ = through_triggers(make(compute=compute, deferrable=True), ti)
         (application,) = serverless.list_applications()["applications"]
@@ -280,7 +287,7 @@ class TestWaitingForTheApplication:
     def test_a_user_who_ends_the_waiting_task_ends_nothing_else(
         self, jobs, serverless, ti, tell_state, state
     ):
-        trigger = deferred(make(compute=self.busy(jobs, ti), deferrable=True), ti)
+        trigger = deferred(make(compute=self.busy(jobs, serverless, ti), deferrable=True), ti)
         tell_state(state)
         if hasattr(trigger, "on_kill"):
             asyncio.run(trigger.on_kill())
@@ -355,7 +362,7 @@ def test_a_worker_that_goes_leaves_the_run_and_the_next_try_goes_on_with_it(
 ):
     tell_state("running")
     jobs.script("job.py", hold=True)
-    thread = killed_when_it_runs(jobs, operator := make())
+    thread = killed_when_it_runs(jobs, serverless, operator := make())
     with pytest.raises(RunLeftError):
         operator.execute({"ti": ti})
     thread.join()
@@ -370,7 +377,7 @@ def test_a_worker_that_goes_leaves_the_run_and_the_next_try_goes_on_with_it(
 def test_a_cleared_task_ends_what_it_had_started_and_starts_anew(jobs, serverless, ti, tell_state):
     jobs.script("job.py", hold=True)
     deferred(make(deferrable=True), ti)
-    jobs.wait_started("job.py")
+    wait_running(jobs, serverless)
     again = deferred(make(deferrable=True), replace(ti, try_number=2, max_tries=1))
     assert again.job_run.relaunch == 0
     wait_for(lambda: states(serverless) == ["CANCELLED", "RUNNING"])
@@ -388,7 +395,7 @@ def test_on_existing_fail_refuses_what_goes_on(jobs, serverless, ti):
 def test_a_user_who_ends_a_deferred_task_cancels_its_run(jobs, serverless, ti, tell_state, state, task_log):
     jobs.script("job.py", hold=True)
     trigger = deferred(make(deferrable=True), ti)
-    jobs.wait_started("job.py")
+    wait_running(jobs, serverless)
     tell_state(state)
     asyncio.run(trigger.on_kill())
     assert states(serverless) == ["CANCELLED"]
@@ -398,7 +405,7 @@ def test_a_user_who_ends_a_deferred_task_cancels_its_run(jobs, serverless, ti, t
 def test_a_restart_of_the_triggerer_cancels_nothing(jobs, serverless, ti, tell_state):
     jobs.script("job.py", hold=True)
     trigger = deferred(make(deferrable=True), ti)
-    jobs.wait_started("job.py")
+    wait_running(jobs, serverless)
     tell_state("deferred")
     asyncio.run(trigger.on_kill())
     assert states(serverless) == ["RUNNING"]
@@ -423,14 +430,14 @@ def test_a_run_that_is_to_be_left_goes_on_where_its_task_was_ended_just_before_i
     jobs.script("job.py", hold=True)
     with pytest.raises(RunLeftError):
         make(deferrable=True, on_kill="leave").execute({"ti": ti})
-    jobs.wait_started("job.py")
+    wait_running(jobs, serverless)
     assert states(serverless) == ["RUNNING"]
 
 
 def test_on_kill_leave_lets_the_run_go_on(jobs, serverless, ti, tell_state):
     jobs.script("job.py", hold=True)
     trigger = deferred(make(deferrable=True, on_kill="leave"), ti)
-    jobs.wait_started("job.py")
+    wait_running(jobs, serverless)
     tell_state("failed")
     asyncio.run(trigger.on_kill())
     assert states(serverless) == ["RUNNING"]
@@ -449,7 +456,7 @@ def test_a_streaming_job_is_watched_until_somebody_ends_it(jobs, serverless, ti,
     jobs.script("job.py", hold=True)
     compute = replace(NIGHTLY, mode="STREAMING", grace_seconds=30)
     operator = make(compute=compute)
-    thread = killed_when_it_runs(jobs, operator)
+    thread = killed_when_it_runs(jobs, serverless, operator)
     with pytest.raises(RunCancelledError):
         operator.execute({"ti": ti})
     thread.join()
