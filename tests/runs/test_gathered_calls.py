@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 from airflow_provider_emrkit.runs.gathered_calls import GatheredEmr
 
@@ -29,7 +30,7 @@ class SlowEmr:
     def _call(self, name: str, what: Any) -> None:
         self.calls.append((name, what))
         if len(self.calls) == 1:
-            assert self.first_may_end.wait(10)
+            assert self.first_may_end.wait(60)
         elif self.error:
             raise self.error
 
@@ -65,7 +66,9 @@ def at_once(emr: SlowEmr, call: Any, count: int = MANY) -> list[Any]:
     """Make calls in as many threads; the first is answered when all have been made."""
     gathered = GatheredEmr(lambda: emr)
     with ThreadPoolExecutor(count) as pool:
-        answers = [pool.submit(call, gathered, number) for number in range(count)]
+        answers = [pool.submit(call, gathered, 0)]
+        wait_until(lambda: emr.calls, "the first call")  # those before that would go out with it
+        answers += [pool.submit(call, gathered, number) for number in range(1, count)]
         while gathered.waiting < count - 1:
             threading.Event().wait(0.01)
         emr.first_may_end.set()
@@ -130,6 +133,7 @@ def test_looks_by_id_and_at_the_newest_steps_do_not_get_each_other_s_answers(fir
     }
     with ThreadPoolExecutor(3) as pool:
         pool.submit(list_one, gathered, 0)
+        wait_until(lambda: emr.calls, "the first call")
         answers = {}
         for place, name in enumerate(sorted(looks, key=lambda name: name != first)):
             while len(emr.calls) + gathered.waiting < place + 1:

@@ -72,7 +72,7 @@ def test_the_next_try_goes_on_with_what_was_accepted(localemr_server, processes,
         args=(localemr_server.endpoint_url, JOB, compute, FIRST, call, when),
     )
     process.start()
-    process.join(60)
+    process.join(200)
     assert process.exitcode == -signal.SIGKILL
 
     run = second_try(localemr_server, compute)

@@ -69,6 +69,12 @@ class Emr:
         return str(self.server.run_cluster(Name=token.marked(), Instances=instances, Steps=[step], **request))
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """The present is that of the test, and not of its import: hours of other tests may be between them."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(timezone.utc))
+
+
 @pytest.fixture
 def emr(localemr_server):
     return Emr(localemr_server)
@@ -86,9 +92,9 @@ def team(localemr_server):
 
 def test_all_that_a_task_instance_has_started_the_newest_first(emr, team):
     emr.server.runner.script("", hold=True)
-    for token in (FIRST, MAPPED, SECOND):
-        emr.server.add_step(team.cluster_id, token.marked())
+    first, *_ = [emr.server.add_step(team.cluster_id, token.marked()) for token in (FIRST, MAPPED, SECOND)]
     emr.server.add_step(team.cluster_id, "by hand")
+    emr.server.wait_step(team.cluster_id, first, "RUNNING")
     found = emr.earlier(team)
     assert [one.mark for one in found] == [SECOND.mark, FIRST.mark]
     assert [one.status.detail for one in found] == ["PENDING", "RUNNING"]
@@ -513,9 +519,9 @@ class LongLived:
         return {"Steps": [{"Id": "s-1", "Name": SECOND.marked(), "Status": done}]}
 
 
-@pytest.mark.parametrize("ended", [None, NOW - timedelta(minutes=1)], ids=["there", "ended"])
-def test_a_pool_s_cluster_may_be_older_than_the_dag_run(ended):
-    listed = LongLived(NOW - timedelta(hours=40), ended)
+@pytest.mark.parametrize("has_ended", [False, True], ids=["there", "ended"])
+def test_a_pool_s_cluster_may_be_older_than_the_dag_run(has_ended):
+    listed = LongLived(NOW - timedelta(hours=40), NOW - timedelta(minutes=1) if has_ended else None)
     since = (NOW - timedelta(hours=1)).timestamp()
     [found] = pool_search(clients_of(listed)).earlier(POOL, THIRD, since)
     assert (found.run.cluster_id, found.run.step_id) == ("j-1", "s-1")
