@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from demo.processes import all_processes, command_of
 
 _LISTEN = "0A"
 _HIGHEST = 65535
+_FIRST_OFFERED = 10_000
+_HANDED_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def is_free(port: int) -> bool:
@@ -29,7 +32,12 @@ def next_free(port: int) -> int | None:
 
 
 def any_free() -> int:
-    """Return a port that is free now."""
+    """Return a port that is free now, and that the kernel gives to nobody by itself, where there are such."""
+    lowest = int(_HANDED_OUT.read_text().split()[0]) if _HANDED_OUT.exists() else 0
+    offered = range(_FIRST_OFFERED, lowest)
+    for _ in offered:
+        if is_free(port := secrets.choice(offered)):
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

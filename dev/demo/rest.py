@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 30
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
+_CONFLICT = 409
 _DATABASE_ERROR = 500
 # Seconds between requests while another process writes into the demo's SQLite.
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
@@ -103,9 +104,23 @@ class Airflow:
         return self._call("GET", path, None)
 
     def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
-        """Start a run."""
+        """Start a run; begun once, also where the first answer is lost: its id is taken then."""
+        path = f"/dags/{_quoted(dag_id)}/dagRuns"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
-        self._call("POST", f"/dags/{_quoted(dag_id)}/dagRuns", body)
+        try:
+            self._call("POST", path, body)
+        except AirflowError as error:
+            if error.status not in (None, _DATABASE_ERROR):
+                raise
+            self._trigger_again(path, body)
+
+    def _trigger_again(self, path: str, body: Mapping[str, Any]) -> None:
+        threading.Event().wait(_PAUSES[0])
+        try:
+            self._call("POST", path, body)
+        except AirflowError as error:
+            if error.status != _CONFLICT:
+                raise
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run, e.g. ``running``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,14 @@ def test_a_free_port_has_no_holder():
     port = any_free()
     assert is_free(port)
     assert holder(port) is None
+
+
+@pytest.mark.skipif(not Path("/proc/sys/net/ipv4/ip_local_port_range").exists(), reason="Linux tells this")
+def test_a_free_port_is_not_handed_out_to_those_who_take_any():
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if lowest <= 10_000:
+        pytest.skip("here all ports are handed out")
+    assert all(10_000 <= any_free() < lowest for _ in range(20))
 
 
 def test_a_taken_port_is_not_free(listener):

@@ -60,10 +60,19 @@ def test_it_is_given_up_in_the_end(server, airflow):
         airflow.fail_run("sales", "manual__1")
 
 
+@pytest.mark.parametrize("statuses", [[500], [500, 409]], ids=["not begun", "begun, and the answer was lost"])
+def test_a_run_begins_once_whatever_became_of_the_first_answer(server, airflow, statuses):
+    server.statuses = statuses
+    airflow.trigger("sales", "manual__1")
+    assert server.asked == ["POST", "POST"]
+
+
 @pytest.mark.parametrize(
     ("status", "ask"),
     [
-        pytest.param(500, lambda airflow: airflow.trigger("sales", "manual__1"), id="a run begins once"),
+        pytest.param(
+            409, lambda airflow: airflow.trigger("sales", "manual__1"), id="another's run of this id"
+        ),
         pytest.param(404, lambda airflow: airflow.run_state("sales", "manual__1"), id="what is not there"),
     ],
 )
