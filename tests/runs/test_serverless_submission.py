@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ParamValidationError
 from faulty_emr import aws_error, throttled, timed_out, unreachable
 from serverless_rig import ROLE, TOKEN, ServerlessRig
+from serverless_settling import wait_settled
 
 from airflow_provider_emrkit.compute.application_spec import ApplicationSpec
 from airflow_provider_emrkit.compute.targets import ExistingCluster
@@ -303,6 +304,7 @@ class TestAnApplicationThatIsMovedMeanwhile:
             if "imageConfiguration" not in rig.really.meta.service_model.shape_for("JobRun").members:
                 pytest.skip("this boto3 has not heard of a job run's image")
             rig.really.start_application(applicationId=rig.application_id)
+            wait_settled(localemr_server)  # it can't be updated on its way
             return rig
 
         return make
