@@ -424,6 +424,7 @@ def test_a_job_that_was_placed_too_late_to_be_reckoned_with_is_ended_where_anoth
         """Another process sees the claim end, and places the job."""
         if not stalled:
             stalled.append(rig.server.client("emr").add_job_flow_steps(JobFlowId=cluster, Steps=[order.step]))
+            rig.server.wait_step(cluster, *stalled[0]["StepIds"], "RUNNING")
             placing._leases[order.place].clock = lambda: elapsed() + CLAIM_LIFE + 1
 
     rig.emr.before["add_job_flow_steps"] = stall
