@@ -40,6 +40,8 @@ TO_BE = JobRun("step", "", "", "0123456789abcdef-0-1", "sales.load", "us-east-1"
 def _quick(monkeypatch):
     monkeypatch.setattr(pool_desk, "PAUSE", 0.2)
     monkeypatch.setattr(pool_desk, "GATHER", 0.05)
+    # A busy machine may need long from the trigger's making to its start.
+    monkeypatch.setattr(pooled, "FIRST_START", 50.0)
     monkeypatch.setattr(pooled, "push_xcom", FakeTaskInstance.xcom_push)
     pool_desk._desks.clear()
 
@@ -83,19 +85,32 @@ def payload_of(trigger: EmrPooledRunTrigger) -> dict[str, Any]:
     return payload
 
 
-def cancel(trigger: EmrPooledRunTrigger, after: Callable[[], Any], *message: str, then: Any = None) -> None:
-    """Do what a triggerer does: cancel the trigger's coroutine, and call on_kill where Airflow 3.3 would."""
+def cancel(
+    trigger: EmrPooledRunTrigger,
+    after: Callable[[], Any],
+    *message: str,
+    during: Any = None,
+    then: Any = None,
+) -> None:
+    """Do what a triggerer does: cancel the trigger's coroutine, and call on_kill where Airflow 3.3 would.
+
+    :param during: Called in a while, which the cancelled trigger may wait for.
+    :param then: Called when the trigger is gone, and the round that was under way is over.
+    """
 
     async def run() -> None:
         task = asyncio.create_task(anext(trigger.run()))
         await asyncio.to_thread(after)
         task.cancel(*message)
-        if then:
-            threading.Timer(0.2, then).start()
+        if during:
+            threading.Timer(0.2, during).start()
         with pytest.raises(asyncio.CancelledError):
             await task
         if message:
             await trigger.on_kill()
+        if then:
+            await asyncio.to_thread(wait_for, no_round_is_made)
+            await asyncio.to_thread(then)
         await asyncio.sleep(0.6)  # rounds go on, if they do
 
     with pytest.MonkeyPatch.context() as patch:
@@ -103,8 +118,17 @@ def cancel(trigger: EmrPooledRunTrigger, after: Callable[[], Any], *message: str
         asyncio.run(run())
 
 
+def no_round_is_made() -> bool:
+    return all(desk._round is None for desk in pool_desk._desks.values())
+
+
 def say_task_is(state: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_run, "read_task_state", lambda task_instance: state)
+
+
+def waits(task_log: Any) -> None:
+    """Wait until the trigger waits for room."""
+    wait_for(lambda: any("Waiting for room" in line for line in task_log.lines))
 
 
 def steps(emr: Any) -> dict[str, str]:
@@ -118,11 +142,16 @@ def steps(emr: Any) -> dict[str, str]:
 
 @pytest.fixture
 def full(localemr_server, emrkit_connection, emr):
-    """The pool is full: its one cluster runs another job. Gives what ends that."""
+    """The pool is full: its one cluster runs another job. Gives what ends that, and waits for its end."""
     localemr_server.runner.script("sales.other", hold=True)
-    place(order_of("other"))
+    run = place(order_of("other"))
     localemr_server.runner.wait_started("sales.other")
-    return lambda: localemr_server.runner.finish("sales.other")
+
+    def end() -> None:
+        localemr_server.runner.finish("sales.other")
+        localemr_server.wait_step(run.cluster_id, run.step_id, "COMPLETED")
+
+    return end
 
 
 @pytest.fixture
@@ -178,9 +207,15 @@ def test_it_serializes_the_same_after_the_job_was_placed(localemr_server, emrkit
 
 def test_a_job_is_placed_when_there_is_room_and_then_watched(full, localemr_server, emr, task_log):
     localemr_server.runner.script("sales.load", stdout=["24 rows"])
-    threading.Timer(0.8, full).start()
-    trigger = make(order_of("load"))
-    payload = payload_of(trigger)
+
+    def end_when_it_waits() -> None:
+        waits(task_log)
+        full()
+
+    ender = threading.Thread(target=end_when_it_waits)
+    ender.start()
+    payload = payload_of(make(order_of("load")))
+    ender.join()
     assert (payload["state"], payload["status"]["state"]) == ("ended", "succeeded")
     run = JobRun.from_dict(payload["run"])
     assert f"In pool medium: step {run.step_id} on cluster {run.cluster_id} (us-east-1)" in task_log.lines
@@ -236,8 +271,8 @@ def test_a_trigger_that_starts_again_goes_on_with_the_job_that_was_placed(
     if ended:
         localemr_server.wait_step(run.cluster_id, run.step_id, "COMPLETED")
     else:
-        threading.Timer(0.5, lambda: localemr_server.runner.finish("sales.load")).start()
         localemr_server.runner.wait_started("sales.load")
+        threading.Timer(0.5, lambda: localemr_server.runner.finish("sales.load")).start()
     monkeypatch.setattr(Placing, "round", lambda *_: pytest.fail("it was to be placed again"))
     payload = payload_of(make(order, deferred_at=time.time() - 60.0))
     assert payload["run"]["step_id"] == run.step_id
@@ -255,12 +290,8 @@ def test_one_that_starts_for_the_first_time_does_not_search(rounds, emrkit_conne
 @pytest.mark.parametrize("message", [(), (USER_ACTION,)], ids=["before 3.3", "3.3"])
 def test_a_job_whose_task_a_user_ends_is_placed_no_more(full, emr, monkeypatch, task_log, message):
     say_task_is("failed", monkeypatch)
-
-    def waits() -> None:
-        wait_for(lambda: any("Waiting for room" in line for line in task_log.lines))
-
-    cancel(make(order_of("load")), waits, *message, then=full)
-    wait_for(lambda: steps(emr) == {"sales.other": "COMPLETED"})
+    cancel(make(order_of("load")), lambda: waits(task_log), *message, then=full)
+    assert steps(emr) == {"sales.other": "COMPLETED"}
     assert any("was not placed, and waits no more" in line for line in task_log.lines)
 
 
@@ -272,18 +303,14 @@ def test_a_job_that_is_placed_while_a_user_ends_its_task_is_ended(
     localemr_server.runner.script("sales.load", hold=True)
     order = order_of("load")
     rounds["outcome"] = lambda order: Placed(place(order))
-    cancel(make(order), lambda: rounds["begun"].wait(20), *message, then=rounds["go_on"].set)
+    cancel(make(order), lambda: rounds["begun"].wait(20), *message, during=rounds["go_on"].set)
     wait_for(lambda: steps(emr).get("sales.load") == "CANCELLED")
 
 
 def test_a_triggerer_that_goes_leaves_the_job_to_the_next_one(full, emr, monkeypatch, task_log):
     say_task_is("deferred", monkeypatch)
     order = order_of("load")
-
-    def waits() -> None:
-        wait_for(lambda: any("Waiting for room" in line for line in task_log.lines))
-
-    cancel(make(order), waits, then=full)
+    cancel(make(order), lambda: waits(task_log), then=full)
     assert not any(desk._waiting for desk in pool_desk._desks.values())
     assert steps(emr) == {"sales.other": "COMPLETED"}
     assert payload_of(make(order, deferred_at=time.time() - 60.0))["state"] == "ended"
