@@ -117,7 +117,12 @@ def _make_service(name: Any) -> Any:
         from airflow_provider_emrkit.localemr import moto_images
 
         moto_images.use()
-    return create_backend_app(name)
+    app = create_backend_app(name)
+    # Errors show as in Flask's debug mode, which moto turns on. But that gives each request a class of its own,
+    # which keeps it and its body until Python looks for cycles: tens of megabytes of what was put before.
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.debug = False
+    return app
 
 
 def _call_no_form(environ: WSGIEnvironment) -> None:
