@@ -118,8 +118,8 @@ def _make_service(name: Any) -> Any:
 
         moto_images.use()
     app = create_backend_app(name)
-    # Errors show as in Flask's debug mode, which moto turns on. But that gives each request a class of its own,
-    # which keeps it and its body until Python looks for cycles: tens of megabytes of what was put before.
+    # Errors show as in Flask's debug mode, which moto turns on. But that gives each request a class of its
+    # own, which keeps it and its body until Python looks for cycles: tens of megabytes of earlier objects.
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.debug = False
     return app
