@@ -227,8 +227,9 @@ class LogWatch:
         self._is_complete = new.complete
         if not self._note_errors(new.errors, notes):
             self._trouble.end()
-            self._looked = self.clock()
-            self._read_since_end = self._ended is not None and new.complete
+            # What came while the look took its time may be in none of its answers.
+            self._looked = now
+            self._read_since_end = self._ended is not None and now >= self._ended and new.complete
         if new.lines:
             self._last_line = self.clock()
             self._note_again(new, notes)

@@ -157,6 +157,17 @@ def test_the_last_lines_are_waited_for_at_the_usual_pace_though_calls_are_short(
     assert watch.is_over
 
 
+def test_a_log_is_not_silent_for_the_time_that_a_look_takes():
+    clock = Clock()
+    source = OneSource(clock, took=8.0, lines_at={2})
+    watch = make(source, clock, drain=5.0)
+    watch.see(DONE)
+    watch.read()
+    assert not watch.is_over, "a line may have come while the look took its time"
+    clock.seconds = watch.due or 0.0
+    assert [line.text for line in watch.read()[0]] == ["2.0"]
+
+
 def test_the_pause_starts_when_a_slow_look_is_over():
     clock = Clock()
     source = OneSource(clock, took=8.0)
