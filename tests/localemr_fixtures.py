@@ -119,7 +119,7 @@ class LocalemrServer:
         import urllib.request
 
         request = urllib.request.Request(f"{self.endpoint_url}/moto-api/reset", method="POST")
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=120):
             self.runner.forget()
             self.jobs.forget()
 

@@ -140,7 +140,9 @@ class UvTool:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         self._say(f"installing the system package {package} (this Python lacks ensurepip)")
         environ = {**self._environ, "DEBIAN_FRONTEND": "noninteractive"}
+        # A machine that has just been started may be updating itself.
+        patient = [apt, "-o", "DPkg::Lock::Timeout=300"]
         for arguments in (["update", "-qq"], ["install", "-y", "-qq", package]):
-            commands.run([apt, *arguments], step=f"installing {package}", environ=environ)
+            commands.run([*patient, *arguments], step=f"installing {package}", environ=environ)
         importlib.invalidate_caches()
         return self._by_venv()

@@ -202,7 +202,7 @@ class DagTest:
         self._run(HERE, [python, "-m", "airflow", "db", "migrate"], {})
 
     def __call__(
-        self, dag_id: str, dags: Path, settings: dict[str, str] | None = None, seconds: float = 200
+        self, dag_id: str, dags: Path, settings: dict[str, str] | None = None, seconds: float = 400
     ) -> tuple[str, str]:
         """Run a DAG; its state and everything it printed.
 
@@ -215,7 +215,7 @@ class DagTest:
         return state.removeprefix("ENDED "), done.stdout + done.stderr
 
     def _run(
-        self, dags: Path, argv: list[str], settings: dict[str, str], seconds: float = 200
+        self, dags: Path, argv: list[str], settings: dict[str, str], seconds: float = 400
     ) -> subprocess.CompletedProcess[str]:
         variables = {
             "AIRFLOW_HOME": str(self._home),

@@ -231,8 +231,7 @@ def test_cancel_ends_workers_that_sleep_in_a_task(submit, endpoint, clusters_dir
     started = time.monotonic()
     running.cancel()
     assert running.wait().cancelled
-    # Its tasks sleep for ten times as long.
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 12
     assert processes_of(clusters_dir) == []
 
 

@@ -233,7 +233,7 @@ def test_the_dockerfile_that_is_written_makes_an_image_that_passes(
     assert image("new", directory, "--release", "emr-6.15.0", "--python", "3.9") == 0
     tools.mkdir()
     shutil.copy(uv.find_uv_bin(), tools / "uv")
-    (tools / "Dockerfile").write_text("FROM scratch\nCOPY uv /uv\n")
+    (tools / "Dockerfile").write_text("FROM scratch\nLABEL made=here\nCOPY uv /uv\n")
     own_uv = docker_build(engine.program, tools, own_name(f"emrkit-tests-uv-{uuid.uuid4().hex[:8]}:1"))
     text = (directory / "Dockerfile").read_text()
     starts = [line for line in text.splitlines() if line.startswith("FROM ") and " AS " in line]

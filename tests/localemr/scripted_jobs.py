@@ -61,6 +61,7 @@ class ScriptedJobRunner:
         self.cancels: list[tuple[str, bool]] = []
         self.is_stopped = False
         self._condition = threading.Condition()
+        self._prepares = threading.Event()
         self.forget()
 
     def forget(self) -> None:
@@ -70,6 +71,7 @@ class ScriptedJobRunner:
             self._running: dict[str, ScriptedJob] = {}
             self.refused_labels: dict[str, str] = {}
             self.prepare_error: Exception | None = None
+            self._prepares.set()  # who still waits is none of the next test's
             self._prepares = threading.Event()
             self._prepares.set()
             for seen in (self.requests, self.prepared, self.cancels):
@@ -111,11 +113,13 @@ class ScriptedJobRunner:
     def prepare(self, release_label: str, progress: Callable[[str], None]) -> None:
         """Wait while preparations are held, fail with ``prepare_error`` if there is one."""
         progress("preparing")
-        while not self._prepares.wait(0.02):
+        prepares = self._prepares
+        while not prepares.wait(0.02):
             progress("preparing")
         if self.prepare_error is not None:
             raise self.prepare_error
-        self.prepared.append(release_label)
+        if prepares is self._prepares:  # and not of a test that has ended
+            self.prepared.append(release_label)
 
     def start(self, request: JobRunRequest) -> ScriptedJob:
         """Start a job."""

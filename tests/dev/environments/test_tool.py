@@ -118,7 +118,8 @@ def test_root_on_debian_gets_the_missing_system_package(
     # In this process the module does not appear by the recorded command, so the way ends without one.
     with pytest.raises(BootstrapError):
         install(bare)
-    assert seen == [f"{apt} update -qq", f"{apt} install -y -qq {HERE}-venv"]
+    patient = f"{apt} -o DPkg::Lock::Timeout=300"
+    assert seen == [f"{patient} update -qq", f"{patient} install -y -qq {HERE}-venv"]
     assert bare.said == [f"installing the system package {HERE}-venv (this Python lacks ensurepip)"]
 
 
