@@ -93,6 +93,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[_OURS], ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _no_worker_has_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Triggers that a test runs by itself have no worker whose end Airflow would have to learn of first."""
+    monkeypatch.setattr("airflow_provider_emrkit.triggers.settling.WORKER_ENDS_WITHIN", 0.0)
+
+
 # The fixtures localemr_server and wheel; test directories are no packages, so modules are found by path.
 sys.path.append(str(Path(__file__).parent))
 from built_wheel import wheel  # noqa: E402, F401

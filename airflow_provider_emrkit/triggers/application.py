@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_emrkit._compat import BaseTrigger, TriggerEvent
 from airflow_provider_emrkit.applications.awaited import Awaited
+from airflow_provider_emrkit.triggers import settling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -68,12 +69,14 @@ class EmrApplicationTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until it has changed, or the time is up."""
+        begun = settling.now()
         try:
             payload = self._payload(await self._watch())
         except Exception as error:
             # The task has to wake up whatever happens here.
             self.log.exception("Watching application %s failed", self.awaited.application_id)
             payload = {**self._payload("error", str(error)), "error": type(error).__name__}
+        await settling.worker_has_ended(begun)
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call,unused-ignore]
 
     async def _watch(self) -> str:

@@ -13,6 +13,7 @@ from airflow_provider_emrkit._compat import AIRFLOW_V_3_3_PLUS, BaseTrigger, Tri
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.runs.limits import Limits
 from airflow_provider_emrkit.runs.log_watch import Pace
+from airflow_provider_emrkit.triggers import settling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -105,18 +106,16 @@ class EmrJobRunTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch until the run has ended, or its time is up."""
         self.logger()  # one for the class: a logger of its own takes a third of what a trigger may
+        begun = settling.now()
         try:
-            payload = await self._to_the_end()
+            payload = await self._watched()
+            await settling.worker_has_ended(begun)
         except asyncio.CancelledError:
             # From 3.3 on a user's action calls on_kill: without that the triggerer ends, and would wait in
             # vain for what its triggers ask of Airflow now. Before, nothing tells one from the other.
             if not AIRFLOW_V_3_3_PLUS:
                 await self._uninterrupted(self._end_if_released())
             raise
-        except Exception as error:
-            # The task has to wake up and clean up whatever happens here.
-            self.log.exception("Watching %s failed", self.job_run)
-            payload = {**self._payload("error", message=str(error)), "error": type(error).__name__}
         # Outside of the try: Airflow may cancel a generator that has yielded.
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call,unused-ignore]
 
@@ -127,6 +126,14 @@ class EmrJobRunTrigger(BaseTrigger):
     async def cleanup(self) -> None:
         """Wait for the end of a kill: before Python 3.12, a second cancel makes Airflow forget on_kill."""
         await self._work_done()
+
+    async def _watched(self) -> dict[str, Any]:
+        try:
+            return await self._to_the_end()
+        except Exception as error:
+            # The task has to wake up and clean up whatever happens here.
+            self.log.exception("Watching %s failed", self.job_run)
+            return {**self._payload("error", message=str(error)), "error": type(error).__name__}
 
     async def _to_the_end(self) -> dict[str, Any]:
         attention = await self._attention()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_emrkit._compat import BaseTrigger, TriggerEvent
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
 from airflow_provider_emrkit.pools.watching import condition_from_dict, condition_to_dict
+from airflow_provider_emrkit.triggers import settling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -74,6 +75,7 @@ class EmrPoolTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until it is so, or the time is up."""
+        begun = settling.now()
         try:
             payload = await self._watch()
         except asyncio.CancelledError:
@@ -83,6 +85,7 @@ class EmrPoolTrigger(BaseTrigger):
             payload = self._payload("error", str(error), type(error).__name__)
         finally:
             self._gone.set()  # a thread that works for it waits no longer
+        await settling.worker_has_ended(begun)
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call,unused-ignore]
 
     async def _watch(self) -> dict[str, Any]:

@@ -133,13 +133,12 @@ class LocalEmr:
 
     def stdout(self, cluster_id: str) -> list[tuple[float, str]]:
         """What a cluster's only step wrote, as CloudWatch has it: seconds since 1970, and lines."""
-        (step,) = self.steps(cluster_id)
         logs = demo.localemr.session().client("logs", endpoint_url=self.endpoint)
-        events = logs.get_log_events(
-            logGroupName=f"/aws/emr/{cluster_id}",
-            logStreamName=f"steps/{step['Id']}/stdout",
-            startFromHead=True,
-        )["events"]
+        group = {"logGroupName": f"/aws/emr/{cluster_id}"}
+        streams = [found["logStreamName"] for found in logs.describe_log_streams(**group)["logStreams"]]
+        (stream,) = [name for name in streams if name.endswith("/stdout")]
+        pages = logs.get_paginator("filter_log_events").paginate(**group, logStreamNames=[stream])
+        events = [event for page in pages for event in page["events"]]
         return [(event["timestamp"] / 1000, event["message"]) for event in events]
 
     def download(self, prefix: str, folder: Path) -> Path:
