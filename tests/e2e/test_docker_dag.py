@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 PACKAGE = "/usr/local/lib/python3.11/dist-packages/haversine/__init__.py"
 BUCKET = "emrkit-demo"
 DONE = ("success", "failed")
+# And not the shell that is about to start Spark, or Spark itself.
+_PYTHON = re.compile(r"\s*\d+\s+\S*\bpython[\d.]*\s")
 
 
 class Run:
@@ -184,7 +187,11 @@ class Killed:
         except EngineError:  # it has just begun, or ended
             return False
         ours = [line for lines in seen for line in lines if "inside.py" in line and self.label in line]
-        return any("SparkSubmit" not in line for line in ours)
+        return any(_PYTHON.match(line) for line in ours)
+
+    def is_watched(self, try_number: int = 1) -> bool:
+        """Whether a triggerer has the job of a try: before that, nobody ends it for a user."""
+        return any("is RUNNING" in line for line in self.run.log(0, try_number))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +215,7 @@ def test_a_job_in_an_image_that_is_ended_leaves_no_container(
     run = start(KILLED, cluster_id=cluster_id, label=label)
     killed = Killed(run, docker_engine, localemr, cluster_id, label)
     wait_until(lambda: [task["state"] for task in run.tasks()] == ["deferred"], "the task is deferred", 60)
-    wait_until(lambda: any("is RUNNING" in line for line in run.log(0)), "it is watched", 60)
+    wait_until(killed.is_watched, "it is watched", 60)
     wait_until(lambda: killed.beats_in(containers()), "the job runs in its image", 60)
     (before,) = containers()
 
@@ -217,6 +224,7 @@ def test_a_job_in_an_image_that_is_ended_leaves_no_container(
     wait_until(lambda: before not in containers(), "its container is gone", 60)
     wait_until(lambda: killed.step_states() == steps, f"the steps are {steps}", 90)
     if steps[1:]:
+        wait_until(lambda: killed.is_watched(try_number=2), "it is watched again", 60)
         wait_until(lambda: killed.beats_in(containers()), "the job runs again", 60)
         run.airflow.fail_run(run.dag_id, run.run_id)
         wait_until(lambda: killed.step_states() == ["CANCELLED"] * 2, "the second step is cancelled", 60)
