@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import json
 import logging
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow_fixtures import payload_of
+from virtual_time import run_virtually
 
 from airflow_provider_emrkit.applications.awaited import Awaited, mark_of
 from airflow_provider_emrkit.testing.faults import faults
 from airflow_provider_emrkit.triggers import application as module
 from airflow_provider_emrkit.triggers.application import EmrApplicationTrigger
 from airflow_provider_emrkit.triggers.application_looks import Look
-
-_spec = importlib.util.spec_from_file_location("virtual_time", Path(__file__).parent / "virtual_time.py")
-assert _spec
-assert _spec.loader
-virtual_time = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(virtual_time)
-run_virtually = virtual_time.run_virtually
 
 USUAL = {name: getattr(module, name) for name in ("GATHER", "FIRST_PAUSE", "LONGEST_PAUSE")}
 ROLE = "arn:aws:iam::123456789012:role/job"

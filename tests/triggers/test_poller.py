@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import importlib.util
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from virtual_time import run_virtually
 
 from airflow_provider_emrkit.events.state_change import StateChange
 from airflow_provider_emrkit.exceptions import AccessDeniedError, NotFoundError
@@ -21,13 +20,6 @@ from airflow_provider_emrkit.triggers import poller as poller_module
 from airflow_provider_emrkit.triggers.connecting import Connected, Connecting
 from airflow_provider_emrkit.triggers.poller import FEW, TOLD_AFTER, SharedPoller, shared_poller
 from airflow_provider_emrkit.triggers.pushed import MISSES, told
-
-_spec = importlib.util.spec_from_file_location("virtual_time", Path(__file__).parent / "virtual_time.py")
-assert _spec is not None
-assert _spec.loader is not None
-virtual_time = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(virtual_time)
-run_virtually = virtual_time.run_virtually
 
 QUEUED = RunStatus(RunState.QUEUED, "PENDING")
 RUNNING = RunStatus(RunState.RUNNING, "RUNNING")

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import importlib.util
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from virtual_time import run_virtually
 
 from airflow_provider_emrkit.compute.pool_mark import PoolPlace
 from airflow_provider_emrkit.exceptions import AccessDeniedError, SubmitDeniedError, SubmitRefusedError
@@ -23,13 +22,6 @@ from airflow_provider_emrkit.triggers import pool_desk as desk_module
 from airflow_provider_emrkit.triggers.connecting import Connected, Connecting
 from airflow_provider_emrkit.triggers.poller import SharedPoller
 from airflow_provider_emrkit.triggers.pool_desk import GATHER, PAUSE, PoolDesk, look_for_room
-
-_spec = importlib.util.spec_from_file_location("virtual_time", Path(__file__).parent / "virtual_time.py")
-assert _spec is not None
-assert _spec.loader is not None
-virtual_time = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(virtual_time)
-run_virtually = virtual_time.run_virtually
 
 PLACE = PoolPlace("medium", "", "s3://staging/emrkit/pools/medium.json")
 FULL = Waits("pool medium has 1 of 1 cluster")

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_time import run_virtually
 
 from airflow_provider_emrkit.runs.job_run import JobRun
 from airflow_provider_emrkit.triggers import settling
 from airflow_provider_emrkit.triggers.application import EmrApplicationTrigger
 from airflow_provider_emrkit.triggers.job_run import EmrJobRunTrigger
 from airflow_provider_emrkit.triggers.pool_care import EmrPoolTrigger
-
-_spec = importlib.util.spec_from_file_location("virtual_time", Path(__file__).parent / "virtual_time.py")
-assert _spec
-assert _spec.loader
-virtual_time = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(virtual_time)
-run_virtually = virtual_time.run_virtually
 
 RUN = JobRun("step", "j-1", "s-1", "t-1", "sales", "us-east-1").to_dict()
 PLACE = {"name": "flights", "team": "sales", "uri": "s3://pools/sales"}
