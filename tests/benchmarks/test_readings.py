@@ -38,5 +38,4 @@ def test_a_ticking_thread_tells_how_late_it_was() -> None:
     with ticking() as lags:
         while len(lags) < 3:
             assert len(lags) <= (time.monotonic() - began) / TICK
-    took = time.monotonic() - began
-    assert all(-0.01 < lag < took for lag in lags)
+    assert all(-0.01 < lag < 5.0 for lag in lags)

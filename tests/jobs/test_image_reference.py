@@ -185,10 +185,10 @@ def test_no_text_is_read_as_anything_but_itself():
     ["a" * 200_000, "a-" * 100_000, "a." * 100_000, "a/" * 100_000, "a_" * 300 + "!", "a-" * 320 + "!"],
 )
 def test_hostile_names_cost_no_time(text):
-    start = time.thread_time()  # what others take of the machine meanwhile does not count
+    start = time.perf_counter()
     with pytest.raises(InvalidValueError):
         ImageReference.parse(text)
-    assert time.thread_time() - start < 1
+    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize(
